@@ -1,0 +1,127 @@
+"""Checks of construct parameters: each raises before any child is created and never judges a token.
+
+A token stands for a value that only the deployment knows. Comparing one (an unresolved number is
+about -1.9e289) would reject good input, so every check lets it through.
+"""
+
+import re
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Token
+
+
+def check_range(
+    parameter: str, value: float, *, minimum: float, maximum: float, default: str
+) -> None:
+    """Reject a number outside of a closed range.
+
+    Parameters
+    ----------
+    parameter
+        The parameter's name as the caller wrote it.
+    value
+        What was given.
+    minimum, maximum
+        The bounds, both allowed.
+    default
+        What leaving the parameter out means, as the end of the sentence "omit it to ...".
+
+    Raises
+    ------
+    ValueError
+        If the value is outside of the bounds.
+    """
+    if Token.is_unresolved(value) or minimum <= value <= maximum:
+        return
+    raise ValueError(
+        f"'{parameter}' must be from {minimum} to {maximum}, got {value}; omit it to {default}"
+    )
+
+
+def check_duration(
+    parameter: str, value: Duration, *, minimum: Duration, maximum: Duration, default: str
+) -> None:
+    """Reject a duration outside of a closed range.
+
+    Parameters
+    ----------
+    parameter
+        The parameter's name as the caller wrote it.
+    value
+        What was given.
+    minimum, maximum
+        The bounds, both allowed.
+    default
+        What leaving the parameter out means, as the end of the sentence "omit it to ...".
+
+    Raises
+    ------
+    ValueError
+        If the value is outside of the bounds.
+    """
+    if value.is_unresolved():
+        return
+    seconds = value.to_seconds(integral=False)
+    if minimum.to_seconds() <= seconds <= maximum.to_seconds():
+        return
+    raise ValueError(
+        f"'{parameter}' must be from {minimum.to_human_string()} to {maximum.to_human_string()}, "
+        f"got {value.to_human_string()}; omit it to {default}"
+    )
+
+
+def check_name(
+    parameter: str, value: str, *, pattern: str, maximum: int, allowed: str, minimum: int = 1
+) -> None:
+    """Reject a name that the AWS service would reject.
+
+    Parameters
+    ----------
+    parameter
+        The parameter's name as the caller wrote it.
+    value
+        What was given.
+    pattern
+        The regular expression that the whole name must match.
+    minimum, maximum
+        The bounds of its length, in characters.
+    allowed
+        The rule in words.
+
+    Raises
+    ------
+    ValueError
+        If the name breaks the rule.
+    """
+    if Token.is_unresolved(value):
+        return
+    if minimum <= len(value) <= maximum and re.fullmatch(pattern, value):
+        return
+    raise ValueError(
+        f"'{parameter}' must be {minimum} to {maximum} characters: {allowed}; got '{value}'"
+    )
+
+
+def check_one_of(parameter: str, value: str, allowed: Sequence[str], *, fix: str) -> None:
+    """Reject a value that is not among a closed set.
+
+    Parameters
+    ----------
+    parameter
+        The parameter's name as the caller wrote it.
+    value
+        What was given.
+    allowed
+        The values that are accepted.
+    fix
+        What to do about it.
+
+    Raises
+    ------
+    ValueError
+        If the value is not in the set.
+    """
+    if Token.is_unresolved(value) or value in allowed:
+        return
+    choices = ", ".join(f"'{choice}'" for choice in allowed)
+    raise ValueError(f"'{parameter}' must be one of {choices}, got '{value}'; {fix}")

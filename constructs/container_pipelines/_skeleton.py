@@ -1,0 +1,169 @@
+"""What every release pipeline of this library has: roles, artifact store, source and build."""
+
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines._checks import check_name
+from container_pipelines.artifact_bucket import ArtifactBucket, grant_artifacts
+from container_pipelines.build_project import BuildProject
+from container_pipelines.source import Source
+
+
+class PipelineSkeleton:
+    """A V2 pipeline with the stages Source and Build, and a role for each action.
+
+    The roles hold what AWS lists for the action and no more; the L2's own grants, which are wider,
+    are kept out of them.
+
+    Parameters
+    ----------
+    scope
+        The pipeline construct that this is part of; children are made right below it.
+    source
+        Where the code comes from.
+    build
+        What makes the image.
+    container_name
+        The container that the image is for; handed to the build.
+    pipeline_name
+        The pipeline's name; made by CloudFormation by default.
+    artifact_bucket
+        The bucket for artifacts; one of its own by default.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        source: Source,
+        build: BuildProject,
+        container_name: str,
+        pipeline_name: str | None,
+        artifact_bucket: s3.IBucket | None,
+    ) -> None:
+        self._scope = scope
+        self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
+        self.role = iam.Role(
+            scope,
+            "Role",
+            assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"),
+            description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
+        )
+        self._grant_artifacts(self.role, write=True)
+        self.pipeline = codepipeline.Pipeline(
+            scope,
+            "Pipeline",
+            pipeline_name=pipeline_name,
+            pipeline_type=codepipeline.PipelineType.V2,
+            execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            artifact_bucket=self.artifact_bucket,
+            cross_account_keys=False,
+            restart_execution_on_update=False,
+            use_pipeline_role_for_actions=False,
+            role=self.role.without_policy_updates(),
+        )
+        # A new pipeline starts at once: its role must be complete by then.
+        self.pipeline.node.add_dependency(self.role)
+        self._add_source(source)
+        self._add_build(source, build, container_name)
+
+    def action_role(self, construct_id: str, description: str, *, writes: bool) -> iam.Role:
+        """Make the role of one action: taken by the pipeline alone, reading its artifacts.
+
+        Parameters
+        ----------
+        construct_id
+            The id below the pipeline construct.
+        description
+            What the action does.
+        writes
+            Whether the action itself writes artifacts.
+
+        Returns
+        -------
+        iam.Role
+            The role; grant it what the action does.
+        """
+        role = iam.Role(
+            self._scope,
+            construct_id,
+            assumed_by=iam.ArnPrincipal(self.role.role_arn),
+            description=description,
+        )
+        role.grant_assume_role(self.role)
+        self._grant_artifacts(role, write=writes)
+        self.pipeline.node.add_dependency(role)
+        return role
+
+    def _add_source(self, source: Source) -> None:
+        self.source_output = codepipeline.Artifact("Source")
+        role = self.action_role("SourceRole", "Takes the commit", writes=True)
+        self.pipeline.add_stage(
+            stage_name="Source", actions=[source.action(output=self.source_output, role=role)]
+        )
+
+    def _add_build(self, source: Source, build: BuildProject, container_name: str) -> None:
+        self.build_output = codepipeline.Artifact("Build")
+        role = iam.Role(
+            self._scope,
+            "BuildRole",
+            assumed_by=iam.ArnPrincipal(self.role.role_arn),
+            description="Starts builds",
+        )
+        role.grant_assume_role(self.role)
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
+            resource_arns=[build.project.project_arn],
+        )
+        self.pipeline.node.add_dependency(role)
+        # The build, not the action, reads and writes the artifacts.
+        self._grant_artifacts(build.role, write=True)
+        if source.full_clone:
+            source.grant_clone(build)
+        self.pipeline.add_stage(
+            stage_name="Build",
+            actions=[
+                actions.CodeBuildAction(
+                    action_name="Build",
+                    project=build.project,
+                    input=self.source_output,
+                    outputs=[self.build_output],
+                    environment_variables={
+                        "CONTAINER_NAME": codebuild.BuildEnvironmentVariable(value=container_name)
+                    },
+                    role=role.without_policy_updates(),
+                    variables_namespace="BuildVariables",
+                )
+            ],
+        )
+
+    def _grant_artifacts(self, role: iam.Role, *, write: bool) -> None:
+        grant_artifacts(self.artifact_bucket, role, write=write)
+
+
+def check_pipeline_name(pipeline_name: str | None) -> None:
+    """Reject a pipeline name that CodePipeline would reject.
+
+    Parameters
+    ----------
+    pipeline_name
+        The name, or None for one that CloudFormation makes.
+
+    Raises
+    ------
+    ValueError
+        If CodePipeline does not take it.
+    """
+    if pipeline_name is not None:
+        check_name(
+            "pipeline_name",
+            pipeline_name,
+            pattern=r"[A-Za-z0-9.@_-]+",
+            maximum=100,
+            allowed="letters, digits, '.', '@', '_' and '-'",
+        )

@@ -1,0 +1,104 @@
+"""The bucket through which a pipeline's actions hand files on."""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+
+
+class ArtifactBucket(s3.Bucket):
+    """A bucket for pipeline artifacts: private, encrypted, TLS only, and emptied by itself.
+
+    One bucket serves any number of pipelines: each writes below its own name. Without a key of
+    your own it is encrypted by S3, so that no pipeline brings a KMS key along.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    encryption_key
+        A KMS key instead of S3's own encryption. Grant it to the roles of your own that read
+        artifacts; the pipelines of this library see to theirs.
+    expiration
+        After which time an artifact is deleted; 90 days by default. A stage can only be rolled
+        back or retried while its artifacts are there.
+    server_access_logs_bucket
+        Where S3 logs each access; nowhere by default.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        encryption_key: kms.IKey | None = None,
+        expiration: Duration | None = None,
+        server_access_logs_bucket: s3.IBucket | None = None,
+    ) -> None:
+        encryption = s3.BucketEncryption
+        super().__init__(
+            scope,
+            construct_id,
+            encryption=encryption.KMS if encryption_key is not None else encryption.S3_MANAGED,
+            encryption_key=encryption_key,
+            bucket_key_enabled=True if encryption_key is not None else None,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            server_access_logs_bucket=server_access_logs_bucket,
+            server_access_logs_prefix="artifacts/" if server_access_logs_bucket else None,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    expiration=expiration or Duration.days(90),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
+                )
+            ],
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+
+
+def grant_artifacts(bucket: s3.IBucket, role: iam.Role, *, write: bool) -> None:
+    """Allow to take artifacts from a pipeline's bucket and, for what makes some, to put them.
+
+    These are the actions that AWS lists for a pipeline's roles, where the grants of
+    :class:`aws_cdk.aws_s3.Bucket` allow whole families such as ``s3:GetObject*`` and deleting.
+
+    Parameters
+    ----------
+    bucket
+        The artifact bucket.
+    role
+        The role of the pipeline, of one of its actions, or of a build.
+    write
+        Whether it writes artifacts too.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
+    """
+    iam.Grant.add_to_principal(
+        grantee=role,
+        actions=["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
+        resource_arns=[bucket.bucket_arn],
+    )
+    objects = bucket.arn_for_objects("*")
+    read = ["s3:GetObject", "s3:GetObjectVersion"]
+    iam.Grant.add_to_principal(
+        grantee=role,
+        actions=[*read, "s3:PutObject", "s3:PutObjectAcl"] if write else read,
+        resource_arns=[objects],
+    )
+    acknowledge_wildcard(
+        role,
+        objects,
+        "CodePipeline chooses the keys of artifacts; the bucket holds nothing else.",
+    )
+    if bucket.encryption_key is not None:
+        key = bucket.encryption_key
+        key.grant_encrypt_decrypt(role) if write else key.grant_decrypt(role)

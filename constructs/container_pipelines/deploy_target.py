@@ -1,0 +1,159 @@
+"""What a pipeline deploys to: a service, its container, and the roles of its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployTarget:
+    """A service as its pipeline needs to know it.
+
+    Parameters
+    ----------
+    service
+        The service.
+    container_name
+        The container that gets the image.
+    task_roles
+        The roles that a deployment passes to the tasks.
+    family
+        The task definition's family, or ``*`` where it is not known.
+    """
+
+    service: ecs.IBaseService
+    container_name: str
+    task_roles: tuple[iam.IRole, ...]
+    family: str
+
+    @staticmethod
+    def of(
+        service: ecs.IBaseService,
+        *,
+        container_name: str | None,
+        task_roles: Sequence[iam.IRole] | None,
+        task_definition_family: str | None,
+    ) -> DeployTarget:
+        """Take from a service's task definition what the caller has left out.
+
+        Parameters
+        ----------
+        service
+            The service.
+        container_name, task_roles, task_definition_family
+            What the caller has said.
+
+        Returns
+        -------
+        DeployTarget
+            The target.
+
+        Raises
+        ------
+        ValueError
+            If the task definition lacks the container, or an imported service, which has no task
+            definition to look into, comes without its container or its roles.
+        """
+        if isinstance(service, ecs.BaseService):
+            definition = service.task_definition
+            roles = [definition.task_role]
+            if definition.execution_role is not None:
+                roles.append(definition.execution_role)
+            return DeployTarget(
+                service=service,
+                container_name=_container_name(definition, container_name),
+                task_roles=tuple(task_roles or roles),
+                family=task_definition_family or definition.family,
+            )
+        if container_name is None:
+            raise ValueError(
+                "'container_name' must be given for an imported service, got None; name the "
+                "container of its task definition that gets the image"
+            )
+        if not task_roles:
+            raise ValueError(
+                "'task_roles' must be given for an imported service, got none; give the task role "
+                "and the execution role of its task definition (iam.Role.from_role_arn)"
+            )
+        return DeployTarget(
+            service=service,
+            container_name=container_name,
+            task_roles=tuple(task_roles),
+            family=task_definition_family or "*",
+        )
+
+    def grant_deploy(self, role: iam.Role) -> None:
+        """Allow an action to register a revision and to update the service with it.
+
+        Parameters
+        ----------
+        role
+            The role of the deploy action.
+
+        Notes
+        -----
+        https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+        """
+        stack = Stack.of(role)
+        cluster = self.service.cluster.cluster_name
+        cluster_arn = self.service.cluster.cluster_arn
+        family_arn = stack.format_arn(
+            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
+        )
+        tasks_arn = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster}/*")
+        for statement in (
+            iam.PolicyStatement(
+                actions=["ecs:DescribeServices", "ecs:UpdateService"],
+                resources=[self.service.service_arn],
+            ),
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn]),
+            iam.PolicyStatement(
+                actions=["ecs:TagResource"],
+                resources=[family_arn],
+                conditions={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+            ),
+            iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
+            iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[tasks_arn]),
+            iam.PolicyStatement(
+                actions=["ecs:ListTasks"],
+                resources=["*"],
+                conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
+            ),
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=[task_role.role_arn for task_role in self.task_roles],
+                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            ),
+        ):
+            role.add_to_policy(statement)
+        for resource, reason in (
+            ("*", "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster."),
+            (family_arn, "Each release registers a new revision of the family."),
+            (tasks_arn, "Each release starts new tasks in the cluster."),
+        ):
+            acknowledge_wildcard(role, resource, reason)
+
+
+def _container_name(definition: ecs.TaskDefinition, container_name: str | None) -> str:
+    if container_name is not None:
+        container = definition.find_container(container_name)
+        if container is None:
+            raise ValueError(
+                f"'container_name' must be a container of the service's task definition, got "
+                f"'{container_name}'; omit it to deploy to the default container"
+            )
+        return container_name
+    default = definition.default_container
+    if default is None:
+        raise ValueError(
+            "'service' must have a task definition with an essential container, got none; call "
+            "add_container() before the pipeline is made"
+        )
+    return default.container_name

@@ -1,0 +1,133 @@
+"""From a push to a rolling deployment on Amazon ECS."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines._checks import check_duration
+from container_pipelines._skeleton import PipelineSkeleton, check_pipeline_name
+from container_pipelines.build_project import BuildProject
+from container_pipelines.deploy_target import DeployTarget
+from container_pipelines.source import Source
+
+
+class EcsRollingPipeline(Construct):
+    """A V2 pipeline that builds each push and rolls it out to an ECS service.
+
+    The deploy action takes the service's own task definition, puts the image in that the build
+    names by digest, and waits until the service is stable. Each action has a role of its own with
+    the statements that AWS lists for it.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    source
+        Where the code comes from.
+    build
+        What makes the image. One project serves one pipeline.
+    service
+        The service: of :class:`LoadBalancedService`, of your own, or imported.
+    container_name
+        The container that gets the image. By default the task definition's default container; to
+        be given for an imported service, which does not tell its containers.
+    task_roles
+        The roles of the service's tasks, execution role included, which the deployment passes on.
+        Taken from the task definition by default; to be given for an imported service.
+    task_definition_family
+        The family that revisions are registered in. Taken from the task definition by default; for
+        an imported service every family, unless given.
+    pipeline_name
+        The pipeline's name; made by CloudFormation by default.
+    artifact_bucket
+        The bucket for artifacts, such as an :class:`ArtifactBucket` that pipelines share; one of
+        its own by default.
+    deployment_timeout
+        How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
+        by default.
+
+    Attributes
+    ----------
+    pipeline
+        The pipeline.
+    artifact_bucket
+        The bucket for artifacts.
+    deploy_role
+        The role of the deploy action.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range, the task definition lacks the container, or an imported service
+        comes without its container and roles.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        source: Source,
+        build: BuildProject,
+        service: ecs.IBaseService,
+        container_name: str | None = None,
+        task_roles: Sequence[iam.IRole] | None = None,
+        task_definition_family: str | None = None,
+        pipeline_name: str | None = None,
+        artifact_bucket: s3.IBucket | None = None,
+        deployment_timeout: Duration | None = None,
+    ) -> None:
+        check_pipeline_name(pipeline_name)
+        deployment_timeout = deployment_timeout or Duration.minutes(30)
+        check_duration(
+            "deployment_timeout",
+            deployment_timeout,
+            minimum=Duration.minutes(1),
+            maximum=Duration.minutes(60),
+            default="wait 30 minutes",
+        )
+        target = DeployTarget.of(
+            service,
+            container_name=container_name,
+            task_roles=task_roles,
+            task_definition_family=task_definition_family,
+        )
+        super().__init__(scope, construct_id)
+        skeleton = PipelineSkeleton(
+            self,
+            source=source,
+            build=build,
+            container_name=target.container_name,
+            pipeline_name=pipeline_name,
+            artifact_bucket=artifact_bucket,
+        )
+        self.pipeline = skeleton.pipeline
+        self.artifact_bucket = skeleton.artifact_bucket
+        self.deploy_role = skeleton.action_role(
+            "DeployRole", "Registers task definitions and updates the service", writes=False
+        )
+        target.grant_deploy(self.deploy_role)
+        self.pipeline.add_stage(
+            stage_name="Deploy",
+            actions=[
+                actions.EcsDeployAction(
+                    action_name="Deploy",
+                    service=service,
+                    input=skeleton.build_output,
+                    deployment_timeout=deployment_timeout,
+                    role=self.deploy_role.without_policy_updates(),
+                    variables_namespace="DeployVariables",
+                )
+            ],
+        )

@@ -1,0 +1,131 @@
+"""The image pointer: which image of a service is live."""
+
+from typing import Final
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from container_pipelines._checks import check_name
+
+SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
+"""The image that a service starts with before its first release.
+
+It listens on the port that the environment variable ``PORT`` names, answers every path with 200,
+runs as a non-root user, and shows nothing of its environment. ``LoadBalancedService`` sets ``PORT``
+to the container's port for every image, so a release leaves nothing of the seed behind.
+"""
+
+
+class ImagePointer(Construct):
+    """A parameter in Parameter Store that holds the image that is live.
+
+    The task definition reads it, a verified release writes it. CloudFormation looks the value up
+    anew at each stack update, so ``cdk deploy`` ships changed settings and keeps the running image.
+    The template only gives the value that the parameter is created with: CloudFormation leaves a
+    value that was written later alone as long as the template's own does not change.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    parameter_name
+        The parameter's full path, starting with a slash. It must be a plain string: the stack
+        that reads the pointer names it in a template parameter.
+    seed_image
+        The image that a service starts with before its first release. It must answer the
+        service's health check on the port that the environment variable ``PORT`` names.
+
+    Attributes
+    ----------
+    parameter
+        The SSM parameter. It is retained when the stack is deleted.
+    parameter_name
+        The parameter's full path.
+
+    Raises
+    ------
+    ValueError
+        If the parameter's name is not one that Parameter Store takes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        parameter_name: str,
+        seed_image: str = SEED_IMAGE,
+    ) -> None:
+        check_name(
+            "parameter_name",
+            parameter_name,
+            pattern=r"(/[A-Za-z0-9_.-]+){1,15}",
+            maximum=1011,
+            allowed="a path such as '/container-pipelines/my-app/image'",
+        )
+        super().__init__(scope, construct_id)
+        self.parameter_name = parameter_name
+        self.parameter = ssm.StringParameter(
+            self,
+            "Parameter",
+            parameter_name=parameter_name,
+            string_value=seed_image,
+            description="The image that is live; written by the release, read by the service.",
+        )
+        self.parameter.apply_removal_policy(RemovalPolicy.RETAIN)
+
+    def container_image(self, consumer: Construct) -> ecs.ContainerImage:
+        """Give the image for a container of a task definition.
+
+        Parameters
+        ----------
+        consumer
+            The construct that uses the image. Its stack gets a template parameter that
+            CloudFormation resolves at each update, and is deployed after the pointer's stack.
+
+        Returns
+        -------
+        ecs.ContainerImage
+            The image that the pointer names when the consumer's stack is deployed.
+
+        Raises
+        ------
+        ValueError
+            If the consumer is in the pointer's own stack: CloudFormation resolves template
+            parameters before it creates resources, so the first deployment could not succeed.
+        """
+        own, theirs = Stack.of(self), Stack.of(consumer)
+        if own.node.path == theirs.node.path:
+            raise ValueError(
+                f"'image_pointer' must be in another stack than the service that reads it, got "
+                f"both in '{own.stack_name}'; create EcrRepo (or ImagePointer) in a stack of its "
+                f"own: CloudFormation resolves the image before it creates the pointer"
+            )
+        theirs.add_stack_dependency(own, "the image pointer must exist before it is read")
+        return ecs.ContainerImage.from_registry(
+            ssm.StringParameter.value_for_string_parameter(consumer, self.parameter_name)
+        )
+
+    def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to move the pointer.
+
+        Parameters
+        ----------
+        grantee
+            Who may write it.
+
+        Returns
+        -------
+        iam.Grant
+            ``ssm:PutParameter`` on this parameter alone.
+        """
+        return iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["ssm:PutParameter"],
+            resource_arns=[self.parameter.parameter_arn],
+        )

@@ -1,0 +1,66 @@
+"""From settings to stacks."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from cdk_nag import AwsSolutionsChecks
+
+from stacks.pipeline_stack import PipelineStack
+from stacks.platform_stack import PlatformStack
+from stacks.registry_stack import RegistryStack
+from stacks.service_stack import ServiceStack
+from stacks.settings import ExistingService, GitHubSource, Settings
+from stacks.shared_stack import SharedStack
+
+
+def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
+    """Add the stacks that the settings ask for; each synthesis is checked by cdk-nag.
+
+    Parameters
+    ----------
+    app
+        The app.
+    settings
+        The settings.
+    """
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    place = settings.environment
+    env = cdk.Environment(account=place.account, region=place.region) if place else None
+    shared = SharedStack(
+        app,
+        f"{settings.name}-shared",
+        connection=any(
+            isinstance(service.source, GitHubSource) and service.source.connection_arn is None
+            for service in settings.services
+        ),
+        env=env,
+    )
+    platform: PlatformStack | None = None
+    for service in settings.services:
+        prefix = f"{settings.name}-{service.name}"
+        registry = RegistryStack(app, f"{prefix}-registry", repository_name=service.name, env=env)
+        target: ecs.IBaseService | ExistingService
+        if service.existing_service is not None:
+            target = service.existing_service
+        else:
+            platform = platform or PlatformStack(
+                app, f"{settings.name}-platform", settings=settings.platform, env=env
+            )
+            target = ServiceStack(
+                app,
+                f"{prefix}-service",
+                settings=service,
+                cluster=platform.cluster,
+                listener=platform.listener,
+                ecr_repo=registry.ecr_repo,
+                env=env,
+            ).service.service
+        PipelineStack(
+            app,
+            f"{prefix}-pipeline",
+            settings=service,
+            service=target,
+            repository=registry.ecr_repo.repository,
+            artifact_bucket=shared.artifact_bucket,
+            connection_arn=shared.connection_arn,
+            env=env,
+        )

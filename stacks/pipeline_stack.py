@@ -1,0 +1,121 @@
+"""The pipeline of one service."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines import (
+    BuildProject,
+    DockerHubCredentials,
+    EcsRollingPipeline,
+    Source,
+)
+from stacks.settings import Build, ExistingService, GitHubSource, Service
+
+
+class PipelineStack(cdk.Stack):
+    """Build project and pipeline for a service of the app, or for one that is there already.
+
+    Parameters
+    ----------
+    scope
+        The app.
+    construct_id
+        The stack's id.
+    settings
+        The service's settings.
+    service
+        The service of the app, or the settings that name one that is there already.
+    repository
+        Where its images are.
+    artifact_bucket
+        The bucket that the app's pipelines share.
+    connection_arn
+        The app's connection, for sources that name none.
+    env
+        Where the stack goes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Service,
+        service: ecs.IBaseService | ExistingService,
+        repository: ecr.IRepository,
+        artifact_bucket: s3.IBucket,
+        connection_arn: str | None,
+        env: cdk.Environment | None,
+    ) -> None:
+        super().__init__(scope, construct_id, env=env, description=f"Releases {settings.name}")
+        self.build = BuildProject(
+            self,
+            "Build",
+            repository=repository,
+            project_name=settings.name,
+            description=f"Builds {settings.name}",
+            docker_hub=_docker_hub(settings.build),
+            compute_type=codebuild.ComputeType[settings.build.compute_type],
+            timeout=cdk.Duration.minutes(settings.build.timeout_minutes),
+        )
+        existing = service if isinstance(service, ExistingService) else None
+        self.pipeline = EcsRollingPipeline(
+            self,
+            "Release",
+            source=self._source(settings, connection_arn),
+            build=self.build,
+            service=self._existing(service) if isinstance(service, ExistingService) else service,
+            container_name=existing.container_name if existing else None,
+            task_roles=self._task_roles(existing) if existing else None,
+            pipeline_name=settings.name,
+            artifact_bucket=artifact_bucket,
+            deployment_timeout=cdk.Duration.minutes(settings.deployment_timeout_minutes),
+        )
+        cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
+
+    def _source(self, settings: Service, connection_arn: str | None) -> Source:
+        source = settings.source
+        if isinstance(source, GitHubSource):
+            return Source.github(
+                connection_arn=source.connection_arn or connection_arn or "",
+                repository=source.repository,
+                branch=source.branch,
+                full_clone=source.full_clone,
+            )
+        return Source.code_commit(
+            repository=codecommit.Repository.from_repository_name(self, "Code", source.repository),
+            branch=source.branch,
+            full_clone=source.full_clone,
+        )
+
+    def _existing(self, existing: ExistingService) -> ecs.IBaseService:
+        cluster = self.format_arn(
+            service="ecs", resource="cluster", resource_name=existing.cluster_name
+        )
+        return ecs.FargateService.from_fargate_service_attributes(
+            self,
+            "Service",
+            service_name=existing.service_name,
+            cluster=ecs.Cluster.from_cluster_arn(self, "Cluster", cluster),
+        )
+
+    def _task_roles(self, existing: ExistingService) -> list[iam.IRole]:
+        return [
+            iam.Role.from_role_arn(self, f"TaskRole{number}", arn, mutable=False)
+            for number, arn in enumerate(existing.task_role_arns, start=1)
+        ]
+
+
+def _docker_hub(settings: Build) -> DockerHubCredentials | None:
+    if settings.docker_hub is None:
+        return None
+    return DockerHubCredentials.from_parameter_store(
+        user_parameter=settings.docker_hub.user_parameter,
+        token_parameter=settings.docker_hub.token_parameter,
+    )

@@ -1,0 +1,152 @@
+"""What services run on: network, cluster, load balancer."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.settings import ExistingPlatform, Platform
+
+
+class PlatformStack(cdk.Stack):
+    """A VPC, a cluster and a load balancer, made or taken as they are.
+
+    Parameters
+    ----------
+    scope
+        The app.
+    construct_id
+        The stack's id.
+    settings
+        The platform's settings.
+    env
+        Where the stack goes.
+    """
+
+    cluster: ecs.ICluster
+    listener: elbv2.IApplicationListener
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Platform,
+        env: cdk.Environment | None,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, env=env, description="Network, cluster and load balancer"
+        )
+        if settings.existing:
+            self._take(settings.existing)
+        else:
+            self._make(settings)
+
+    def _take(self, existing: ExistingPlatform) -> None:
+        vpc = ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=existing.vpc_id,
+            availability_zones=existing.availability_zones,
+            private_subnet_ids=existing.private_subnet_ids,
+        )
+        self.cluster = ecs.Cluster.from_cluster_attributes(
+            self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
+        )
+        self.listener = elbv2.ApplicationListener.from_application_listener_attributes(
+            self,
+            "Listener",
+            listener_arn=existing.listener_arn,
+            security_group=ec2.SecurityGroup.from_security_group_id(
+                self, "LoadBalancerSecurityGroup", existing.load_balancer_security_group_id
+            ),
+        )
+
+    def _make(self, settings: Platform) -> None:
+        vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            max_azs=settings.max_availability_zones,
+            nat_gateways=settings.nat_gateways,
+            flow_logs={
+                "Rejected": ec2.FlowLogOptions(
+                    destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                        logs.LogGroup(self, "FlowLogs", retention=logs.RetentionDays.ONE_MONTH)
+                    ),
+                    traffic_type=ec2.FlowLogTrafficType.REJECT,
+                )
+            },
+        )
+        self.cluster = ecs.Cluster(
+            self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
+        )
+        balancer = elbv2.ApplicationLoadBalancer(
+            self, "LoadBalancer", vpc=vpc, internet_facing=True, drop_invalid_header_fields=True
+        )
+        self._log_access(balancer)
+        cdk.Validations.of(balancer.connections.security_groups[0]).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-EC23",
+                reason="A public web service takes requests from everywhere; only the load "
+                "balancer does, tasks take them from it alone.",
+            )
+        )
+        self.listener = self._listen(balancer, settings.certificate_arn)
+        scheme = "https" if settings.certificate_arn else "http"
+        cdk.CfnOutput(self, "Url", value=f"{scheme}://{balancer.load_balancer_dns_name}")
+
+    def _listen(
+        self, balancer: elbv2.ApplicationLoadBalancer, certificate_arn: str | None
+    ) -> elbv2.IApplicationListener:
+        nothing_here = elbv2.ListenerAction.fixed_response(
+            404, content_type="text/plain", message_body="No service has this address.\n"
+        )
+        if certificate_arn is None:
+            return balancer.add_listener("Http", port=80, default_action=nothing_here)
+        balancer.add_redirect()
+        return balancer.add_listener(
+            "Https",
+            port=443,
+            certificates=[acm.Certificate.from_certificate_arn(self, "Cert", certificate_arn)],
+            ssl_policy=elbv2.SslPolicy.RECOMMENDED_TLS,
+            default_action=nothing_here,
+        )
+
+    def _log_access(self, balancer: elbv2.ApplicationLoadBalancer) -> None:
+        # The L2's log_access_logs() wants a region at synthesis, for account ids that AWS has since
+        # replaced by a service principal.
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,  # the only one that load balancers write to
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            enforce_ssl=True,
+            lifecycle_rules=[s3.LifecycleRule(expiration=cdk.Duration.days(90))],
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        cdk.Validations.of(bucket).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-S1", reason="This is the bucket for access logs itself."
+            )
+        )
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects(f"AWSLogs/{self.account}/*")],
+                principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self.account},
+                },
+            )
+        )
+        balancer.set_attribute("access_logs.s3.enabled", "true")
+        balancer.set_attribute("access_logs.s3.bucket", bucket.bucket_name)
+        if bucket.policy is not None:
+            # The load balancer tries the bucket when it is made.
+            balancer.node.add_dependency(bucket.policy)

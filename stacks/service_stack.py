@@ -1,0 +1,89 @@
+"""One service on the platform."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from container_pipelines import EcrRepo, HealthCheck, LoadBalancedService, Scaling
+from stacks.settings import Container, HealthCheckSettings, ScalingSettings, Service
+
+
+class ServiceStack(cdk.Stack):
+    """A load-balanced Fargate service.
+
+    Parameters
+    ----------
+    scope
+        The app.
+    construct_id
+        The stack's id.
+    settings
+        The service's settings.
+    cluster, listener
+        What it runs on.
+    ecr_repo
+        Where its images are.
+    env
+        Where the stack goes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Service,
+        cluster: ecs.ICluster,
+        listener: elbv2.IApplicationListener,
+        ecr_repo: EcrRepo,
+        env: cdk.Environment | None,
+    ) -> None:
+        super().__init__(scope, construct_id, env=env, description=f"The service {settings.name}")
+        container = settings.container or Container()
+        self.service = LoadBalancedService(
+            self,
+            "Service",
+            cluster=cluster,
+            listener=listener,
+            repository=ecr_repo.repository,
+            image_pointer=ecr_repo.image_pointer,
+            service_name=settings.name,
+            container_name=container.name,
+            container_port=container.port,
+            cpu=container.cpu,
+            memory=container.memory,
+            environment=container.environment,
+            secrets={
+                variable: ecs.Secret.from_ssm_parameter(
+                    ssm.StringParameter.from_secure_string_parameter_attributes(
+                        self, f"Secret{variable}", parameter_name=parameter
+                    )
+                )
+                for variable, parameter in container.secret_parameters.items()
+            },
+            read_only_root_filesystem=container.read_only_root_filesystem,
+            health_check=_health_check(settings.health_check or HealthCheckSettings()),
+            scaling=_scaling(settings.scaling) if settings.scaling else None,
+            priority=settings.priority,
+            path_patterns=[settings.path_pattern],
+        )
+
+
+def _health_check(settings: HealthCheckSettings) -> HealthCheck:
+    return HealthCheck(
+        path=settings.path,
+        interval=cdk.Duration.seconds(settings.interval_seconds),
+        timeout=cdk.Duration.seconds(settings.timeout_seconds),
+        healthy_threshold=settings.healthy_threshold,
+        unhealthy_threshold=settings.unhealthy_threshold,
+    )
+
+
+def _scaling(settings: ScalingSettings) -> Scaling:
+    return Scaling(
+        min_tasks=settings.min_tasks,
+        max_tasks=settings.max_tasks,
+        cpu_percent=settings.cpu_percent,
+    )

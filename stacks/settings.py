@@ -1,0 +1,291 @@
+"""The settings of the app: the context key ``delivery`` in ``cdk.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+CONTEXT_KEY = "delivery"
+
+
+class SettingsError(ValueError):
+    """The settings are not usable; the message names each JSON path and what is allowed."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _pattern(pattern: str, *, minimum: int = 1, maximum: int) -> StringConstraints:
+    return StringConstraints(pattern=pattern, min_length=minimum, max_length=maximum)
+
+
+Name = Annotated[str, _pattern(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", minimum=2, maximum=40)]
+"""A name that CloudFormation, ECR, ECS, CodeBuild and CodePipeline all take."""
+
+Arn = Annotated[str, _pattern(r"^arn:[a-z-]+:[a-z0-9-]+:.*$", maximum=2048)]
+SubnetId = Annotated[str, _pattern(r"^subnet-[0-9a-f]+$", maximum=64)]
+Branch = Annotated[str, _pattern(r"^[^\s~^:?*\[\\]+$", maximum=255)]
+EcsName = Annotated[str, _pattern(r"^[A-Za-z0-9_-]+$", maximum=255)]
+
+
+class GitHubSource(_Model):
+    """A repository behind a connection (GitHub, GitLab, Bitbucket)."""
+
+    type: Literal["github"]
+    repository: Annotated[str, _pattern(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$", maximum=256)]
+    """The repository as ``owner/name``."""
+    branch: Branch = "main"
+    connection_arn: Arn | None = None
+    """The connection; the app's own, which ``connection`` configures, by default."""
+    full_clone: bool = False
+
+
+class CodeCommitSource(_Model):
+    """A repository in CodeCommit."""
+
+    type: Literal["codecommit"]
+    repository: Annotated[str, _pattern(r"^[A-Za-z0-9._-]+$", maximum=100)]
+    branch: Branch = "main"
+    full_clone: bool = False
+
+
+class DockerHub(_Model):
+    """Where the Docker Hub login is kept in Parameter Store."""
+
+    user_parameter: str = "/codebuild/dockerhub-user"
+    token_parameter: str = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
+
+
+class Build(_Model):
+    """How images are built."""
+
+    compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
+    timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
+    docker_hub: DockerHub | None = None
+    """The Docker Hub login; none by default, and pulls are anonymous."""
+
+
+class Container(_Model):
+    """The container that is released."""
+
+    name: EcsName = "app"
+    port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384] = 256
+    memory: Annotated[int, Field(ge=512, le=122880)] = 512
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Plain settings; never a secret."""
+    secret_parameters: dict[str, str] = Field(default_factory=dict)
+    """Environment variables from SecureString parameters: variable -> parameter's name."""
+    read_only_root_filesystem: bool = True
+
+
+def _slash(path: str) -> str:
+    if not path.startswith("/"):
+        message = f"must start with '/', for example '/{path}'"
+        raise ValueError(message)
+    return path
+
+
+class HealthCheckSettings(_Model):
+    """How the load balancer checks a task."""
+
+    path: Annotated[str, AfterValidator(_slash), StringConstraints(max_length=1024)] = "/health"
+    interval_seconds: Annotated[int, Field(ge=5, le=300)] = 30
+    timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
+    healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
+    unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 3
+
+
+class ScalingSettings(_Model):
+    """How many tasks run."""
+
+    min_tasks: Annotated[int, Field(ge=0, le=5000)] = 2
+    max_tasks: Annotated[int, Field(ge=1, le=5000)] = 10
+    cpu_percent: Annotated[int, Field(ge=1, le=100)] = 60
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_tasks > self.max_tasks:
+            message = f"min_tasks ({self.min_tasks}) must be at most max_tasks ({self.max_tasks})"
+            raise ValueError(message)
+        return self
+
+
+class ExistingService(_Model):
+    """An ECS service that is there already; the app then only makes its build and pipeline."""
+
+    cluster_name: EcsName
+    service_name: EcsName
+    container_name: EcsName
+    task_role_arns: Annotated[list[Arn], Field(min_length=1, max_length=10)]
+    """The task role and the execution role of the service's task definition."""
+
+
+class Service(_Model):
+    """One service: its repository, its build, where it runs, and its pipeline."""
+
+    name: Name
+    strategy: Literal["rolling"] = "rolling"
+    source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
+    build: Build = Build()
+    container: Container | None = None
+    """The container; the defaults of each setting when left out."""
+    health_check: HealthCheckSettings | None = None
+    scaling: ScalingSettings | None = None
+    """How the number of tasks follows the load; one fixed task when left out."""
+    path_pattern: Annotated[str, AfterValidator(_slash)] = "/*"
+    """The paths on the load balancer that belong to the service."""
+    priority: Annotated[int, Field(ge=1, le=50000)] = 100
+    existing_service: ExistingService | None = None
+    deployment_timeout_minutes: Annotated[int, Field(ge=1, le=60)] = 30
+
+    @model_validator(mode="after")
+    def _one_home(self) -> Self:
+        made = [name for name in ("container", "health_check", "scaling") if getattr(self, name)]
+        if self.existing_service and made:
+            message = (
+                f"{', '.join(made)} must be left out with existing_service, which has its own: "
+                "remove them, or remove existing_service to have the service made"
+            )
+            raise ValueError(message)
+        return self
+
+
+class ExistingPlatform(_Model):
+    """A VPC, a cluster and a load balancer that are there already."""
+
+    vpc_id: Annotated[str, _pattern(r"^vpc-[0-9a-f]+$", maximum=64)]
+    availability_zones: Annotated[list[str], Field(min_length=1)]
+    private_subnet_ids: Annotated[list[SubnetId], Field(min_length=1)]
+    """One for each zone, in the same order."""
+    cluster_name: EcsName
+    listener_arn: Arn
+    load_balancer_security_group_id: Annotated[str, _pattern(r"^sg-[0-9a-f]+$", maximum=64)]
+
+    @model_validator(mode="after")
+    def _subnet_per_zone(self) -> Self:
+        zones, subnets = len(self.availability_zones), len(self.private_subnet_ids)
+        if zones != subnets:
+            message = (
+                f"private_subnet_ids must name one subnet for each of the {zones} "
+                f"availability_zones, got {subnets}"
+            )
+            raise ValueError(message)
+        return self
+
+
+class Platform(_Model):
+    """What services run on: made by the app, or there already."""
+
+    existing: ExistingPlatform | None = None
+    certificate_arn: Arn | None = None
+    """The certificate for HTTPS; without one the load balancer speaks HTTP."""
+    nat_gateways: Annotated[int, Field(ge=1, le=6)] = 1
+    max_availability_zones: Annotated[int, Field(ge=2, le=6)] = 2
+
+    @model_validator(mode="after")
+    def _made_or_existing(self) -> Self:
+        made = sorted(self.model_fields_set - {"existing"})
+        if self.existing and made:
+            message = (
+                f"{', '.join(made)} must be left out with existing: they configure a platform "
+                "that the app makes"
+            )
+            raise ValueError(message)
+        return self
+
+
+class Environment(_Model):
+    """Where the stacks go; by default to the account and region of the CLI's credentials."""
+
+    account: Annotated[str, _pattern(r"^\d{12}$", maximum=12)]
+    region: Annotated[str, _pattern(r"^[a-z]{2}(-[a-z]+)+-\d$", maximum=32)]
+
+
+class Settings(_Model):
+    """All settings of the app."""
+
+    name: Name = "delivery"
+    """What every stack's name starts with."""
+    environment: Environment | None = None
+    platform: Platform = Platform()
+    services: Annotated[list[Service], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [service.name for service in self.services]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            message = f"services must have names of their own, got {', '.join(twice)} twice"
+            raise ValueError(message)
+        on_listener = [s.priority for s in self.services if s.existing_service is None]
+        doubled = sorted({p for p in on_listener if on_listener.count(p) > 1})
+        if doubled:
+            message = (
+                f"services must have priorities of their own on the load balancer, got "
+                f"{', '.join(map(str, doubled))} twice; set services.N.priority"
+            )
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def from_context(cls, context: object) -> Settings:
+        """Read the settings from the CDK context.
+
+        Parameters
+        ----------
+        context
+            The value of the context key ``delivery``: an object, as ``cdk.json`` has it.
+
+        Returns
+        -------
+        Settings
+            The settings.
+
+        Raises
+        ------
+        SettingsError
+            If the key is missing or anything below it is not as it must be.
+        """
+        if not isinstance(context, Mapping):
+            raise SettingsError(
+                f"cdk.json: 'context.{CONTEXT_KEY}' must be an object with the app's settings, "
+                f"got {_shown(context)}; see docs/settings.md"
+            )
+        try:
+            return cls.model_validate(context)
+        except ValidationError as error:
+            problems = "\n".join(_line(problem) for problem in error.errors())
+            raise SettingsError(f"cdk.json has settings that cannot be used:\n{problems}") from None
+
+
+def _line(problem: Any) -> str:
+    path = ".".join(["context", CONTEXT_KEY, *_path(problem["loc"])])
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"  {path}: is not a setting; check its spelling against docs/settings.md"
+    if problem["type"] == "missing":
+        return f"  {path}: is missing"
+    if isinstance(problem["input"], Mapping):
+        return f"  {path}: {message}"
+    return f"  {path}: {message}; got {_shown(problem['input'])}"
+
+
+def _path(loc: tuple[int | str, ...]) -> list[str]:
+    # pydantic names the chosen variant of a source in the path; the JSON has no such level.
+    return [str(part) for part in loc if part not in ("github", "codecommit")]
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else repr(value)

@@ -1,0 +1,61 @@
+"""What all pipelines of the app share."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_codeconnections as codeconnections
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines import ArtifactBucket
+
+
+class SharedStack(cdk.Stack):
+    """The artifact bucket, and the connection to the code host.
+
+    Parameters
+    ----------
+    scope
+        The app.
+    construct_id
+        The stack's id.
+    connection
+        Whether a connection is needed.
+    env
+        Where the stack goes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        connection: bool,
+        env: cdk.Environment | None,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, env=env, description="What all delivery pipelines share"
+        )
+        self.artifact_bucket: s3.IBucket = ArtifactBucket(self, "Artifacts")
+        cdk.Validations.of(self.artifact_bucket).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="Only the pipelines' roles reach the artifacts, which expire; CloudTrail "
+                "data events tell who read them where that is asked for.",
+            )
+        )
+        self.connection_arn: str | None = None
+        if connection:
+            resource = codeconnections.CfnConnection(
+                self, "Connection", connection_name=self._connection_name(), provider_type="GitHub"
+            )
+            self.connection_arn = resource.attr_connection_arn
+            cdk.CfnOutput(
+                self,
+                "ConnectionArn",
+                value=self.connection_arn,
+                description="Finish its handshake once: console, Developer Tools, Settings, "
+                "Connections, Update pending connection",
+            )
+
+    def _connection_name(self) -> str:
+        # CodeConnections takes 32 characters.
+        return self.stack_name[:32].rstrip("-")

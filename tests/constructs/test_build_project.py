@@ -1,0 +1,227 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Match, Template
+
+from container_pipelines import BuildProject, DockerHubCredentials, EcrRepo
+
+PROJECT = "AWS::CodeBuild::Project"
+BUILDSPEC = Path(__file__).parents[2] / "buildspecs" / "build.yml"
+
+
+@pytest.fixture
+def make(stack: cdk.Stack, images: EcrRepo) -> Callable[..., BuildProject]:
+    def make(**options: Any) -> BuildProject:
+        return BuildProject(stack, "Build", **{"repository": images.repository, **options})
+
+    return make
+
+
+@pytest.fixture
+def project(template: Callable[[cdk.Stack], Template], stack: cdk.Stack) -> Callable[[], Any]:
+    def properties() -> Any:
+        (resource,) = template(stack).find_resources(PROJECT).values()
+        return resource["Properties"]
+
+    return properties
+
+
+def variables(properties: Any) -> dict[str, Any]:
+    return {
+        variable["Name"]: variable for variable in properties["Environment"]["EnvironmentVariables"]
+    }
+
+
+def test_defaults(
+    stack: cdk.Stack, make: Callable[..., BuildProject], template: Callable[[cdk.Stack], Template]
+) -> None:
+    make()
+    rendered = template(stack)
+    rendered.has_resource_properties(
+        PROJECT,
+        {
+            "Environment": {
+                "ComputeType": "BUILD_GENERAL1_SMALL",
+                "Image": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
+                "PrivilegedMode": True,
+                "Type": "LINUX_CONTAINER",
+            },
+            "TimeoutInMinutes": 30,
+            "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED"}},
+        },
+    )
+    rendered.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 30})
+
+
+def test_the_buildspec_is_the_file_word_for_word(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make()
+    assert project()["Source"]["BuildSpec"] == BUILDSPEC.read_text()
+
+
+def test_everything_can_be_changed(
+    stack: cdk.Stack, make: Callable[..., BuildProject], template: Callable[[cdk.Stack], Template]
+) -> None:
+    make(
+        project_name="my-build",
+        description="mine",
+        build_spec=codebuild.BuildSpec.from_object({"version": "0.2"}),
+        build_image=codebuild.LinuxBuildImage.STANDARD_7_0,
+        compute_type=codebuild.ComputeType.LARGE,
+        privileged=False,
+        timeout=cdk.Duration.hours(2),
+        log_retention=logs.RetentionDays.ONE_YEAR,
+        environment_variables={"STAGE": codebuild.BuildEnvironmentVariable(value="prod")},
+    )
+    rendered = template(stack)
+    rendered.has_resource_properties(
+        PROJECT,
+        {
+            "Name": "my-build",
+            "Description": "mine",
+            "Source": {"BuildSpec": json.dumps({"version": "0.2"}, indent=2)},
+            "Environment": {
+                "ComputeType": "BUILD_GENERAL1_LARGE",
+                "Image": "aws/codebuild/standard:7.0",
+                "PrivilegedMode": False,
+                "EnvironmentVariables": Match.array_with(
+                    [{"Name": "STAGE", "Type": "PLAINTEXT", "Value": "prod"}]
+                ),
+            },
+            "TimeoutInMinutes": 120,
+        },
+    )
+    rendered.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 365})
+
+
+def test_the_build_knows_repository_cache_and_account(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make()
+    found = variables(project())
+    assert set(found) == {"AWS_ACCOUNT_ID", "CACHE_TAG", "IMAGE_REPO_NAME", "REPOSITORY_URI"}
+    assert found["AWS_ACCOUNT_ID"]["Value"] == {"Ref": "AWS::AccountId"}
+    assert found["CACHE_TAG"]["Value"] == "buildcache"
+    assert ".dkr.ecr." in json.dumps(found["REPOSITORY_URI"]["Value"])
+
+
+def test_the_role_may_push_log_and_nothing_else(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    make()
+    repository, login, log = statements(stack, "BuildRole")
+    assert sorted(repository["Action"]) == [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:CompleteLayerUpload",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:InitiateLayerUpload",
+        "ecr:PutImage",
+        "ecr:UploadLayerPart",
+    ]
+    assert repository["Resource"] != "*"
+    assert (login["Action"], login["Resource"]) == ("ecr:GetAuthorizationToken", "*")
+    assert log["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert log["Resource"] == {"Fn::GetAtt": [log_group_id(stack), "Arn"]}
+
+
+def log_group_id(stack: cdk.Stack) -> str:
+    (logical_id,) = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup")
+    return logical_id
+
+
+def test_docker_hub_from_parameter_store_by_the_usual_names(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    make(docker_hub=DockerHubCredentials.from_parameter_store())
+    found = variables(project())
+    assert found["DOCKERHUB_USER"] == {
+        "Name": "DOCKERHUB_USER",
+        "Type": "PARAMETER_STORE",
+        "Value": "/codebuild/dockerhub-user",
+    }
+    assert found["DOCKERHUB_TOKEN"]["Value"] == "/codebuild/dockerhub-token"
+    (grant,) = [s for s in statements(stack, "BuildRole") if s["Action"] == "ssm:GetParameters"]
+    assert [arn["Fn::Join"][1][-1] for arn in grant["Resource"]] == [
+        ":parameter/codebuild/dockerhub-user",
+        ":parameter/codebuild/dockerhub-token",
+    ]
+
+
+def test_docker_hub_from_a_secret(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    secret = secretsmanager.Secret(stack, "DockerHub")
+    make(docker_hub=DockerHubCredentials.from_secret(secret, user_field="name"))
+    found = variables(project())
+    assert found["DOCKERHUB_USER"]["Type"] == "SECRETS_MANAGER"
+    assert found["DOCKERHUB_USER"]["Value"]["Fn::Join"][1][-1] == ":name"
+    assert found["DOCKERHUB_TOKEN"]["Value"]["Fn::Join"][1][-1] == ":token"
+    grants = [
+        s for s in statements(stack, "BuildRole") if s["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    assert grants
+    assert all(grant["Resource"] != "*" for grant in grants)
+
+
+def test_what_is_granted_to_the_construct_reaches_the_role(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    s3.Bucket(stack, "Extra").grant_put(make())
+    assert any("s3:PutObject" in s["Action"] for s in statements(stack, "BuildRole"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"timeout": cdk.Duration.minutes(4)},
+            "'timeout' must be from 5 minutes to 1 day 12 hours",
+        ),
+        ({"timeout": cdk.Duration.hours(37)}, "'timeout' must be from 5 minutes"),
+        ({"project_name": "a b"}, "'project_name' must be 2 to 150 characters: .* got 'a b'"),
+        ({"project_name": "x"}, "'project_name'"),
+        ({"privileged": False}, "'privileged' must be True for the library's buildspec"),
+        (
+            {"environment_variables": {"REPOSITORY_URI": None}},
+            "'environment_variables' must not name what the library sets, got REPOSITORY_URI",
+        ),
+    ],
+)
+def test_bad_input_is_rejected(
+    make: Callable[..., BuildProject], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+@pytest.mark.parametrize("name", ["", "/", "a b", "/a//b"])
+def test_a_parameter_name_must_be_one(name: str) -> None:
+    with pytest.raises(ValueError, match="'token_parameter' must be"):
+        DockerHubCredentials.from_parameter_store(token_parameter=name)
+
+
+def test_nothing_is_left_for_a_security_check_to_find(
+    stack: cdk.Stack, make: Callable[..., BuildProject], nag: Callable[[cdk.Stack], list[str]]
+) -> None:
+    make(docker_hub=DockerHubCredentials.from_parameter_store())
+    assert nag(stack) == []

@@ -1,0 +1,308 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk.assertions import Match, Template
+
+from container_pipelines import (
+    ArtifactBucket,
+    BuildProject,
+    EcsRollingPipeline,
+    LoadBalancedService,
+    Source,
+)
+
+PIPELINE = "AWS::CodePipeline::Pipeline"
+Statements = Callable[[cdk.Stack, str], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def make(
+    stack: cdk.Stack,
+    source: Source,
+    build: BuildProject,
+    make_service: Callable[..., LoadBalancedService],
+) -> Callable[..., EcsRollingPipeline]:
+    def make(**options: Any) -> EcsRollingPipeline:
+        if "service" not in options:
+            options["service"] = make_service().service
+        return EcsRollingPipeline(stack, "Release", source=source, build=build, **options)
+
+    return make
+
+
+@pytest.fixture
+def imported(stack: cdk.Stack) -> ecs.IBaseService:
+    return ecs.FargateService.from_fargate_service_attributes(
+        stack,
+        "Imported",
+        service_name="my-service",
+        cluster=ecs.Cluster.from_cluster_arn(
+            stack,
+            "MyCluster",
+            stack.format_arn(service="ecs", resource="cluster", resource_name="my-cluster"),
+        ),
+    )
+
+
+@pytest.fixture
+def task_role(stack: cdk.Stack) -> iam.IRole:
+    return iam.Role.from_role_arn(stack, "TaskRole", "arn:aws:iam::111122223333:role/ecsTaskRole")
+
+
+def test_three_stages_hand_the_image_on(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make(pipeline_name="my-pipeline")
+    (pipeline,) = template(stack).find_resources(PIPELINE).values()
+    properties = pipeline["Properties"]
+    assert (properties["Name"], properties["PipelineType"]) == ("my-pipeline", "V2")
+    source, build, deploy = (stage["Actions"][0] for stage in properties["Stages"])
+    assert [stage["Name"] for stage in properties["Stages"]] == ["Source", "Build", "Deploy"]
+    assert source["OutputArtifacts"] == build["InputArtifacts"]
+    assert build["OutputArtifacts"] == deploy["InputArtifacts"]
+    assert json.loads(build["Configuration"]["EnvironmentVariables"]) == [
+        {"name": "CONTAINER_NAME", "type": "PLAINTEXT", "value": "app"}
+    ]
+    assert deploy["ActionTypeId"]["Provider"] == "ECS"
+    assert deploy["Configuration"]["DeploymentTimeout"] == 30
+
+
+def test_every_action_has_a_role_of_its_own_that_only_the_pipeline_takes(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make()
+    rendered = template(stack)
+    (pipeline,) = rendered.find_resources(PIPELINE).values()
+    actions = [a for stage in pipeline["Properties"]["Stages"] for a in stage["Actions"]]
+    roles = [action["RoleArn"]["Fn::GetAtt"][0] for action in actions]
+    assert len(set(roles)) == 3
+    own = pipeline["Properties"]["RoleArn"]
+    for role in roles:
+        trust = rendered.find_resources("AWS::IAM::Role")[role]["Properties"]
+        (statement,) = trust["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"AWS": own}
+
+
+def test_the_pipeline_takes_its_roles_and_hands_artifacts_on(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], statements: Statements
+) -> None:
+    make()
+    bucket, objects, *assumes = statements(stack, "ReleaseRole")
+    assert all(action.startswith("s3:GetBucket") for action in bucket["Action"])
+    assert "s3:DeleteObject" not in objects["Action"]
+    assert not [action for action in objects["Action"] if "*" in action]
+    assert [assume["Action"] for assume in assumes] == ["sts:AssumeRole"] * 3
+    assert {assume["Resource"]["Fn::GetAtt"][0][:17] for assume in assumes} == {
+        "ReleaseSourceRole",
+        "ReleaseBuildRoleC",
+        "ReleaseDeployRole",
+    }
+
+
+def test_the_deploy_role_is_bound_to_service_family_cluster_and_roles(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], statements: Statements
+) -> None:
+    make()
+    by_action = {
+        json.dumps(statement["Action"]): statement
+        for statement in statements(stack, "ReleaseDeployRole")
+    }
+    update = by_action['["ecs:DescribeServices", "ecs:UpdateService"]']
+    assert update["Resource"] == {"Ref": "Service9571FDD8"}
+    register = by_action['"ecs:RegisterTaskDefinition"']
+    assert register["Resource"]["Fn::Join"][1][-1].startswith(":task-definition/StackService")
+    tag = by_action['"ecs:TagResource"']
+    assert tag["Condition"] == {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}
+    pass_role = by_action['"iam:PassRole"']
+    assert pass_role["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
+    assert sorted(arn["Fn::GetAtt"][0][:20] for arn in pass_role["Resource"]) == [
+        "ServiceExecutionRole",
+        "ServiceTaskRoleC7213",
+    ]
+    unbound = {action for action, statement in by_action.items() if statement["Resource"] == "*"}
+    assert unbound == {'"ecs:DescribeTaskDefinition"', '"ecs:ListTasks"'}
+    assert "ecs:cluster" in by_action['"ecs:ListTasks"']["Condition"]["ArnEquals"]
+
+
+def test_the_build_role_starts_this_project_alone(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], statements: Statements
+) -> None:
+    make()
+    (start,) = statements(stack, "ReleaseBuildRole")
+    assert start["Action"] == [
+        "codebuild:BatchGetBuilds",
+        "codebuild:StartBuild",
+        "codebuild:StopBuild",
+    ]
+    assert start["Resource"] == {"Fn::GetAtt": ["BuildProject943F6A6A", "Arn"]}
+
+
+def test_its_own_bucket_is_private_encrypted_tls_only_and_cleans_up(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make()
+    rendered = template(stack)
+    rendered.has_resource(
+        "AWS::S3::Bucket",
+        {
+            "DeletionPolicy": "Retain",
+            "Properties": {
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [
+                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+                    ]
+                },
+                "PublicAccessBlockConfiguration": {"BlockPublicAcls": True},
+                "LifecycleConfiguration": {
+                    "Rules": [Match.object_like({"ExpirationInDays": 90, "Status": "Enabled"})]
+                },
+            },
+        },
+    )
+    rendered.has_resource_properties(
+        "AWS::S3::BucketPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        Match.object_like(
+                            {
+                                "Effect": "Deny",
+                                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                            }
+                        )
+                    ]
+                )
+            }
+        },
+    )
+    rendered.resource_count_is("AWS::KMS::Key", 0)
+
+
+def test_a_shared_bucket_with_a_key_is_used_as_it_is(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    statements: Statements,
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    bucket = ArtifactBucket(stack, "Shared", encryption_key=kms.Key(stack, "Key"))
+    make(artifact_bucket=bucket)
+    rendered = template(stack)
+    rendered.resource_count_is("AWS::S3::Bucket", 1)
+    rendered.has_resource_properties(
+        PIPELINE, {"ArtifactStore": {"EncryptionKey": {"Type": "KMS"}}}
+    )
+    for role in ("ReleaseRole", "ReleaseSourceRole", "BuildRole"):
+        assert any("kms:GenerateDataKey*" in s["Action"] for s in statements(stack, role)), role
+    deploy = [s for s in statements(stack, "ReleaseDeployRole") if "kms:Decrypt" in s["Action"]]
+    assert [s["Action"] for s in deploy] == ["kms:Decrypt"]
+
+
+def test_an_imported_service_is_deployed_to(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    imported: ecs.IBaseService,
+    task_role: iam.IRole,
+    statements: Statements,
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make(
+        service=imported,
+        container_name="web",
+        task_roles=[task_role],
+        deployment_timeout=cdk.Duration.minutes(60),
+    )
+    (pipeline,) = template(stack).find_resources(PIPELINE).values()
+    _, build, deploy = (stage["Actions"][0] for stage in pipeline["Properties"]["Stages"])
+    assert deploy["Configuration"] == {
+        "ClusterName": "my-cluster",
+        "ServiceName": "my-service",
+        "DeploymentTimeout": 60,
+    }
+    assert '"value":"web"' in build["Configuration"]["EnvironmentVariables"]
+    found = statements(stack, "ReleaseDeployRole")
+    (pass_role,) = [s for s in found if s["Action"] == "iam:PassRole"]
+    assert pass_role["Resource"] == "arn:aws:iam::111122223333:role/ecsTaskRole"
+    (register,) = [s for s in found if s["Action"] == "ecs:RegisterTaskDefinition"]
+    assert register["Resource"]["Fn::Join"][1][-1].endswith(":task-definition/*:*")
+
+
+def test_the_family_of_an_imported_service_narrows_the_role(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    imported: ecs.IBaseService,
+    task_role: iam.IRole,
+    statements: Statements,
+) -> None:
+    make(
+        service=imported,
+        container_name="web",
+        task_roles=[task_role],
+        task_definition_family="my-family",
+    )
+    found = statements(stack, "ReleaseDeployRole")
+    (register,) = [s for s in found if s["Action"] == "ecs:RegisterTaskDefinition"]
+    assert register["Resource"]["Fn::Join"][1][-1].endswith(":task-definition/my-family:*")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pipeline_name": "my pipeline"}, "'pipeline_name' must be .* got 'my pipeline'"),
+        ({"pipeline_name": "x" * 101}, "'pipeline_name' must be 1 to 100 characters"),
+        ({"container_name": "web"}, "'container_name' must be a container of .* got 'web'"),
+        (
+            {"deployment_timeout": cdk.Duration.seconds(30)},
+            "'deployment_timeout' must be from 1 minute to 1 hour, got 30 seconds; omit it to wait",
+        ),
+        ({"deployment_timeout": cdk.Duration.minutes(61)}, "'deployment_timeout'"),
+    ],
+)
+def test_bad_input_is_rejected(
+    make: Callable[..., EcsRollingPipeline], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+def test_an_imported_service_needs_its_container_and_roles(
+    make: Callable[..., EcsRollingPipeline], imported: ecs.IBaseService
+) -> None:
+    with pytest.raises(ValueError, match="'container_name' must be given for an imported service"):
+        make(service=imported)
+    with pytest.raises(ValueError, match="'task_roles' must be given for an imported service"):
+        make(service=imported, container_name="web")
+
+
+def test_a_service_without_a_container_is_rejected(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], platform: Any
+) -> None:
+    empty = ecs.FargateService(
+        stack,
+        "Empty",
+        cluster=platform.cluster,
+        task_definition=ecs.FargateTaskDefinition(stack, "Task"),
+    )
+    with pytest.raises(ValueError, match="must have a task definition with an essential container"):
+        make(service=empty)
+
+
+def test_nothing_is_left_for_a_security_check_to_find(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], nag: Callable[[cdk.Stack], list[str]]
+) -> None:
+    make(artifact_bucket=ArtifactBucket.from_bucket_name(stack, "Bucket", "artifacts"))
+    assert nag(stack) == []

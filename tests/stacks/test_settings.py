@@ -1,0 +1,144 @@
+from typing import Any
+
+import pytest
+
+from stacks import Settings, SettingsError
+
+EXISTING_SERVICE = {
+    "cluster_name": "c",
+    "service_name": "s",
+    "container_name": "app",
+    "task_role_arns": ["arn:aws:iam::111122223333:role/r"],
+}
+EXISTING_PLATFORM = {
+    "vpc_id": "vpc-0a",
+    "availability_zones": ["a", "b"],
+    "private_subnet_ids": ["subnet-0a", "subnet-0b"],
+    "cluster_name": "c",
+    "listener_arn": "arn:aws:elasticloadbalancing:r:a:listener/app/a/b/c",
+    "load_balancer_security_group_id": "sg-0a",
+}
+
+S = "context.delivery.services.0"
+
+BAD: list[tuple[str, Any, str]] = [
+    ("nmae", "x", r"context\.delivery\.nmae: is not a setting"),
+    ("name", "My App", r"context\.delivery\.name: .*'My App'"),
+    ("services", [], r"context\.delivery\.services: .*at least 1 item"),
+    ("services.0.name", "My-App", rf"{S}\.name: .*'My-App'"),
+    ("services.0.name", "a", rf"{S}\.name: .*at least 2 characters"),
+    ("services.0.name", "x" * 41, rf"{S}\.name: .*at most 40 characters"),
+    ("services.0.name", None, rf"{S}\.name: .*got nothing"),
+    ("services.0.strategy", "magic", rf"{S}\.strategy: .*'rolling'.*got 'magic'"),
+    ("services.0.source", {}, rf"{S}\.source: .*type"),
+    ("services.0.source.type", "svn", rf"{S}\.source: .*'github', 'codecommit'"),
+    ("services.0.source.repository", "my-app", rf"{S}\.source\.repository: .*'my-app'"),
+    ("services.0.source.branch", "", rf"{S}\.source\.branch: .*at least 1 character"),
+    ("services.0.source.branch", "a b", rf"{S}\.source\.branch: .*'a b'"),
+    ("services.0.source.connection_arn", "x", rf"{S}\.source\.connection_arn: .*'x'"),
+    ("services.0.source.url", "x", rf"{S}\.source\.url: is not a setting"),
+    ("services.0.build", {"timeout_minutes": 4}, rf"{S}\.build\.timeout_minutes: .*5; got 4"),
+    ("services.0.build", {"timeout_minutes": 2161}, rf"{S}\.build\.timeout_minutes: .*2160"),
+    ("services.0.build", {"compute_type": "HUGE"}, rf"{S}\.build\.compute_type: .*'SMALL'"),
+    ("services.0.container.name", "my app", rf"{S}\.container\.name: .*'my app'"),
+    ("services.0.container.port", 0, rf"{S}\.container\.port: .*got 0"),
+    ("services.0.container.port", "3000", rf"{S}\.container\.port: .*integer; got '3000'"),
+    ("services.0.container.cpu", 300, rf"{S}\.container\.cpu: .*256.*got 300"),
+    ("services.0.container.environment", {"A": 1}, rf"{S}\.container\.environment\.A: .*string"),
+    ("services.0.health_check.path", "health", rf"{S}\.health_check\.path: must start with '/'"),
+    (
+        "services.0.health_check.interval_seconds",
+        301,
+        rf"{S}\.health_check\.interval_seconds: .*300; got 301",
+    ),
+    ("services.0.scaling", {"min_tasks": 3, "max_tasks": 2}, rf"{S}\.scaling: min_tasks \(3\)"),
+    ("services.0.path_pattern", "api", rf"{S}\.path_pattern: must start with '/'"),
+    ("services.0.priority", 0, rf"{S}\.priority: .*got 0"),
+    (
+        "services.0.deployment_timeout_minutes",
+        61,
+        rf"{S}\.deployment_timeout_minutes: .*60; got 61",
+    ),
+    (
+        "services.0.existing_service",
+        EXISTING_SERVICE,
+        rf"{S}: container, health_check, scaling must be left out with existing_service",
+    ),
+    (
+        "services.0.existing_service",
+        {**EXISTING_SERVICE, "task_role_arns": []},
+        rf"{S}\.existing_service\.task_role_arns: .*at least 1",
+    ),
+    (
+        "services.0.existing_service",
+        {"cluster_name": "c"},
+        rf"{S}\.existing_service\.service_name: is missing",
+    ),
+    ("platform", {"nat_gateways": 0}, r"platform\.nat_gateways: .*got 0"),
+    (
+        "platform",
+        {"existing": EXISTING_PLATFORM, "nat_gateways": 2},
+        r"platform: nat_gateways must be left out with existing",
+    ),
+    (
+        "platform",
+        {"existing": {**EXISTING_PLATFORM, "private_subnet_ids": ["subnet-0a"]}},
+        r"platform\.existing: private_subnet_ids must name one subnet .* got 1",
+    ),
+    ("environment", {"account": "1"}, r"environment\.account: .*got '1'"),
+    ("environment", {"account": "111122223333"}, r"environment\.region: is missing"),
+    (
+        "environment",
+        {"account": "111122223333", "region": "tokyo"},
+        r"environment\.region: .*'tokyo'",
+    ),
+]
+
+
+def change(settings: dict[str, Any], path: str, value: Any) -> None:
+    *parents, key = path.split(".")
+    place: Any = settings
+    for parent in parents:
+        place = place[int(parent)] if isinstance(place, list) else place[parent]
+    place[key] = value
+
+
+def test_the_sample_settings_are_good(delivery: dict[str, Any]) -> None:
+    settings = Settings.from_context(delivery)
+    assert [service.name for service in settings.services] == ["my-container-app"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"), BAD, ids=[f"{path}-{value!r:.40}" for path, value, _ in BAD]
+)
+def test_bad_settings_are_rejected_by_their_path(
+    path: str, value: Any, message: str, delivery: dict[str, Any]
+) -> None:
+    change(delivery, path, value)
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_context(delivery)
+
+
+@pytest.mark.parametrize("context", [None, "delivery", []])
+def test_settings_must_be_there(context: object) -> None:
+    with pytest.raises(SettingsError, match=r"'context\.delivery' must be an object"):
+        Settings.from_context(context)
+
+
+def test_services_need_names_and_priorities_of_their_own(delivery: dict[str, Any]) -> None:
+    (service,) = delivery["services"]
+    delivery["services"] = [service, service]
+    with pytest.raises(SettingsError, match="names of their own, got my-container-app twice"):
+        Settings.from_context(delivery)
+    delivery["services"] = [service, {**service, "name": "other"}]
+    with pytest.raises(SettingsError, match=r"priorities of their own .* got 100 twice"):
+        Settings.from_context(delivery)
+
+
+def test_all_problems_are_told_at_once(delivery: dict[str, Any]) -> None:
+    change(delivery, "services.0.priority", 0)
+    change(delivery, "services.0.container.port", 0)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_context(delivery)
+    assert "priority" in str(caught.value)
+    assert "container.port" in str(caught.value)
