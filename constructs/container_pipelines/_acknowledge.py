@@ -41,21 +41,33 @@ def acknowledge_wildcard(role: iam.Role, resource: str, reason: str) -> None:
     reason
         Why it cannot be narrower; for a reviewer.
     """
-    _Wildcard(role, resource, reason).validate()
-    role.node.add_validation(_Wildcard(role, resource, reason))
+    finding = _finding(role, resource)
+    acknowledge(role, finding, reason)
+    role.node.add_validation(_FinalForm(role, resource, finding, reason))
 
 
 @jsii.implements(IValidation)
-class _Wildcard:
-    def __init__(self, role: iam.Role, resource: str, reason: str) -> None:
+class _FinalForm:
+    def __init__(self, role: iam.Role, resource: str, finding: str, reason: str) -> None:
         self._role = role
         self._resource = resource
+        self._finding = finding
         self._reason = reason
 
     def validate(self) -> list[str]:
-        resource = _flat(Stack.of(self._role).resolve(self._resource))
-        acknowledge(self._role, f"AwsSolutions-IAM5[Resource::{resource}]", self._reason)
+        finding = _finding(self._role, self._resource)
+        if finding != self._finding:
+            # What acknowledge() records; but that adds a stack trace, which at this moment names a
+            # temporary folder, and two syntheses would differ.
+            self._role.node.add_metadata(
+                Validations.ACKNOWLEDGED_RULES_METADATA_KEY,
+                {f"Annotation::{finding}": self._reason},
+            )
         return []
+
+
+def _finding(role: iam.Role, resource: str) -> str:
+    return f"AwsSolutions-IAM5[Resource::{_flat(Stack.of(role).resolve(resource))}]"
 
 
 def _flat(resource: Any) -> str:

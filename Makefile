@@ -1,0 +1,65 @@
+# Every target installs what it needs; nothing outside of this folder is changed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON_PACKAGES := $(VENV)/.installed
+NODE_PACKAGES := node_modules/.installed
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit lint synth local-up local-push local-down constraints clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, on this machine alone
+	@$(BIN)/python -m local demo
+
+test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
+	@node --test samples/my-container-app
+	@$(BIN)/pytest
+
+test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need no container engine
+	@$(BIN)/pytest -m "not e2e"
+
+lint: $(PYTHON_PACKAGES) ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+synth: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Synthesize the app into cdk.out
+	@node_modules/.bin/cdk synth --quiet
+
+local-up: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Start a local cloud with the app deployed, in the background
+	@$(BIN)/python -m local up --detach
+
+local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample application in the local cloud
+	@$(BIN)/python -m local push
+
+local-down: $(PYTHON_PACKAGES) ## End the local cloud
+	@$(BIN)/python -m local down
+
+constraints: ## Take the newest versions of everything into constraints.txt
+	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints
+	@sed '/^-c/d' requirements.txt > .cache/requirements.txt
+	@sed '/^-[cr]/d' requirements-dev.txt | cat .cache/requirements.txt - > .cache/requirements-all.txt
+	@.cache/constraints/bin/pip install --quiet -r .cache/requirements-all.txt
+	@head -1 constraints.txt > .cache/constraints.txt
+	@.cache/constraints/bin/pip freeze --exclude-editable >> .cache/constraints.txt
+	@mv .cache/constraints.txt constraints.txt
+
+clean: ## Remove what was installed and made
+	@rm -rf $(VENV) node_modules .cache cdk.out
+
+$(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing Python packages into $(VENV) (once, about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(NODE_PACKAGES): package.json package-lock.json
+	@echo "Installing the CDK CLI into node_modules (once, about 10 seconds)"
+	@npm ci --silent --no-progress
+	@touch $@
