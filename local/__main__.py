@@ -1,0 +1,156 @@
+"""The commands of the local cloud; the Makefile's targets call them."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from local.cloud import CloudError, client_environment
+from local.demo import PIPELINE, SAMPLE, demo, release
+from local.deployment import deployed_cloud
+from local.progress import console
+from local.release import ReleaseError
+from local.toolkit import ROOT, ToolkitError
+
+CACHE: Final = Path(os.environ.get("LOCAL_CLOUD_CACHE", ROOT / ".cache"))
+_STATE: Final = CACHE / "cloud" / "running.json"
+_UP_SECONDS: Final = 600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Running:
+    pid: int
+    endpoint: str
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        The command line; the process's own by default.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("demo", help="deploy, release the sample application once, and end")
+    up = commands.add_parser("up", help="start a cloud with the app deployed, and keep it running")
+    up.add_argument("--detach", action="store_true", help="in the background")
+    commands.add_parser("down", help="end the cloud that `up` has started")
+    push = commands.add_parser("push", help="release a folder in the cloud that is up")
+    push.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
+    push.add_argument("--pipeline", default=PIPELINE)
+    options = parser.parse_args(arguments)
+    # What ends us must take the ordinary way out, which ends the emulator and the engine.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        match options.command:
+            case "demo":
+                demo(CACHE)
+            case "up":
+                _up_in_background() if options.detach else _up()
+            case "down":
+                _down()
+            case "push":
+                release(_running().endpoint, options.pipeline, options.folder.resolve())
+    except (CloudError, ReleaseError, ToolkitError) as error:
+        console.print(f"\n[red]{error.__class__.__name__}:[/] ", end="")
+        console.print(str(error), markup=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\n[yellow]Stopped; nothing is left running.[/]")
+        return 130
+    return 0
+
+
+def _up() -> None:
+    with deployed_cloud(CACHE) as cloud:
+        variables = client_environment(cloud.endpoint, cloud.folder)
+        exports = cloud.folder / "environment.sh"
+        exports.write_text("".join(f"export {name}={v}\n" for name, v in variables.items()))
+        running = _Running(pid=os.getpid(), endpoint=cloud.endpoint)
+        _STATE.write_text(json.dumps(asdict(running)))
+        try:
+            console.print(
+                f"\n[bold]The local cloud is up[/] at {cloud.endpoint}\n"
+                f"  release:   make local-push\n"
+                f"  look in:   . {exports} && aws codepipeline list-pipelines\n"
+                f"  end it:    make local-down (or Ctrl-C here)",
+                soft_wrap=True,
+            )
+            signal.pause()
+        finally:
+            _STATE.unlink(missing_ok=True)
+
+
+def _up_in_background() -> None:
+    log = CACHE / "cloud" / "up.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "local", "up"],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    printed = 0
+    deadline = time.monotonic() + _UP_SECONDS
+    while True:
+        text = log.read_text(errors="replace")
+        console.print(text[printed:], end="", markup=False, soft_wrap=True)
+        printed = len(text)
+        if process.poll() is not None:
+            raise CloudError(f"the local cloud did not come up; see {log}")
+        if _STATE.exists() and "end it:" in text:
+            return
+        if time.monotonic() > deadline:
+            process.terminate()
+            raise CloudError(f"the local cloud did not come up in {_UP_SECONDS} s; see {log}")
+        time.sleep(0.2)
+
+
+def _down() -> None:
+    pid = _running().pid
+    os.kill(pid, signal.SIGTERM)
+    while _STATE.exists() or _is_running(pid):
+        time.sleep(0.1)
+    console.print("The local cloud has ended.")
+
+
+def _running() -> _Running:
+    try:
+        running = _Running(**json.loads(_STATE.read_text()))
+    except FileNotFoundError:
+        running = None
+    if running is None or not _is_running(running.pid):
+        raise CloudError("no local cloud is up; start one with `make local-up`")
+    return running
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""A local cloud with the app deployed to it."""
+
+import concurrent.futures
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from local.cloud import Cloud, client_environment, open_cloud
+from local.progress import console, note, step
+from local.toolkit import Toolkit
+
+
+@contextlib.contextmanager
+def deployed_cloud(cache: Path, *, port: int | None = None) -> Iterator[Cloud]:
+    """Start a local cloud and deploy the app to it with the real CDK CLI.
+
+    Parameters
+    ----------
+    cache
+        The folder for what the local cloud keeps.
+    port
+        The cloud's port; a free one by default.
+    """
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+        # The engine's first start takes as long as the synthesis: both at once.
+        synthesis = pool.submit(_synthesize, cache)
+        console.print("\n[bold]The local cloud[/]")
+        with open_cloud(cache, progress=note, port=port) as cloud:
+            if cloud.engine is not None:
+                note(cloud.engine.note)
+            console.print("\n[bold]cdk deploy --all[/]")
+            with step("Synthesizing; cdk-nag checks every template"):
+                assembly = synthesis.result()
+            toolkit = Toolkit(
+                environment=cloud.environment, assembly=assembly, log=cloud.folder / "cdk.log"
+            )
+            with step("Bootstrapping"):
+                toolkit.bootstrap()
+            with step("Deploying every stack"):
+                toolkit.deploy()
+            yield cloud
+
+
+def _synthesize(cache: Path) -> Path:
+    folder = cache / "cloud"
+    folder.mkdir(parents=True, exist_ok=True)
+    assembly = folder / "cdk.out"
+    Toolkit(
+        # Synthesis asks no cloud anything.
+        environment=client_environment("http://127.0.0.1:9", folder),
+        assembly=assembly,
+        log=folder / "synth.log",
+    ).synth()
+    return assembly

@@ -1,0 +1,42 @@
+"""What a person sees while the local cloud works: each step with its time, as it happens."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+console = Console(highlight=False)
+
+
+@contextlib.contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show a step: a spinner while it runs on a terminal, and a line with its time when it is done.
+
+    Parameters
+    ----------
+    title
+        What is being done, as a sentence without its full stop.
+    """
+    started = time.monotonic()
+    if not console.is_terminal:
+        console.print(f"  … {escape(title)}")
+    try:
+        with console.status(f"{escape(title)} …"):
+            yield
+    except BaseException:
+        console.print(f"  [red]✗[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
+        raise
+    console.print(f"  [green]✓[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+def note(text: str) -> None:
+    """Show a remark that belongs to the step before or in hand.
+
+    Parameters
+    ----------
+    text
+        The remark.
+    """
+    console.print(f"    [dim]{escape(text)}[/]")

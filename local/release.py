@@ -1,0 +1,359 @@
+"""A release in a local cloud: push a commit, follow the pipeline, see what runs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import boto3
+
+from local.cloud import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_codepipeline.type_defs import StageStateTypeDef
+    from types_boto3_ecs import ECSClient
+
+_POLL_SECONDS: Final = 0.25
+_START_SECONDS: Final = 20
+_ENDED: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
+
+
+class ReleaseError(RuntimeError):
+    """A release failed; the message says where and why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """A stage of a pipeline execution.
+
+    Attributes
+    ----------
+    name
+        The stage's name.
+    status
+        AWS's word for how it stands; empty before it begins.
+    reason
+        Why it failed; empty otherwise.
+    """
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """What a service runs.
+
+    Attributes
+    ----------
+    task_definition
+        Family and revision.
+    image
+        The image of the container.
+    """
+
+    task_definition: str
+    image: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """A folder as a commit.
+
+    Attributes
+    ----------
+    id
+        The commit's id, by its content.
+    archive
+        The files as a zip, the same bytes for the same files.
+    """
+
+    id: str
+    archive: bytes
+
+    @staticmethod
+    def of(folder: Path) -> Commit:
+        """Zip the files that belong to a folder: without what Git ignores.
+
+        Parameters
+        ----------
+        folder
+            The folder; of a Git checkout, or a plain one, which is taken whole.
+
+        Returns
+        -------
+        Commit
+            The commit.
+        """
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in _files(folder):
+                info = zipfile.ZipInfo(file.relative_to(folder).as_posix(), (2000, 1, 1, 0, 0, 0))
+                info.external_attr = (file.stat().st_mode & 0o777) << 16
+                archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED)
+        content = buffer.getvalue()
+        return Commit(id=hashlib.sha1(content, usedforsecurity=False).hexdigest(), archive=content)
+
+
+class Releases:
+    """The releases of a local cloud.
+
+    Parameters
+    ----------
+    endpoint
+        The cloud's address.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        session = boto3.Session(
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="local",  # noqa: S106 - no secret
+            region_name=REGION,
+        )
+        self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
+        self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
+
+    def push(self, commit: Commit, *, repository: str, branch: str, message: str) -> None:
+        """Make a commit the newest of a branch, which starts the pipelines that watch it.
+
+        Parameters
+        ----------
+        commit
+            The commit.
+        repository
+            The repository, as the pipeline's source names it.
+        branch
+            The branch.
+        message
+            The commit's message.
+
+        Raises
+        ------
+        ReleaseError
+            If the cloud refuses it.
+        """
+        query = urllib.parse.urlencode(
+            {
+                "repository": repository,
+                "branch": branch,
+                "commit": commit.id,
+                "message": message,
+                "author": "Local Developer",
+            }
+        )
+        request = urllib.request.Request(  # noqa: S310 - our own loopback server
+            f"{self._endpoint}/_local/push?{query}", data=commit.archive, method="POST"
+        )
+        request.add_header("Content-Type", "application/zip")
+        try:
+            with urllib.request.urlopen(request):  # noqa: S310
+                return
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            raise ReleaseError(f"the commit was refused: {text}") from None
+
+    def newest_execution(self, pipeline: str) -> str | None:
+        """Give the newest execution of a pipeline.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+
+        Returns
+        -------
+        str or None
+            The execution's id; None if there has been none.
+        """
+        listed = self._pipelines.list_pipeline_executions(pipelineName=pipeline, maxResults=1)
+        summaries = listed["pipelineExecutionSummaries"]
+        return summaries[0]["pipelineExecutionId"] if summaries else None
+
+    def wait_for_execution(self, pipeline: str, *, after: str | None) -> str:
+        """Wait until a push has started the pipeline.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+        after
+            The newest execution before the push.
+
+        Returns
+        -------
+        str
+            The execution that came after it.
+
+        Raises
+        ------
+        ReleaseError
+            If none comes.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            newest = self.newest_execution(pipeline)
+            if newest is not None and newest != after:
+                return newest
+            time.sleep(_POLL_SECONDS)
+        raise ReleaseError(
+            f"the push has not started {pipeline} in {_START_SECONDS} s: does its source detect "
+            f"changes?"
+        )
+
+    def follow(
+        self, pipeline: str, execution: str, *, seen: Callable[[Stage], None], seconds: float
+    ) -> str:
+        """Watch an execution until it ends.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+        execution
+            The execution's id.
+        seen
+            Called with each stage as its status changes.
+        seconds
+            How long to watch at most.
+
+        Returns
+        -------
+        str
+            The status with which it ended.
+
+        Raises
+        ------
+        ReleaseError
+            If it has not ended in time.
+        """
+        known: dict[str, str] = {}
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            ended = self._status(pipeline, execution)
+            for stage in self._stages(pipeline, execution):
+                if known.get(stage.name) != stage.status:
+                    known[stage.name] = stage.status
+                    seen(stage)
+            if ended in _ENDED:
+                return ended
+            time.sleep(_POLL_SECONDS)
+        raise ReleaseError(f"{pipeline} has not ended in {seconds:.0f} s")
+
+    def running(self, cluster: str, service: str) -> Running:
+        """Tell what a service runs.
+
+        Parameters
+        ----------
+        cluster, service
+            Their names.
+
+        Returns
+        -------
+        Running
+            Its task definition and image.
+        """
+        (found,) = self._ecs.describe_services(cluster=cluster, services=[service])["services"]
+        arn = found["taskDefinition"]
+        definition = self._ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        return Running(
+            task_definition=arn.rpartition("/")[2],
+            image=definition["containerDefinitions"][0]["image"],
+        )
+
+    def deploy_targets(self, pipeline: str) -> tuple[str, str]:
+        """Give the cluster and the service that a pipeline deploys to.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+
+        Returns
+        -------
+        tuple
+            Cluster and service.
+
+        Raises
+        ------
+        ReleaseError
+            If it has no ECS action.
+        """
+        for stage in self._pipelines.get_pipeline(name=pipeline)["pipeline"]["stages"]:
+            for action in stage["actions"]:
+                if action["actionTypeId"]["provider"] == "ECS":
+                    configuration = action.get("configuration", {})
+                    return configuration["ClusterName"], configuration["ServiceName"]
+        raise ReleaseError(f"{pipeline} has no ECS deploy action")
+
+    def watched(self, pipeline: str) -> tuple[str, str]:
+        """Give the repository and the branch that a pipeline watches.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+
+        Returns
+        -------
+        tuple
+            Repository and branch.
+        """
+        stages = self._pipelines.get_pipeline(name=pipeline)["pipeline"]["stages"]
+        configuration = stages[0]["actions"][0].get("configuration", {})
+        repository = configuration.get("FullRepositoryId") or configuration["RepositoryName"]
+        return repository, configuration["BranchName"]
+
+    def _status(self, pipeline: str, execution: str) -> str:
+        found = self._pipelines.get_pipeline_execution(
+            pipelineName=pipeline, pipelineExecutionId=execution
+        )
+        return found["pipelineExecution"]["status"]
+
+    def _stages(self, pipeline: str, execution: str) -> list[Stage]:
+        state = self._pipelines.get_pipeline_state(name=pipeline)
+        return [
+            _stage(stage)
+            for stage in state["stageStates"]
+            if stage.get("latestExecution", {}).get("pipelineExecutionId") == execution
+        ]
+
+
+def _stage(state: StageStateTypeDef) -> Stage:
+    reasons = [
+        action["latestExecution"]["errorDetails"].get("message", "")
+        for action in state.get("actionStates", [])
+        if "errorDetails" in action.get("latestExecution", {})
+    ]
+    return Stage(
+        name=state["stageName"],
+        status=state["latestExecution"]["status"],
+        reason="\n".join(filter(None, reasons)),
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "."],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        names = sorted(set(filter(None, listed.stdout.decode().split("\0"))))
+        files = [folder / name for name in names]
+    else:
+        files = sorted(folder.rglob("*"))
+    return [file for file in files if file.is_file()]

@@ -1,0 +1,43 @@
+"""What the documentation says must be there, and what is there must be documented."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+import container_pipelines
+from stacks import settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def models() -> Iterator[type[BaseModel]]:
+    for value in vars(settings).values():
+        if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields:
+            yield value
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
+def test_every_setting_is_documented(model: type[BaseModel]) -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    names = set(re.findall(r"`([\w.]+)`", page))
+    known = names | {name.rpartition(".")[2] for name in names}
+    assert set(model.model_fields) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_everything_public_has_a_docstring_and_is_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "constructs.md").read_text()
+    for name in container_pipelines.__all__:
+        public = getattr(container_pipelines, name)
+        if isinstance(public, type):
+            assert public.__doc__, name
+        assert f"`{name}`" in guide, name
