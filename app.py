@@ -4,6 +4,7 @@ import aws_cdk as cdk
 
 from stacks import Settings, add_delivery_stacks
 
-app = cdk.App()
+# Creation stack traces name a temporary folder, so that no two syntheses would be alike.
+app = cdk.App(context={"aws:cdk:disable-creation-stack-traces": True})
 add_delivery_stacks(app, Settings.from_context(app.node.try_get_context("delivery")))
 app.synth()
