@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from local.cloud import CloudError, client_environment
+from local.cloud import ROOT, CloudError, client_environment
 from local.demo import PIPELINE, SAMPLE, demo, release
 from local.deployment import deployed_cloud
 from local.progress import console
 from local.release import ReleaseError
-from local.toolkit import ROOT, ToolkitError
+from local.toolkit import ToolkitError
 
-CACHE: Final = Path(os.environ.get("LOCAL_CLOUD_CACHE", ROOT / ".cache"))
-_STATE: Final = CACHE / "cloud" / "running.json"
+_FOLDER: Final = ROOT / ".cache" / "cloud"
+_ENGINE: Final = ROOT / ".cache" / "engine"
+_STATE: Final = _FOLDER / "running.json"
 _UP_SECONDS: Final = 600
 
 
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "demo":
-                demo(CACHE)
+                demo(_FOLDER, engine_cache=_ENGINE)
             case "up":
                 _up_in_background() if options.detach else _up()
             case "down":
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _up() -> None:
-    with deployed_cloud(CACHE) as cloud:
+    with deployed_cloud(_FOLDER, engine_cache=_ENGINE) as cloud:
         variables = client_environment(cloud.endpoint, cloud.folder)
         exports = cloud.folder / "environment.sh"
         exports.write_text("".join(f"export {name}={v}\n" for name, v in variables.items()))
@@ -95,7 +96,7 @@ def _up() -> None:
 
 
 def _up_in_background() -> None:
-    log = CACHE / "cloud" / "up.log"
+    log = _FOLDER / "up.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,8 @@ from local.engine import Engine, EngineUnavailableError, open_engine
 
 ACCOUNT: Final = "111122223333"
 REGION: Final = "ap-northeast-1"
+
+ROOT: Final = Path(__file__).parents[1]
 
 _START_SECONDS: Final = 60
 
@@ -89,15 +92,20 @@ def client_environment(endpoint: str, folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def open_cloud(
-    cache: Path, *, progress: Callable[[str], None], port: int | None = None
+    folder: Path,
+    *,
+    engine_cache: Path,
+    progress: Callable[[str], None],
+    port: int | None = None,
 ) -> Iterator[Cloud]:
     """Start a local cloud; at the end nothing of it runs any more.
 
     Parameters
     ----------
-    cache
-        The folder for everything it keeps: the engine's programs and build cache, state, logs.
-        One cloud at a time can use it.
+    folder
+        The folder for its state and logs. One cloud at a time can use it.
+    engine_cache
+        The folder for the private engine's programs and build cache.
     progress
         Called with a line for people before each step that takes time.
     port
@@ -108,7 +116,6 @@ def open_cloud(
     CloudError
         If another cloud uses the folder, or the emulator does not start.
     """
-    folder = cache / "cloud"
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_one(folder / "lock"))
@@ -122,7 +129,7 @@ def open_cloud(
         try:
             engine = stack.enter_context(
                 open_engine(
-                    cache / "engine",
+                    engine_cache,
                     registries={f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com": ("127.0.0.1", port)},
                     progress=progress,
                 )
@@ -152,14 +159,18 @@ def _only_one(lock: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None]:
+    # Every cloud begins empty; what a person wants to look at afterwards stays until the next.
+    state = folder / "state"
+    shutil.rmtree(state, ignore_errors=True)
     command = [sys.executable, "-m", "local.emulator", "--port", str(port)]
-    command += ["--state", str(folder / "state"), "--build-environment", str(build_environment)]
+    command += ["--state", str(state), "--build-environment", str(build_environment)]
+    command += ["--node-modules", str(ROOT / "node_modules"), "--complete-connections"]
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             command,
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             env={
                 **{name: v for name, v in os.environ.items() if not name.startswith("AWS_")},
                 "PATH": path,

@@ -1,15 +1,14 @@
 """The whole way once: deploy the app to a local cloud, release the sample, see what runs."""
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from rich.table import Table
-
+from local.cloud import ROOT
 from local.deployment import deployed_cloud
 from local.progress import console, note
 from local.release import Commit, ReleaseError, Releases, Running, Stage
-from local.toolkit import ROOT
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 PIPELINE: Final = "my-container-app"
@@ -17,17 +16,19 @@ PIPELINE: Final = "my-container-app"
 _RELEASE_SECONDS: Final = 900
 
 
-def demo(cache: Path) -> None:
+def demo(folder: Path, *, engine_cache: Path) -> None:
     """Deploy the app to a local cloud of its own, release the sample application, end the cloud.
 
     Parameters
     ----------
-    cache
-        The folder for what the local cloud keeps.
+    folder
+        The folder for the cloud's state and logs.
+    engine_cache
+        The folder for the private engine's programs and build cache.
     """
     started = time.monotonic()
     console.print("\n[bold]A release, from a commit to a running image, on this machine alone[/]")
-    with deployed_cloud(cache) as cloud:
+    with deployed_cloud(folder, engine_cache=engine_cache) as cloud:
         if cloud.engine is None:
             console.print(
                 "\n[yellow]Everything is deployed; the build is left out, for want of a container "
@@ -36,8 +37,9 @@ def demo(cache: Path) -> None:
         else:
             release(cloud.endpoint, PIPELINE, SAMPLE)
             console.print(
-                "Next: change the greeting in samples/my-container-app/src and run "
-                "[bold]make demo[/] again, or deploy to AWS (README.md)"
+                "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
+                "again, or deploy to AWS (README.md)",
+                soft_wrap=True,
             )
     console.print(f"[dim]{time.monotonic() - started:.0f} s in all; nothing is left running.[/]\n")
 
@@ -65,38 +67,41 @@ def release(endpoint: str, pipeline: str, folder: Path) -> None:
     commit = Commit.of(folder)
     before = releases.running(cluster, service)
     console.print(f"\n[bold]Release of {repository}@{branch}, commit {commit.id[:7]}[/]")
-    last = releases.newest_execution(pipeline)
-    releases.push(commit, repository=repository, branch=branch, message=f"Release {folder.name}")
-    stages: dict[str, float] = {}
+    started = releases.push(
+        commit, repository=repository, branch=branch, message=f"Release {folder.name}"
+    )
+    if not started:
+        raise ReleaseError(f"the push started no pipeline: does {pipeline} detect changes?")
+    stages: dict[str, Stage] = {}
 
     def seen(stage: Stage) -> None:
+        stages[stage.name] = stage
         if stage.status == "InProgress":
-            stages[stage.name] = time.monotonic()
             console.print(f"  … {stage.name}")
             return
-        stages[stage.name] = time.monotonic() - stages.get(stage.name, time.monotonic())
         mark = "[green]✓[/]" if stage.status == "Succeeded" else "[red]✗[/]"
-        console.print(f"  {mark} {stage.name} [dim]{stages[stage.name]:.1f} s[/]")
+        console.print(f"  {mark} {stage.name} [dim]{stage.seconds:.1f} s[/]")
         if stage.reason:
             note(stage.reason)
 
-    execution = releases.wait_for_execution(pipeline, after=last)
-    status = releases.follow(pipeline, execution, seen=seen, seconds=_RELEASE_SECONDS)
+    status = releases.follow(pipeline, started[0], seen=seen, seconds=_RELEASE_SECONDS)
     if status != "Succeeded":
         now = releases.running(cluster, service)
         unchanged = "what runs is unchanged" if now == before else f"{now.image} runs now"
         raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}")
-    _summary(stages, before, releases.running(cluster, service))
+    _summary(stages.values(), before, releases.running(cluster, service))
 
 
-def _summary(stages: dict[str, float], before: Running, after: Running) -> None:
-    table = Table(title="What came of it", title_justify="left", show_header=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, seconds in stages.items():
-        table.add_row(f"{name} stage", f"{seconds:.1f} s")
-    table.add_row("Image digest", after.image.rpartition("@")[2])
-    table.add_row("Before", f"{before.task_definition}\n{before.image}")
-    table.add_row("After", f"{after.task_definition}\n{after.image}")
+def _summary(stages: Iterable[Stage], before: Running, after: Running) -> None:
+    rows = [
+        ("stages", ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in stages)),
+        ("digest", after.image.rpartition("@")[2]),
+        ("before", before.task_definition),
+        ("", before.image),
+        ("after", after.task_definition),
+        ("", after.image),
+    ]
+    console.print("\n[bold]What came of it[/]")
+    for title, value in rows:
+        console.print(f"  [dim]{title:<7}[/] {value}", soft_wrap=True)
     console.print()
-    console.print(table)

@@ -11,21 +11,23 @@ from local.toolkit import Toolkit
 
 
 @contextlib.contextmanager
-def deployed_cloud(cache: Path, *, port: int | None = None) -> Iterator[Cloud]:
+def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None) -> Iterator[Cloud]:
     """Start a local cloud and deploy the app to it with the real CDK CLI.
 
     Parameters
     ----------
-    cache
-        The folder for what the local cloud keeps.
+    folder
+        The folder for the cloud's state and logs, and for the synthesized app.
+    engine_cache
+        The folder for the private engine's programs and build cache.
     port
         The cloud's port; a free one by default.
     """
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
         # The engine's first start takes as long as the synthesis: both at once.
-        synthesis = pool.submit(_synthesize, cache)
+        synthesis = pool.submit(_synthesize, folder)
         console.print("\n[bold]The local cloud[/]")
-        with open_cloud(cache, progress=note, port=port) as cloud:
+        with open_cloud(folder, engine_cache=engine_cache, progress=note, port=port) as cloud:
             if cloud.engine is not None:
                 note(cloud.engine.note)
             console.print("\n[bold]cdk deploy --all[/]")
@@ -41,8 +43,7 @@ def deployed_cloud(cache: Path, *, port: int | None = None) -> Iterator[Cloud]:
             yield cloud
 
 
-def _synthesize(cache: Path) -> Path:
-    folder = cache / "cloud"
+def _synthesize(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     assembly = folder / "cdk.out"
     Toolkit(

@@ -39,4 +39,5 @@ def note(text: str) -> None:
     text
         The remark.
     """
-    console.print(f"    [dim]{escape(text)}[/]")
+    for line in text.splitlines():
+        console.print(f"    [dim]{escape(line)}[/]", soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import subprocess
 import time
 import urllib.error
@@ -21,11 +22,10 @@ from local.cloud import ACCOUNT, REGION
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
-    from types_boto3_codepipeline.type_defs import StageStateTypeDef
+    from types_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
     from types_boto3_ecs import ECSClient
 
 _POLL_SECONDS: Final = 0.25
-_START_SECONDS: Final = 20
 _ENDED: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 
@@ -45,11 +45,14 @@ class Stage:
         AWS's word for how it stands; empty before it begins.
     reason
         Why it failed; empty otherwise.
+    seconds
+        How long its actions have taken so far.
     """
 
     name: str
     status: str
     reason: str
+    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +129,7 @@ class Releases:
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
 
-    def push(self, commit: Commit, *, repository: str, branch: str, message: str) -> None:
+    def push(self, commit: Commit, *, repository: str, branch: str, message: str) -> list[str]:
         """Make a commit the newest of a branch, which starts the pipelines that watch it.
 
         Parameters
@@ -140,6 +143,11 @@ class Releases:
         message
             The commit's message.
 
+        Returns
+        -------
+        list of str
+            The ids of the executions that it started.
+
         Raises
         ------
         ReleaseError
@@ -147,6 +155,8 @@ class Releases:
         """
         query = urllib.parse.urlencode(
             {
+                "account": ACCOUNT,
+                "region": REGION,
                 "repository": repository,
                 "branch": branch,
                 "commit": commit.id,
@@ -159,59 +169,12 @@ class Releases:
         )
         request.add_header("Content-Type", "application/zip")
         try:
-            with urllib.request.urlopen(request):  # noqa: S310
-                return
+            with urllib.request.urlopen(request) as answer:  # noqa: S310
+                executions: list[str] = json.load(answer)["executions"]
         except urllib.error.HTTPError as error:
             text = error.read().decode(errors="replace")
             raise ReleaseError(f"the commit was refused: {text}") from None
-
-    def newest_execution(self, pipeline: str) -> str | None:
-        """Give the newest execution of a pipeline.
-
-        Parameters
-        ----------
-        pipeline
-            The pipeline's name.
-
-        Returns
-        -------
-        str or None
-            The execution's id; None if there has been none.
-        """
-        listed = self._pipelines.list_pipeline_executions(pipelineName=pipeline, maxResults=1)
-        summaries = listed["pipelineExecutionSummaries"]
-        return summaries[0]["pipelineExecutionId"] if summaries else None
-
-    def wait_for_execution(self, pipeline: str, *, after: str | None) -> str:
-        """Wait until a push has started the pipeline.
-
-        Parameters
-        ----------
-        pipeline
-            The pipeline's name.
-        after
-            The newest execution before the push.
-
-        Returns
-        -------
-        str
-            The execution that came after it.
-
-        Raises
-        ------
-        ReleaseError
-            If none comes.
-        """
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
-            newest = self.newest_execution(pipeline)
-            if newest is not None and newest != after:
-                return newest
-            time.sleep(_POLL_SECONDS)
-        raise ReleaseError(
-            f"the push has not started {pipeline} in {_START_SECONDS} s: does its source detect "
-            f"changes?"
-        )
+        return executions
 
     def follow(
         self, pipeline: str, execution: str, *, seen: Callable[[Stage], None], seconds: float
@@ -323,24 +286,26 @@ class Releases:
         return found["pipelineExecution"]["status"]
 
     def _stages(self, pipeline: str, execution: str) -> list[Stage]:
-        state = self._pipelines.get_pipeline_state(name=pipeline)
-        return [
-            _stage(stage)
-            for stage in state["stageStates"]
-            if stage.get("latestExecution", {}).get("pipelineExecutionId") == execution
-        ]
+        listed = self._pipelines.list_action_executions(
+            pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+        )
+        # Newest first.
+        actions = list(reversed(listed["actionExecutionDetails"]))
+        names = dict.fromkeys(action["stageName"] for action in actions)
+        return [_stage(name, [a for a in actions if a["stageName"] == name]) for name in names]
 
 
-def _stage(state: StageStateTypeDef) -> Stage:
-    reasons = [
-        action["latestExecution"]["errorDetails"].get("message", "")
-        for action in state.get("actionStates", [])
-        if "errorDetails" in action.get("latestExecution", {})
-    ]
+def _stage(name: str, actions: list[ActionExecutionDetailTypeDef]) -> Stage:
+    statuses = [action["status"] for action in actions]
+    status = next((s for s in statuses if s != "Succeeded"), "Succeeded")
+    results = [action.get("output", {}).get("executionResult", {}) for action in actions]
+    reasons = [result.get("errorDetails", {}).get("message", "") for result in results]
+    took = max(a["lastUpdateTime"] for a in actions) - min(a["startTime"] for a in actions)
     return Stage(
-        name=state["stageName"],
-        status=state["latestExecution"]["status"],
+        name=name,
+        status=status,
         reason="\n".join(filter(None, reasons)),
+        seconds=took.total_seconds(),
     )
 
 

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from local.cloud import ROOT
+
 _CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 
@@ -59,7 +60,7 @@ class Toolkit:
         str
             What the CLI printed.
         """
-        return self._run("diff", "--all", "--app", str(self._assembly))
+        return self._run("diff", "--app", str(self._assembly))
 
     def destroy(self) -> None:
         """Delete every stack of the assembly."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -246,7 +247,8 @@ class Settings(_Model):
         Parameters
         ----------
         context
-            The value of the context key ``delivery``: an object, as ``cdk.json`` has it.
+            The value of the context key ``delivery``: an object, as ``cdk.json`` has it, or the
+            same as JSON text, as ``cdk --context delivery="$(cat staging.json)"`` gives it.
 
         Returns
         -------
@@ -258,6 +260,13 @@ class Settings(_Model):
         SettingsError
             If the key is missing or anything below it is not as it must be.
         """
+        if isinstance(context, str):
+            try:
+                context = json.loads(context)
+            except ValueError as error:
+                raise SettingsError(
+                    f"'--context {CONTEXT_KEY}=...' must be JSON, and is not: {error}"
+                ) from None
         if not isinstance(context, Mapping):
             raise SettingsError(
                 f"cdk.json: 'context.{CONTEXT_KEY}' must be an object with the app's settings, "

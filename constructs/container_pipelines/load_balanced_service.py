@@ -49,7 +49,7 @@ class LoadBalancedService(Construct):
     container_port
         The port that the container listens on, from 1 to 65535.
     service_name
-        The service's name; made by CloudFormation by default.
+        The service's name, and its task definition's family; made by CloudFormation by default.
     cpu
         CPU units of a task; 1024 are one vCPU.
     memory
@@ -173,6 +173,7 @@ class LoadBalancedService(Construct):
         self.task_definition = ecs.FargateTaskDefinition(
             self,
             "TaskDefinition",
+            family=service_name,
             cpu=cpu,
             memory_limit_mib=memory,
             task_role=self.task_role,

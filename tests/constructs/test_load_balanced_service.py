@@ -122,6 +122,15 @@ def test_every_image_is_told_its_port_so_that_nothing_of_the_seed_stays(
     assert not {"Command", "EntryPoint", "HealthCheck"} & set(found)
 
 
+def test_the_service_and_its_task_definitions_go_by_one_name(
+    stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
+) -> None:
+    make_service(service_name="shop")
+    rendered = template(stack)
+    rendered.has_resource_properties(SERVICE, {"ServiceName": "shop"})
+    rendered.has_resource_properties("AWS::ECS::TaskDefinition", {"Family": "shop"})
+
+
 def test_a_full_log_buffer_does_not_stall_the_application(
     make_service: Make, container: Callable[[], Any]
 ) -> None:

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -119,7 +120,13 @@ def test_bad_settings_are_rejected_by_their_path(
         Settings.from_context(delivery)
 
 
-@pytest.mark.parametrize("context", [None, "delivery", []])
+def test_settings_may_come_as_text(delivery: dict[str, Any]) -> None:
+    assert Settings.from_context(json.dumps(delivery)) == Settings.from_context(delivery)
+    with pytest.raises(SettingsError, match=r"'--context delivery=\.\.\.' must be JSON"):
+        Settings.from_context("{nothing")
+
+
+@pytest.mark.parametrize("context", [None, "[]", []])
 def test_settings_must_be_there(context: object) -> None:
     with pytest.raises(SettingsError, match=r"'context\.delivery' must be an object"):
         Settings.from_context(context)

@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from local.engine import docker
+from local.engine.docker import open_running_docker
+from local.engine.model import Engine, EngineUnavailableError
+
+REGISTRY = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+# A docker command that notes what it was asked, and answers as the files beside it say.
+DOCKER = """\
+#!/bin/sh
+here=${0%/*}
+echo "$*" >>"$here/asked"
+[ ! -e "$here/$1.fails" ] || { cat "$here/$1.fails" >&2; exit 1; }
+[ ! -e "$here/$1.answer" ] || cat "$here/$1.answer"
+case "$1 $2" in
+  "buildx create") mkdir -p "$BUILDX_CONFIG/instances" && touch "$BUILDX_CONFIG/instances/mine" ;;
+esac
+"""
+
+
+class Fake:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def answer(self, command: str, text: str) -> None:
+        (self.folder / f"{command}.answer").write_text(text)
+
+    def fail(self, command: str, text: str) -> None:
+        (self.folder / f"{command}.fails").write_text(text)
+
+    @property
+    def asked(self) -> list[str]:
+        return (self.folder / "asked").read_text().splitlines()
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    users = tmp_path / "users"
+    users.mkdir()
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    monkeypatch.setenv("DOCKER_CONFIG", str(users))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    fake = Fake(program.parent)
+    fake.answer("info", '[["driver-type","io.containerd.snapshotter.v1"]]')
+    fake.answer("context", "unix:///home/user/docker.sock")
+    return fake
+
+
+def opened(address: tuple[str, int] = ("127.0.0.1", 1)) -> Engine:
+    with open_running_docker(registries={REGISTRY: address}, progress=lambda _: None) as engine:
+        return engine
+
+
+def test_an_engine_that_is_away_is_told(fake: Fake) -> None:
+    fake.fail("version", "Cannot connect to the Docker daemon.")
+    with pytest.raises(EngineUnavailableError, match=r"Cannot connect .*; start Docker"):
+        opened()
+
+
+def test_an_engine_that_hangs_is_told(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fake.folder / "docker").write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(docker, "_ANSWER_SECONDS", 0.05)
+    with pytest.raises(EngineUnavailableError, match="does not answer; start Docker"):
+        opened()
+
+
+def test_a_missing_buildx_is_told(fake: Fake) -> None:
+    fake.fail("buildx", "docker: 'buildx' is not a docker command.")
+    with pytest.raises(EngineUnavailableError, match="install Docker's buildx plugin"):
+        opened()
+
+
+def test_an_engine_that_cannot_reach_this_machine_is_told(fake: Fake) -> None:
+    fake.fail("login", "first\nconnection refused")
+    with pytest.raises(EngineUnavailableError, match=r"^connection refused; .*=private$"):
+        opened()
+
+
+def test_the_users_context_is_kept(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert opened().environment["DOCKER_HOST"] == "unix:///home/user/docker.sock"
+    monkeypatch.setenv("DOCKER_HOST", "unix:///other.sock")
+    assert opened().environment["DOCKER_HOST"] == "unix:///other.sock"
+    assert opened().stand_ins == ()
+
+
+def test_builds_use_the_default_builder_if_it_can_export_a_cache(fake: Fake) -> None:
+    assert opened().environment["BUILDX_BUILDER"] == "default"
+    fake.answer("info", '[["Backing Filesystem","extfs"]]')
+    assert "BUILDX_BUILDER" not in opened().environment
+
+
+def test_the_users_plugins_are_found_and_passwords_are_not(fake: Fake, tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    (users / "config.json").write_text(
+        '{"auths": {"x": {"auth": "c2VjcmV0"}}, "credsStore": "osxkeychain", '
+        '"cliPluginsExtraDirs": ["/opt/plugins"]}'
+    )
+    with open_running_docker(registries={}, progress=lambda _: None) as engine:
+        settings = json.loads(Path(engine.environment["DOCKER_CONFIG"], "config.json").read_text())
+    assert settings == {"cliPluginsExtraDirs": [f"{users}/cli-plugins", "/opt/plugins"]}
+
+
+@pytest.mark.parametrize("text", ["", "{", None])
+def test_settings_that_cannot_be_read_are_no_obstacle(
+    fake: Fake, tmp_path: Path, text: str | None
+) -> None:
+    if text is not None:
+        (tmp_path / "users/config.json").write_text(text)
+    assert opened().kind == "docker"
+    assert "version --format {{.Server.Version}}" in fake.asked
+
+
+def test_builders_and_images_of_the_build_are_removed(fake: Fake) -> None:
+    registries = {REGISTRY: ("127.0.0.1", 1)}
+    with open_running_docker(registries=registries, progress=lambda _: None) as engine:
+        [login] = [asked for asked in fake.asked if asked.startswith("login")]
+        address = login.rpartition(" ")[2]
+        fake.answer("images", f"other:1\n{address}/app:abc\n1{address}/app:abc\n")
+        docker._run(f"{fake.folder}/docker", engine.environment, ["buildx", "create"])
+        settings = Path(engine.environment["DOCKER_CONFIG"])
+    assert fake.asked[-3:] == [
+        "buildx rm --force mine",
+        "images --format {{.Repository}}:{{.Tag}}",
+        f"image rm --force {address}/app:abc",
+    ]
+    assert not settings.exists()

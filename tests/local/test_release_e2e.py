@@ -1,0 +1,247 @@
+"""The app deployed by the real CDK CLI, and releases of the sample application by its pipeline."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.cloud import ACCOUNT, REGION, Cloud
+from local.demo import PIPELINE, SAMPLE
+from local.release import Commit, Releases, Running, Stage
+from local.toolkit import ROOT, Toolkit
+
+pytestmark = pytest.mark.e2e
+
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/my-container-app"
+
+SECOND_CLOUD = """
+import sys
+from pathlib import Path
+from local.cloud import open_cloud
+with open_cloud(Path(sys.argv[1]), engine_cache=Path(sys.argv[1]), progress=print):
+    pass
+"""
+
+
+@pytest.fixture(scope="module")
+def releases(cloud: Cloud) -> Releases:
+    return Releases(cloud.endpoint)
+
+
+@pytest.fixture(scope="module")
+def client(cloud: Cloud) -> Callable[[str], Any]:
+    session = boto3.Session(
+        aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
+    )
+    return lambda service: session.client(service, endpoint_url=cloud.endpoint)
+
+
+@pytest.fixture
+def running(releases: Releases) -> Callable[[], Running]:
+    cluster, service = releases.deploy_targets(PIPELINE)
+    return lambda: releases.running(cluster, service)
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """The sample application, to be changed."""
+    return Path(shutil.copytree(SAMPLE, tmp_path / "application"))
+
+
+@pytest.fixture
+def release(engine: Cloud, releases: Releases) -> Callable[[Path], tuple[str, dict[str, Stage]]]:
+    """Push a folder and follow its release: how it ended, and its stages."""
+
+    def release(folder: Path) -> tuple[str, dict[str, Stage]]:
+        stages: dict[str, Stage] = {}
+        repository, branch = releases.watched(PIPELINE)
+        (execution,) = releases.push(
+            Commit.of(folder), repository=repository, branch=branch, message="test"
+        )
+        status = releases.follow(
+            PIPELINE,
+            execution,
+            seen=lambda stage: stages.update({stage.name: stage}),
+            seconds=300,
+        )
+        return status, stages
+
+    return release
+
+
+def greet(application: Path, words: str) -> None:
+    greeting = application / "src" / "greeting.js"
+    greeting.write_text(f"export const GREETING = '{words}';\n")
+
+
+def test_the_first_deployment_comes_up_on_the_seed_image(client: Callable[[str], Any]) -> None:
+    definitions = client("ecs").describe_task_definition(taskDefinition="my-container-app:1")
+    (container,) = definitions["taskDefinition"]["containerDefinitions"]
+    assert container["image"] == "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
+    assert container["environment"] == [{"name": "PORT", "value": "3000"}]
+
+
+def test_nothing_differs_right_after_the_deployment(cloud: Cloud) -> None:
+    toolkit = Toolkit(
+        environment=cloud.environment,
+        assembly=cloud.folder / "cdk.out",
+        log=cloud.folder / "diff.log",
+    )
+    assert "Number of stacks with differences: 0" in toolkit.diff()
+
+
+def test_one_changed_setting_is_the_whole_difference(cloud: Cloud, tmp_path: Path) -> None:
+    delivery = json.loads((ROOT / "cdk.json").read_text())["context"]["delivery"]
+    delivery["services"][0]["health_check"]["interval_seconds"] = 15
+    assembly = tmp_path / "cdk.out"
+    toolkit = Toolkit(environment=cloud.environment, assembly=assembly, log=tmp_path / "diff.log")
+    toolkit.synth("--context", f"delivery={json.dumps(delivery)}")
+    said = toolkit.diff()
+    assert "Number of stacks with differences: 1" in said
+    changes = re.findall(r"^\[[+~-]\].*$", said, flags=re.MULTILINE)
+    assert len(changes) == 1
+    assert "AWS::ElasticLoadBalancingV2::TargetGroup" in changes[0]
+    assert re.findall(r"─ \[[+~-]\] (\S+)", said) == ["HealthCheckIntervalSeconds", "30", "15"]
+
+
+def test_a_release_builds_pushes_and_deploys_the_digest(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    running: Callable[[], Running],
+    client: Callable[[str], Any],
+) -> None:
+    before = running()
+    status, stages = release(application)
+    assert (status, list(stages)) == ("Succeeded", ["Source", "Build", "Deploy"])
+    after = running()
+    assert after.task_definition != before.task_definition
+    repository, digest = after.image.split("@")
+    assert repository == REPOSITORY
+    pushed = client("ecr").describe_images(
+        repositoryName="my-container-app", imageIds=[{"imageDigest": digest}]
+    )
+    tag = Commit.of(application).id[:7]
+    assert [tag in image["imageTags"] for image in pushed["imageDetails"]] == [True]
+
+
+def test_a_changed_line_deploys_another_digest(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    running: Callable[[], Running],
+) -> None:
+    greet(application, "Hello for the first time")
+    assert release(application)[0] == "Succeeded"
+    first = running()
+    greet(application, "Hello for the second time")
+    assert release(application)[0] == "Succeeded"
+    second = running()
+    assert first.image != second.image
+    assert first.task_definition != second.task_definition
+
+
+def test_the_same_commit_can_be_released_again(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    client: Callable[[str], Any],
+) -> None:
+    def tags() -> set[str]:
+        images = client("ecr").describe_images(repositoryName="my-container-app")["imageDetails"]
+        return {tag for image in images for tag in image.get("imageTags", [])}
+
+    greet(application, "Hello twice")
+    assert release(application)[0] == "Succeeded"
+    once = tags()
+    commit = Commit.of(application).id[:7]
+    assert commit in once
+    assert release(application)[0] == "Succeeded"
+    (added,) = tags() - once
+    assert re.fullmatch(rf"{commit}-\d+", added)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ("FROM node:20-alpine\nRUN exit 7\n", r"exit code: 7"),
+        ("FROM node:20-alpine\nCOPY missing .\n", r"/missing"),
+        ("This is no Dockerfile\n", r"unknown instruction"),
+    ],
+    ids=["failing command", "missing file", "no Dockerfile"],
+)
+def test_a_failed_build_fails_there_tells_why_and_changes_nothing(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    running: Callable[[], Running],
+    client: Callable[[str], Any],
+    broken: str,
+    reason: str,
+) -> None:
+    before, images = running(), client("ecr").list_images(repositoryName="my-container-app")
+    (application / "Dockerfile").write_text(broken)
+    status, stages = release(application)
+    assert status == "Failed"
+    assert stages["Source"].status == "Succeeded"
+    assert stages["Build"].status == "Failed"
+    assert re.search(reason, stages["Build"].reason)
+    assert "Deploy" not in stages
+    assert running() == before
+    now = client("ecr").list_images(repositoryName="my-container-app")
+    assert now["imageIds"] == images["imageIds"]
+
+
+def test_a_good_release_follows_a_failed_one(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]], application: Path
+) -> None:
+    greet(application, "Hello after all")
+    assert release(application)[0] == "Succeeded"
+
+
+def test_the_build_log_shows_no_login(
+    engine: Cloud,
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    client: Callable[[str], Any],
+) -> None:
+    greet(application, "Hello in secret")
+    assert release(application)[0] == "Succeeded"
+    token = client("ecr").get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    logs = client("logs")
+    lines = [
+        event["message"]
+        for group in logs.describe_log_groups()["logGroups"]
+        for stream in logs.describe_log_streams(logGroupName=group["logGroupName"])["logStreams"]
+        for event in logs.get_log_events(
+            logGroupName=group["logGroupName"], logStreamName=stream["logStreamName"]
+        )["events"]
+    ]
+    assert any("Logging in to Amazon ECR" in line for line in lines)
+    assert not [line for line in lines if token in line]
+
+
+def test_a_second_cloud_in_the_same_folder_is_refused(cloud: Cloud) -> None:
+    finished = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            SECOND_CLOUD,
+            str(cloud.folder),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode != 0
+    assert "a local cloud is running from this checkout already" in finished.stderr
+
+
+@pytest.fixture(autouse=True)
+def _the_cloud_stays_up(cloud: Cloud) -> Iterator[None]:
+    yield
+    assert "Traceback" not in (cloud.folder / "emulator.log").read_text()
