@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from local.cloud import ROOT, CloudError, client_environment
+from local.cloud import ROOT, CloudError, client_environment, is_open
 from local.demo import PIPELINE, SAMPLE, demo, release
 from local.deployment import deployed_cloud
 from local.progress import console
@@ -124,29 +124,16 @@ def _up_in_background() -> None:
 
 
 def _down() -> None:
-    pid = _running().pid
-    os.kill(pid, signal.SIGTERM)
-    while _STATE.exists() or _is_running(pid):
+    os.kill(_running().pid, signal.SIGTERM)
+    while is_open(_FOLDER):
         time.sleep(0.1)
     console.print("The local cloud has ended.")
 
 
 def _running() -> _Running:
-    try:
-        running = _Running(**json.loads(_STATE.read_text()))
-    except FileNotFoundError:
-        running = None
-    if running is None or not _is_running(running.pid):
+    if not (_STATE.exists() and is_open(_FOLDER)):
         raise CloudError("no local cloud is up; start one with `make local-up`")
-    return running
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return _Running(**json.loads(_STATE.read_text()))
 
 
 def _interrupt(signum: int, frame: object) -> None:

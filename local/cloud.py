@@ -26,6 +26,7 @@ REGION: Final = "ap-northeast-1"
 
 ROOT: Final = Path(__file__).parents[1]
 
+_LOCK: Final = "lock"
 _START_SECONDS: Final = 60
 
 
@@ -118,7 +119,7 @@ def open_cloud(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_only_one(folder / "lock"))
+        stack.enter_context(_only_one(folder / _LOCK))
         port = port or _free_port()
         endpoint = f"http://127.0.0.1:{port}"
         build_environment = folder / "build-environment.json"
@@ -142,6 +143,26 @@ def open_cloud(
             )
         )
         yield Cloud(endpoint=endpoint, folder=folder, engine=engine, unavailable=unavailable)
+
+
+def is_open(folder: Path) -> bool:
+    """Tell whether a cloud uses a folder.
+
+    Parameters
+    ----------
+    folder
+        The cloud's folder.
+
+    Returns
+    -------
+    bool
+        Whether one does.
+    """
+    try:
+        with _only_one(folder / _LOCK):
+            return False
+    except (CloudError, FileNotFoundError) as error:
+        return isinstance(error, CloudError)
 
 
 @contextlib.contextmanager
