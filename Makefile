@@ -16,7 +16,7 @@ demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the s
 	@$(BIN)/python -m local demo
 
 test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
-	@node --test samples/my-container-app
+	@npm test --silent --prefix samples/my-container-app
 	@$(BIN)/pytest
 
 test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need no container engine

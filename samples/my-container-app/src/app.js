@@ -1,53 +1,53 @@
-import http from 'node:http';
+import { createServer } from 'node:http';
 
-// Change this line and release again to see a new version go live.
-export const GREETING = 'Hello from my-container-app';
+import { makeDrainable } from './drain.js';
+import { GREETING } from './greeting.js';
+import { logAccess, pathOf } from './log.js';
 
-const ROUTES = new Map([
-  ['/', () => ({ message: GREETING })],
-  ['/health', () => ({ status: 'healthy' })],
-]);
+// The load balancer keeps idle connections for 60 seconds. If this side closed one first, a request
+// could be on its way, and the load balancer would answer it with a 502.
+const KEEP_ALIVE_MS = 65_000;
 
 /**
- * Make the server; it listens to nothing yet.
+ * Make the service; it does not listen yet.
  *
- * @param {(entry: object) => void} log receives one entry for each request
- * @returns {http.Server}
+ * @param {{version?: string, commit?: string}} release What runs here.
+ * @returns {{server: import('node:http').Server, stop: (timeoutMs: number) => Promise<boolean>}}
  */
-export function createServer(log) {
-  const server = http.createServer((request, response) => {
-    const started = process.hrtime.bigint();
-    // The query may carry what is nobody's business: it is neither used nor logged.
-    const path = request.url.split('?', 1)[0];
-    response.on('finish', () => {
-      log({
-        method: request.method,
-        path,
-        status: response.statusCode,
-        ms: Number(process.hrtime.bigint() - started) / 1e6,
-      });
-    });
-    const [status, body, headers] = answer(request.method, path);
-    const text = `${JSON.stringify(body)}\n`;
-    response.writeHead(status, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(text),
-      ...headers,
-    });
-    response.end(request.method === 'HEAD' ? undefined : text);
+export function createApp(release = {}) {
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+  const drain = makeDrainable(server);
+
+  const routes = new Map([
+    ['/', () => [200, { message: GREETING, ...release }]],
+    // Anything but 200 makes the load balancer send its requests elsewhere.
+    ['/health', () => (drain.draining ? [503, { status: 'draining' }] : [200, { status: 'healthy' }])],
+  ]);
+
+  server.on('request', (request, response) => {
+    logAccess(request, response);
+    const route = routes.get(pathOf(request));
+    if (!route) {
+      send(response, 404, { error: 'not found' });
+    } else if (request.method !== 'GET' && request.method !== 'HEAD') {
+      response.setHeader('Allow', 'GET, HEAD');
+      send(response, 405, { error: 'method not allowed' });
+    } else {
+      send(response, ...route());
+    }
   });
-  // Longer than the 60 seconds for which a load balancer keeps idle connections: when this side
-  // closes first, a request that is on its way is answered with 502.
-  server.keepAliveTimeout = 65_000;
-  server.headersTimeout = 66_000;
-  return server;
+
+  return { server, stop: drain.stop };
 }
 
-function answer(method, path) {
-  const route = ROUTES.get(path);
-  if (route === undefined) return [404, { error: 'not found' }, {}];
-  if (method !== 'GET' && method !== 'HEAD') {
-    return [405, { error: 'method not allowed' }, { Allow: 'GET, HEAD' }];
-  }
-  return [200, route(), {}];
+function send(response, status, body) {
+  const text = `${JSON.stringify(body)}\n`;
+  response.writeHead(status, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+  });
+  // Node leaves out the body of an answer to HEAD.
+  response.end(text);
 }

@@ -1,29 +1,35 @@
-import { createServer } from './app.js';
+import { readFileSync } from 'node:fs';
 
-const port = Number(process.env.PORT ?? 3000);
-if (!Number.isInteger(port) || port < 0 || port > 65535) {
-  console.error(`PORT must be a number from 0 to 65535, got '${process.env.PORT}'`);
-  process.exit(1);
+import { createApp } from './app.js';
+import { log } from './log.js';
+
+// ECS kills a task 30 seconds after it asked it to stop.
+const STOP_MS = 25_000;
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+const app = createApp({ version, commit: process.env.COMMIT_ID || undefined });
+
+app.server.on('error', fail);
+app.server.on('listening', () => {
+  log('info', { message: 'listening', port: app.server.address().port, version });
+});
+try {
+  app.server.listen({ port: Number(process.env.PORT || 3000) });
+} catch (error) {
+  fail(error);
 }
 
-const write = (entry) => console.log(JSON.stringify({ time: new Date().toISOString(), ...entry }));
+// Once: the second signal ends the process at once.
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, stop);
 
-const server = createServer(write);
-server.on('error', (error) => {
-  write({ event: 'failed', reason: error.message });
-  process.exit(1);
-});
-server.listen(port, () => write({ event: 'listening', port: server.address().port }));
+async function stop(signal) {
+  log('info', { message: 'stopping', signal });
+  const finished = await app.stop(STOP_MS);
+  log('info', { message: finished ? 'stopped' : 'stopped with requests open' });
+  process.exitCode = finished ? 0 : 1;
+}
 
-// ECS sends SIGTERM, waits for its stop time-out, then kills. By then the load balancer sends
-// nothing new; what is still being answered is finished.
-for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, () => {
-    write({ event: 'stopping', signal });
-    server.close(() => {
-      write({ event: 'stopped' });
-      process.exit(0);
-    });
-    server.closeIdleConnections();
-  });
+function fail(error) {
+  log('error', { message: error.message });
+  process.exitCode = 1;
 }

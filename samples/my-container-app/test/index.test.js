@@ -1,43 +1,74 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import net from 'node:net';
-import readline from 'node:readline';
-import { test } from 'node:test';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const INDEX = fileURLToPath(new URL('../src/index.js', import.meta.url));
+const program = fileURLToPath(new URL('../src/index.js', import.meta.url));
 
-function start(port) {
-  return spawn(process.execPath, [INDEX], { env: { PORT: port }, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Start the program; return its process, and its log entry by entry. */
+function start(t, environment) {
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async () => JSON.parse((await lines.next()).value);
+  return { child, next };
 }
 
-test('finishes what is open when it is told to stop, and exits well', async () => {
-  const child = start('0');
-  const lines = readline.createInterface({ input: child.stdout });
-  const { port } = JSON.parse((await once(lines, 'line'))[0]);
-  const exited = once(child, 'exit');
-  const socket = net.connect(port, '127.0.0.1').setEncoding('utf8');
-  const head = 'GET /health HTTP/1.1\r\nHost: localhost\r\n';
-  // One whole request and the beginning of a second: the answer to the first says that the
-  // beginning has arrived, too.
-  socket.write(`${head}\r\n${head}`);
-  const [first] = await once(socket, 'data');
-  assert.match(first, /^HTTP\/1.1 200 /);
-  child.kill('SIGTERM');
-  while (JSON.parse((await once(lines, 'line'))[0]).event !== 'stopping');
-  socket.write('\r\n');
-  const [second] = await once(socket, 'data');
-  assert.match(second, /^HTTP\/1.1 200 /);
-  socket.end();
-  assert.deepEqual(await exited, [0, null]);
-});
+describe('the program', () => {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    it(`serves until ${signal}, even with a connection kept alive`, async (t) => {
+      const { child, next } = start(t, { PORT: '0', COMMIT_ID: 'abc1234' });
+      const listening = await next();
+      assert.equal(listening.message, 'listening');
 
-test('refuses a port that is none', async () => {
-  const child = start('abc');
-  let errors = '';
-  child.stderr.on('data', (data) => (errors += data));
-  const [code] = await once(child, 'close');
-  assert.equal(code, 1);
-  assert.match(errors, /PORT must be a number from 0 to 65535, got 'abc'/);
+      const response = await fetch(`http://127.0.0.1:${listening.port}/?token=secret`);
+      const { commit, version } = await response.json();
+      assert.equal(commit, 'abc1234');
+      assert.equal(version, listening.version);
+
+      const { time, ms, ...request } = await next();
+      assert.deepEqual(request, {
+        level: 'info',
+        message: 'request',
+        method: 'GET',
+        path: '/',
+        status: 200,
+      });
+      assert.ok(Date.parse(time) > 0);
+      assert.ok(ms >= 0);
+
+      child.kill(signal);
+      assert.equal((await next()).signal, signal);
+      assert.equal((await next()).message, 'stopped');
+      assert.deepEqual(await once(child, 'exit'), [0, null]);
+    });
+  }
+
+  it('fails when its port is taken', async (t) => {
+    const other = createServer().listen(0);
+    t.after(() => other.close());
+    await once(other, 'listening');
+
+    const { child, next } = start(t, { PORT: String(other.address().port) });
+
+    assert.match((await next()).message, /EADDRINUSE/);
+    assert.deepEqual(await once(child, 'exit'), [1, null]);
+  });
+
+  for (const port of ['http', '70000', '-1']) {
+    it(`fails with the port ${port}`, async (t) => {
+      const { child, next } = start(t, { PORT: port });
+
+      const { level, message } = await next();
+      assert.equal(level, 'error');
+      assert.match(message, /port/);
+      assert.deepEqual(await once(child, 'exit'), [1, null]);
+    });
+  }
 });

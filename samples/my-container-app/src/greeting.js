@@ -1,0 +1,2 @@
+// Change this line, commit and push: the next release says it.
+export const GREETING = 'Hello from my-container-app';
