@@ -1,0 +1,62 @@
+"""Zip archives as artifacts are: files with their permissions, below one root."""
+
+import io
+import zipfile
+from pathlib import Path
+
+
+class ArchiveError(Exception):
+    """The archive cannot be used; the message says why."""
+
+
+def pack(folder: Path) -> bytes:
+    """Return everything in a folder as a zip archive."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                # Zip knows no date before 1980, and some checkouts have one.
+                info = zipfile.ZipInfo.from_file(
+                    path, path.relative_to(folder).as_posix(), strict_timestamps=False
+                )
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, path.read_bytes())
+    return packed.getvalue()
+
+
+def unpack(packed: bytes, folder: Path) -> None:
+    """Lay the files of an archive into a folder."""
+    with _opened(packed) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            target = (folder / info.filename).resolve()
+            if not target.is_relative_to(folder.resolve()):
+                raise ArchiveError(f"The archive holds a path that leaves it: {info.filename}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(archive.read(info))
+            # Archives made on Windows, or by writestr alone, carry no permissions.
+            if mode := info.external_attr >> 16 & 0o777:
+                target.chmod(mode)
+
+
+def read(packed: bytes, name: str) -> bytes | None:
+    """Return one file of an archive, or None where it has none of that name."""
+    with _opened(packed) as archive:
+        try:
+            return archive.read(name)
+        except KeyError:
+            return None
+
+
+def files(packed: bytes) -> dict[str, int]:
+    """Return the files of an archive with the checksum of their content."""
+    with _opened(packed) as archive:
+        return {info.filename: info.CRC for info in archive.infolist() if not info.is_dir()}
+
+
+def _opened(packed: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(packed))
+    except zipfile.BadZipFile as error:
+        raise ArchiveError("This is not a zip archive.") from error

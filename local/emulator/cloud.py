@@ -1,0 +1,65 @@
+"""The parts of the emulator put together.
+
+To be imported when ministack's environment variables are set.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from ministack import app
+
+from local.emulator import (
+    autoscaling,
+    connections,
+    containers,
+    custom_resources,
+    flow_logs,
+    network,
+    outputs,
+    targets,
+    updates,
+)
+from local.emulator.builds.machine import BuildMachine
+from local.emulator.builds.service import CodeBuild
+from local.emulator.clients import Clients
+from local.emulator.local_api import LocalApi
+from local.emulator.pipelines.engine import Engine
+from local.emulator.pipelines.providers import all_providers
+from local.emulator.pipelines.providers.approval import Approvals
+from local.emulator.pipelines.providers.invoke import Jobs
+from local.emulator.pipelines.service import CodePipeline
+from local.emulator.registry import blobs
+from local.emulator.registry import service as registry
+from local.emulator.repositories import Repositories
+from local.emulator.server import Settings
+from local.emulator.service import Service, plug_in
+from local.emulator.tasks import Tasks
+
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+def application(settings: Settings) -> Application:
+    """Return the emulator as an ASGI application."""
+    clients = Clients(settings.endpoint)
+    repositories = Repositories(settings.state.resolve() / "repositories")
+    plug_in(Service("local-repositories", {}, repositories.state))
+    network.register()
+    flow_logs.register()
+    autoscaling.register()
+    connections.register(complete_at_once=settings.complete_connections)
+    containers.register()
+    Tasks().register()
+    custom_resources.register()
+    outputs.register()
+    updates.register()
+    registry.register()
+    blobs.keep_in(settings.state.resolve() / "blobs")
+
+    codebuild = CodeBuild(clients, BuildMachine(settings.build_environment))
+    codebuild.register()
+    approvals, jobs = Approvals(clients), Jobs(clients)
+    providers = all_providers(clients, codebuild, repositories, approvals, jobs)
+    codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
+    codepipeline.register()
+    targets.register(codepipeline)
+    return LocalApi(app.app, codepipeline, repositories)

@@ -1,0 +1,1 @@
+"""CodePipeline: pipelines that really run, with artifacts, variables, approvals and retries."""

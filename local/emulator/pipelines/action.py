@@ -1,0 +1,118 @@
+"""What an action is to the engine, whoever provides it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from local.emulator.builds.run import Location
+from local.emulator.pipelines.artifacts import Artifacts
+
+ActionType: TypeAlias = tuple[str, str, str]
+"""Category, owner and provider, such as ``("Build", "AWS", "CodeBuild")``."""
+
+
+class ActionError(Exception):
+    """An action failed.
+
+    Parameters
+    ----------
+    message
+        The cause, as the pipeline shows it.
+    code
+        CodePipeline's code for the kind of cause.
+    """
+
+    def __init__(self, message: str, code: str = "JobFailed") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ActionAbandoned(Exception):  # noqa: N818  # no error: somebody wanted it
+    """The execution was stopped while the action ran."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Invocation:
+    """One run of an action.
+
+    Attributes
+    ----------
+    configuration
+        The action's configuration with all variables filled in.
+    inputs, outputs
+        Artifact name -> where it is, or has to be put.
+    revision
+        The commit that a source action has to take; None for the newest.
+    commit
+        The commit that the execution works on; empty where there is none.
+    stop
+        Set when the execution is abandoned.
+    report
+        Shows what is known while the action runs: ``externalExecutionId``,
+        ``externalExecutionSummary``, ``externalExecutionUrl``, ``token``.
+    """
+
+    pipeline: str
+    execution_id: str
+    action_execution_id: str
+    stage: str
+    action: str
+    timeout_minutes: int | None
+    configuration: Mapping[str, str]
+    inputs: Mapping[str, Location]
+    outputs: Mapping[str, Location]
+    artifacts: Artifacts
+    revision: str | None
+    commit: str
+    stop: threading.Event
+    report: Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a successful action gives to those after it.
+
+    Attributes
+    ----------
+    variables
+        Its output variables.
+    revision
+        The commit, of a source action.
+    revision_summary
+        Its message.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    revision: str = ""
+    revision_summary: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provider:
+    """A provider of actions.
+
+    Attributes
+    ----------
+    run
+        Does the action's work, in a thread of its own, and returns when it is done. Raises
+        `ActionError` to fail it and `ActionAbandoned` once it has stopped.
+    required
+        Keys that the configuration must have.
+    inputs, outputs
+        Fewest and most artifacts.
+    """
+
+    run: Callable[[Invocation], Outcome]
+    required: tuple[str, ...] = ()
+    inputs: tuple[int, int]
+    outputs: tuple[int, int]
+
+
+Providers: TypeAlias = Mapping[ActionType, Provider]
+
+
+def action_type(action: Mapping[str, Mapping[str, str]]) -> ActionType:
+    """Return the type of an action of a declaration."""
+    declared = action["actionTypeId"]
+    return declared["category"], declared["owner"], declared["provider"]

@@ -1,0 +1,1 @@
+"""ECR: what the emulator's own lets pass or lacks."""

@@ -1,0 +1,120 @@
+"""The source code of the local cloud: what was pushed to which branch.
+
+It stands in for GitHub and CodeCommit. A commit is its id, its message and a zip of its files.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.emulator.archives import files
+from local.emulator.service import store
+
+# repository -> branch -> commits, oldest first
+_branches = store()
+_changing = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """A commit on a branch.
+
+    Attributes
+    ----------
+    repository
+        ``owner/name``, or the bare name of a CodeCommit repository.
+    commit_id
+        40 hexadecimal digits.
+    authored
+        Time of the push, in seconds since the epoch.
+    changed
+        Paths that differ from the branch's commit before; None for its first.
+    """
+
+    repository: str
+    branch: str
+    commit_id: str
+    message: str
+    author: str
+    authored: float
+    changed: tuple[str, ...] | None
+
+
+class Repositories:
+    """All repositories.
+
+    Parameters
+    ----------
+    folder
+        Where the archives of the commits are kept.
+    """
+
+    state = {"branches": _branches}
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def push(
+        self, repository: str, branch: str, commit_id: str, message: str, author: str, packed: bytes
+    ) -> Commit:
+        """Make a commit the newest of a branch.
+
+        Raises
+        ------
+        ArchiveError
+            `packed` is no zip archive.
+        """
+        new = files(packed)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file(repository, commit_id).write_bytes(packed)
+        with _changing:
+            before = self.newest(repository, branch)
+            changed = None
+            if before is not None:
+                old = files(self.archive(before))
+                changed = tuple(
+                    sorted(
+                        path for path in old.keys() | new.keys() if old.get(path) != new.get(path)
+                    )
+                )
+            commit = Commit(
+                repository=repository,
+                branch=branch,
+                commit_id=commit_id,
+                message=message,
+                author=author,
+                authored=time.time(),
+                changed=changed,
+            )
+            entry = {key: getattr(commit, key) for key in Commit.__slots__}
+            branches = _branches.get(repository, {})
+            commits = [*branches.get(branch, ()), {**entry, "changed": changed and list(changed)}]
+            _branches[repository] = {**branches, branch: commits}
+        return commit
+
+    def newest(self, repository: str, branch: str) -> Commit | None:
+        """Return the newest commit of a branch, if there is one."""
+        commits = _branches.get(repository, {}).get(branch)
+        return _commit(commits[-1]) if commits else None
+
+    def find(self, repository: str, commit_id: str) -> Commit | None:
+        """Return a commit of a repository, on whatever branch it is."""
+        for commits in _branches.get(repository, {}).values():
+            for entry in commits:
+                if entry["commit_id"] == commit_id:
+                    return _commit(entry)
+        return None
+
+    def archive(self, commit: Commit) -> bytes:
+        """Return the files of a commit as a zip archive."""
+        return self._file(commit.repository, commit.commit_id).read_bytes()
+
+    def _file(self, repository: str, commit_id: str) -> Path:
+        return self._folder / f"{repository.replace('/', '%2F')}@{commit_id}.zip"
+
+
+def _commit(entry: dict[str, Any]) -> Commit:
+    changed = entry["changed"]
+    return Commit(**{**entry, "changed": None if changed is None else tuple(changed)})

@@ -1,0 +1,38 @@
+"""One emulator for all tests; those that stop one have their own."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.emulator.driver import Emulator
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    folder = tmp_path_factory.mktemp("emulator")
+    environment = folder / "build.json"
+    environment.write_text(json.dumps({"PATH": os.environ["PATH"]}))
+    options = ("--complete-connections", "--build-environment", str(environment))
+    emulator = Emulator(folder, *options)
+    emulator.start()
+    yield emulator
+    emulator.stop()
+
+
+@pytest.fixture
+def new_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
+    """Start emulators of a test's own."""
+    started: list[Emulator] = []
+
+    def start(*options: str) -> Emulator:
+        started.append(Emulator(tmp_path, *options))
+        started[-1].start()
+        return started[-1]
+
+    yield start
+    for emulator in started:
+        if emulator.process.poll() is None:
+            emulator.stop()
