@@ -74,7 +74,7 @@ class BuildRecord:
         message: str = "",
         seconds: float | None = None,
     ) -> None:
-        """Record a phase that is over."""
+        """Record a phase that is over; it takes the place of one of that name."""
         seconds = time.time() - started if seconds is None else seconds
         phase = {
             "phaseType": name,
@@ -84,7 +84,8 @@ class BuildRecord:
             "durationInSeconds": int(seconds),
             "contexts": [{"statusCode": code, "message": message}],
         }
-        self.update(phases=[*self.fields["phases"], phase])
+        others = [each for each in self.fields["phases"] if each["phaseType"] != name]
+        self.update(phases=[*others, phase])
 
     def start(self) -> None:
         """Tell EventBridge that the build runs."""

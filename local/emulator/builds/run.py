@@ -216,7 +216,8 @@ class Runner:
     @staticmethod
     def _take_phases(record: BuildRecord, result: agent.BuildResult) -> None:
         for phase in result.phases:
-            if phase.name not in _OUR_PHASES:
+            # Of a phase of ours the agent tells when its own part of it failed.
+            if phase.name not in _OUR_PHASES or phase.status != "SUCCEEDED":
                 code, _, message = phase.message.partition(": ")
                 record.add_phase(
                     phase.name,

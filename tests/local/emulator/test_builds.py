@@ -153,6 +153,29 @@ def test_a_variable_without_value_fails_the_build(
     assert "BUILD" not in {each["phaseType"] for each in build["phases"]}
 
 
+@pytest.mark.parametrize(
+    ("buildspec", "code", "cause"),
+    [
+        ("version: 0.2\nphases:\n  biuld: {}\n", "YAML_FILE_ERROR", "biuld"),
+        (
+            "{version: 0.2, env: {parameter-store: {X: /absent}}, phases: {build: {commands: [ls]}}}",
+            "",
+            "/absent",
+        ),
+    ],
+    ids=["wrong key", "missing parameter"],
+)
+def test_a_buildspec_that_cannot_run_says_why(
+    emulator: Emulator, buildspec: str, code: str, cause: str
+) -> None:
+    build = run(emulator, deploy(emulator, project(buildspec, Source=NO_SOURCE)))
+    assert build["buildStatus"] == "FAILED"
+    (phase,) = [each for each in build["phases"] if each["phaseType"] == "DOWNLOAD_SOURCE"]
+    assert phase["phaseStatus"] == "FAILED"
+    assert code in phase["contexts"][0]["statusCode"]
+    assert cause in phase["contexts"][0]["message"]
+
+
 def test_phases_tell_what_failed(emulator: Emulator) -> None:
     build = run(emulator, deploy(emulator, project(spec("exit 7"), Source=NO_SOURCE)))
     assert build["buildStatus"] == "FAILED"
