@@ -158,7 +158,7 @@ def test_a_variable_without_value_fails_the_build(
     [
         ("version: 0.2\nphases:\n  biuld: {}\n", "YAML_FILE_ERROR", "biuld"),
         (
-            "{version: 0.2, env: {parameter-store: {X: /absent}}, phases: {build: {}}}",
+            spec("true", env={"parameter-store": {"X": "/absent"}}),
             "",
             "/absent",
         ),
