@@ -20,7 +20,7 @@ def models() -> Iterator[type[BaseModel]]:
             yield value
 
 
-@pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", list(models()), ids=lambda model: model.__name__)
 def test_every_setting_is_documented(model: type[BaseModel]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     names = set(re.findall(r"`([\w.]+)`", page))
