@@ -150,7 +150,9 @@ class EcrRepo(Construct):
                 ecr.LifecycleRule(
                     rule_priority=3,
                     description=f"Releases: the newest {images_to_keep}",
-                    tag_status=ecr.TagStatus.ANY,
+                    # Tagged ones alone: the parts of an image for several platforms have no tag and
+                    # would count as well.
+                    tag_pattern_list=["*"],
                     max_image_count=images_to_keep,
                 ),
             ],

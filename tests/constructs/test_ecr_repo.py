@@ -51,7 +51,8 @@ def test_the_lifecycle_spares_the_cache_and_keeps_the_newest_images(
     assert [rule["rulePriority"] for rule in policy["rules"]] == [1, 2, 3]
     assert (cache["tagPatternList"], cache["countNumber"]) == (["buildcache*"], 9)
     assert (untagged["tagStatus"], untagged["countNumber"]) == ("untagged", 2)
-    assert (releases["countType"], releases["countNumber"]) == ("imageCountMoreThan", 5)
+    assert (releases["tagPatternList"], releases["countType"]) == (["*"], "imageCountMoreThan")
+    assert releases["countNumber"] == 5
 
 
 def test_the_pointer_is_created_with_the_seed_image_and_retained(

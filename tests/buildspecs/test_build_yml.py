@@ -1,0 +1,46 @@
+"""The shell of the shipped buildspecs, phase by phase, as the shell that runs it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
+SHELLCHECK = Path(sys.executable).parent / "shellcheck"
+
+
+def phases() -> list[Any]:
+    return [
+        pytest.param(spec["env"]["shell"], phase["commands"], id=f"{file.stem}-{name}")
+        for file in sorted(BUILDSPECS.glob("*.yml"))
+        for spec in [yaml.safe_load(file.read_text())]
+        for name, phase in spec["phases"].items()
+    ]
+
+
+@pytest.mark.parametrize(("shell", "commands"), phases())
+def test_shellcheck_finds_nothing(shell: str, commands: list[str]) -> None:
+    # What a build sets is unknown to the checker (SC2154), and an exported assignment whose command
+    # fails (SC2155) is caught by the check of its value that follows.
+    finished = subprocess.run(
+        [SHELLCHECK, f"--shell={shell}", "--exclude=SC2154,SC2155", "-"],
+        input="\n".join(commands),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+
+
+def test_everything_that_deploys_comes_after_what_may_fail() -> None:
+    spec = yaml.safe_load((BUILDSPECS / "build.yml").read_text())
+    # post_build runs after a failed build too.
+    assert list(spec["phases"]) == ["pre_build", "build"]
+    commands = spec["phases"]["build"]["commands"]
+    push = next(number for number, command in enumerate(commands) if "--push" in command)
+    write = next(number for number, c in enumerate(commands) if "imagedefinitions.json" in c)
+    assert push < write
+    assert spec["artifacts"]["files"] == ["imagedefinitions.json"]
