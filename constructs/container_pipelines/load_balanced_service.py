@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Size
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
@@ -187,7 +187,7 @@ class LoadBalancedService(Construct):
             container_name,
             container_name=container_name,
             image=image,
-            port_mappings=[ecs.PortMapping(container_port=container_port, name=container_name)],
+            port_mappings=[ecs.PortMapping(container_port=container_port)],
             environment={_PORT_VARIABLE: str(container_port), **(environment or {})},
             secrets=dict(secrets or {}),
             readonly_root_filesystem=read_only_root_filesystem,
@@ -195,8 +195,10 @@ class LoadBalancedService(Construct):
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=container_name,
                 log_group=self.log_group,
-                # A full log buffer must not stall the application.
+                # A full log buffer must not stall the application; at its default of 1 MiB it would
+                # lose lines early.
                 mode=ecs.AwsLogDriverMode.NON_BLOCKING,
+                max_buffer_size=Size.mebibytes(25),
             ),
         )
         self.service = ecs.FargateService(
