@@ -10,12 +10,16 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines import (
+    AllowedFinding,
     BuildProject,
     DockerHubCredentials,
     EcsRollingPipeline,
+    ScanGate,
+    ScanGateMode,
+    Severity,
     Source,
 )
-from stacks.settings import Build, ExistingService, GitHubSource, Service
+from stacks.settings import Build, ExistingService, GitHubSource, Scan, Service
 
 
 class PipelineStack(cdk.Stack):
@@ -61,6 +65,7 @@ class PipelineStack(cdk.Stack):
             project_name=settings.name,
             description=f"Builds {settings.name}",
             docker_hub=_docker_hub(settings.build),
+            scan_gate=_scan_gate(settings.build.scan),
             compute_type=codebuild.ComputeType[settings.build.compute_type],
             timeout=cdk.Duration.minutes(settings.build.timeout_minutes),
         )
@@ -118,4 +123,17 @@ def _docker_hub(settings: Build) -> DockerHubCredentials | None:
     return DockerHubCredentials.from_parameter_store(
         user_parameter=settings.docker_hub.user_parameter,
         token_parameter=settings.docker_hub.token_parameter,
+    )
+
+
+def _scan_gate(settings: Scan) -> ScanGate:
+    return ScanGate(
+        severity=Severity(settings.severity),
+        mode=ScanGateMode(settings.mode),
+        fixable_only=settings.fixable_only,
+        max_wait=cdk.Duration.minutes(settings.max_wait_minutes),
+        allow=[
+            AllowedFinding(id=entry.id, reason=entry.reason, expires=entry.expires)
+            for entry in settings.allow
+        ],
     )

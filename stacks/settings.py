@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -68,6 +69,25 @@ class DockerHub(_Model):
     token_parameter: str = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
 
 
+class Allowed(_Model):
+    """A finding that may stay for a while."""
+
+    id: Annotated[str, _pattern(r"^[A-Za-z0-9]+([-._:][A-Za-z0-9]+)+$", maximum=128)]
+    reason: Annotated[str, _pattern(r"\S", maximum=500)]
+    expires: Annotated[dt.date, Field(strict=False)]
+    """The last day (UTC) on which it may stay, as ``YYYY-MM-DD``."""
+
+
+class Scan(_Model):
+    """Which findings of the scan of a pushed image fail its build."""
+
+    severity: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"] = "HIGH"
+    mode: Literal["enforce", "report"] = "enforce"
+    fixable_only: bool = False
+    max_wait_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    allow: list[Allowed] = Field(default_factory=list)
+
+
 class Build(_Model):
     """How images are built."""
 
@@ -75,6 +95,7 @@ class Build(_Model):
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
     docker_hub: DockerHub | None = None
     """The Docker Hub login; none by default, and pulls are anonymous."""
+    scan: Scan = Scan()
 
 
 class Container(_Model):

@@ -7,11 +7,13 @@ from container_pipelines.ecr_repo import EcrRepo
 from container_pipelines.ecs_rolling_pipeline import EcsRollingPipeline
 from container_pipelines.image_pointer import SEED_IMAGE, ImagePointer
 from container_pipelines.load_balanced_service import LoadBalancedService
+from container_pipelines.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
 from container_pipelines.service_options import HealthCheck, Scaling
 from container_pipelines.source import Source
 
 __all__ = [
     "SEED_IMAGE",
+    "AllowedFinding",
     "ArtifactBucket",
     "BuildProject",
     "DockerHubCredentials",
@@ -21,5 +23,8 @@ __all__ = [
     "ImagePointer",
     "LoadBalancedService",
     "Scaling",
+    "ScanGate",
+    "ScanGateMode",
+    "Severity",
     "Source",
 ]

@@ -9,13 +9,15 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
 from container_pipelines._checks import check_duration, check_name
-from container_pipelines.buildspec import BuildSpecFile
+from container_pipelines.buildspec import BuildSpecFile, build_file
 from container_pipelines.docker_hub import DockerHubCredentials
 from container_pipelines.ecr_repo import CACHE_TAG, LOGIN_REASON
+from container_pipelines.scan_gate import ScanGate
 
 _OWN_VARIABLES: Final = (
     "AWS_ACCOUNT_ID",
@@ -24,6 +26,8 @@ _OWN_VARIABLES: Final = (
     "DOCKERHUB_USER",
     "IMAGE_REPO_NAME",
     "REPOSITORY_URI",
+    "SCAN_GATE",
+    "SCAN_GATE_PROGRAM",
 )
 
 
@@ -54,6 +58,10 @@ class BuildProject(Construct):
         What the console shows.
     docker_hub
         How to log in to Docker Hub; without it base images are pulled anonymously.
+    scan_gate
+        Which findings of the scan of the pushed image fail the build; HIGH and above by default.
+        ``ScanGate(mode=ScanGateMode.REPORT)`` only tells them. The repository must scan on push,
+        as :class:`EcrRepo` does, or be scanned continuously. Not for a buildspec of your own.
     environment_variables
         Further variables. Parameters and secrets that they name are granted to the role; secrets
         in plain text are rejected.
@@ -82,8 +90,8 @@ class BuildProject(Construct):
     Raises
     ------
     ValueError
-        If a value is out of range, a variable would hide one of the library's, or the library's
-        buildspec is to run without privileged mode.
+        If a value is out of range, a variable would hide one of the library's, the library's
+        buildspec is to run without privileged mode, or a scan gate is given with another buildspec.
     """
 
     def __init__(
@@ -96,6 +104,7 @@ class BuildProject(Construct):
         project_name: str | None = None,
         description: str | None = None,
         docker_hub: DockerHubCredentials | None = None,
+        scan_gate: ScanGate | None = None,
         environment_variables: Mapping[str, codebuild.BuildEnvironmentVariable] | None = None,
         build_image: codebuild.IBuildImage | None = None,
         compute_type: codebuild.ComputeType = codebuild.ComputeType.SMALL,
@@ -125,6 +134,11 @@ class BuildProject(Construct):
                 "'privileged' must be True for the library's buildspec, which runs a Docker "
                 "engine, got False; omit it or give a 'build_spec' that needs none"
             )
+        if build_spec is not None and scan_gate is not None:
+            raise ValueError(
+                "'scan_gate' must be left out with a 'build_spec' of your own, got both: the gate "
+                "is a step of the library's buildspec; give one of the two"
+            )
         extra = dict(environment_variables or {})
         hidden = sorted(set(extra) & set(_OWN_VARIABLES))
         if hidden:
@@ -147,6 +161,7 @@ class BuildProject(Construct):
             "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
             **(docker_hub.variables if docker_hub else {}),
+            **(self._scan_gate(scan_gate or ScanGate()) if build_spec is None else {}),
             **extra,
         }
         self.project = codebuild.PipelineProject(
@@ -183,6 +198,23 @@ class BuildProject(Construct):
             "The only artifact is the name of the image, encrypted as the pipeline's artifact "
             "bucket says: by S3, or by its KMS key, which the pipeline hands to the build.",
         )
+
+    def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
+        program = s3_assets.Asset(self, "ScanGate", path=str(build_file("scan_gate.py")))
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["s3:GetObject"],
+            resource_arns=[program.bucket.arn_for_objects(program.s3_object_key)],
+        )
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["ecr:DescribeImageScanFindings"],
+            resource_arns=[self.repository.repository_arn],
+        )
+        return {
+            "SCAN_GATE": codebuild.BuildEnvironmentVariable(value=gate.settings()),
+            "SCAN_GATE_PROGRAM": codebuild.BuildEnvironmentVariable(value=program.s3_object_url),
+        }
 
     def _grant_what_a_build_does(
         self, variables: Mapping[str, codebuild.BuildEnvironmentVariable]

@@ -1,4 +1,4 @@
-"""The library's buildspecs, as the files that they are."""
+"""What builds run: the library's buildspecs and programs, as the files that they are."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class BuildSpecFile(codebuild.BuildSpec):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._text = (_folder() / name).read_text(encoding="utf-8")
+        self._text = build_file(name).read_text(encoding="utf-8")
 
     @property
     def is_immediate(self) -> bool:
@@ -47,7 +47,19 @@ class BuildSpecFile(codebuild.BuildSpec):
         return self._text
 
 
-def _folder() -> Path:
-    # A wheel carries the folder in the package; in a checkout it stands at the top.
+def build_file(name: str) -> Path:
+    """Find a file of ``buildspecs/``.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+
+    Returns
+    -------
+    Path
+        Where it is: a wheel carries the folder in the package, in a checkout it stands at the top.
+    """
     packaged = _PACKAGE / "buildspecs"
-    return packaged if packaged.is_dir() else _PACKAGE.parents[1] / "buildspecs"
+    folder = packaged if packaged.is_dir() else _PACKAGE.parents[1] / "buildspecs"
+    return folder / name

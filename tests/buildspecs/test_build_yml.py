@@ -41,6 +41,7 @@ def test_everything_that_deploys_comes_after_what_may_fail() -> None:
     assert list(spec["phases"]) == ["pre_build", "build"]
     commands = spec["phases"]["build"]["commands"]
     push = next(number for number, command in enumerate(commands) if "--push" in command)
+    gate = next(number for number, c in enumerate(commands) if "$SCAN_GATE_FILE" in c)
     write = next(number for number, c in enumerate(commands) if "imagedefinitions.json" in c)
-    assert push < write
-    assert spec["artifacts"]["files"] == ["imagedefinitions.json"]
+    assert push < gate < write
+    assert spec["artifacts"]["files"] == ["imagedefinitions.json", "scan-findings.json"]

@@ -11,7 +11,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
-from container_pipelines import BuildProject, DockerHubCredentials, EcrRepo
+from container_pipelines import (
+    BuildProject,
+    DockerHubCredentials,
+    EcrRepo,
+    ScanGate,
+    ScanGateMode,
+    Severity,
+)
 
 PROJECT = "AWS::CodeBuild::Project"
 BUILDSPEC = Path(__file__).parents[2] / "buildspecs" / "build.yml"
@@ -108,7 +115,14 @@ def test_the_build_knows_repository_cache_and_account(
 ) -> None:
     make()
     found = variables(project())
-    assert set(found) == {"AWS_ACCOUNT_ID", "CACHE_TAG", "IMAGE_REPO_NAME", "REPOSITORY_URI"}
+    assert set(found) == {
+        "AWS_ACCOUNT_ID",
+        "CACHE_TAG",
+        "IMAGE_REPO_NAME",
+        "REPOSITORY_URI",
+        "SCAN_GATE",
+        "SCAN_GATE_PROGRAM",
+    }
     assert found["AWS_ACCOUNT_ID"]["Value"] == {"Ref": "AWS::AccountId"}
     assert found["CACHE_TAG"]["Value"] == "buildcache"
     assert ".dkr.ecr." in json.dumps(found["REPOSITORY_URI"]["Value"])
@@ -120,7 +134,11 @@ def test_the_role_may_push_log_and_nothing_else(
     statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
 ) -> None:
     make()
-    repository, login, log = statements(stack, "BuildRole")
+    program, scan, repository, login, log = statements(stack, "BuildRole")
+    assert program["Action"] == "s3:GetObject"
+    assert "*" not in json.dumps(program)
+    assert scan["Action"] == "ecr:DescribeImageScanFindings"
+    assert scan["Resource"] == repository["Resource"]
     assert sorted(repository["Action"]) == [
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
@@ -179,6 +197,40 @@ def test_docker_hub_from_a_secret(
     ]
     assert grants
     assert all(grant["Resource"] != "*" for grant in grants)
+
+
+def test_the_scan_gate_blocks_from_high_up_unless_told_otherwise(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make()
+    settings = json.loads(variables(project())["SCAN_GATE"]["Value"])
+    assert (settings["threshold"], settings["mode"]) == ("HIGH", "enforce")
+
+
+def test_a_scan_gate_of_ones_own(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make(scan_gate=ScanGate(severity=Severity.CRITICAL, mode=ScanGateMode.REPORT))
+    settings = json.loads(variables(project())["SCAN_GATE"]["Value"])
+    assert (settings["threshold"], settings["mode"]) == ("CRITICAL", "report")
+
+
+def test_a_buildspec_of_ones_own_brings_no_gate(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    spec = codebuild.BuildSpec.from_object({"version": "0.2"})
+    make(build_spec=spec)
+    assert "SCAN_GATE" not in variables(project())
+    assert not [s for s in statements(stack, "BuildRole") if "s3:" in str(s["Action"])]
+
+
+def test_a_gate_with_a_buildspec_of_ones_own_is_rejected(make: Callable[..., BuildProject]) -> None:
+    spec = codebuild.BuildSpec.from_object({"version": "0.2"})
+    with pytest.raises(ValueError, match="'scan_gate' must be left out with a 'build_spec'"):
+        make(build_spec=spec, scan_gate=ScanGate())
 
 
 def test_what_is_granted_to_the_construct_reaches_the_role(

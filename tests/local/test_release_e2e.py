@@ -1,11 +1,13 @@
 """The app deployed by the real CDK CLI, and releases of the sample application by its pipeline."""
 
+import contextlib
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,26 @@ def release(engine: Cloud, releases: Releases) -> Callable[[Path], tuple[str, di
         return status, stages
 
     return release
+
+
+@contextlib.contextmanager
+def findings(cloud: Cloud, *found: dict[str, str]) -> Iterator[None]:
+    """What scans of the service's images find meanwhile."""
+
+    def prepare(found: Sequence[dict[str, str]]) -> None:
+        query = f"account={ACCOUNT}&region={REGION}&repository=my-container-app"
+        request = urllib.request.Request(  # noqa: S310 - the cloud's own address
+            f"{cloud.endpoint}/_local/scan-findings?{query}",
+            data=json.dumps({"findings": list(found)}).encode(),
+            method="POST",
+        )
+        urllib.request.urlopen(request).close()  # noqa: S310
+
+    prepare(found)
+    try:
+        yield
+    finally:
+        prepare([])
 
 
 def greet(application: Path, words: str) -> None:
@@ -193,6 +215,28 @@ def test_a_failed_build_fails_there_tells_why_and_changes_nothing(
     assert running() == before
     now = client("ecr").list_images(repositoryName="my-container-app")
     assert now["imageIds"] == images["imageIds"]
+
+
+@pytest.mark.parametrize(
+    ("severity", "status"), [("LOW", "Succeeded"), ("HIGH", "Failed"), ("CRITICAL", "Failed")]
+)
+def test_the_scan_of_the_pushed_image_decides(
+    engine: Cloud,
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    running: Callable[[], Running],
+    severity: str,
+    status: str,
+) -> None:
+    greet(application, f"Hello with a {severity} finding")
+    before = running()
+    with findings(engine, {"name": "CVE-2026-12345", "severity": severity}):
+        ended, stages = release(application)
+    assert ended == status
+    if status == "Failed":
+        assert "CVE-2026-12345" in stages["Build"].reason
+        assert "Deploy" not in stages
+        assert running() == before
 
 
 def test_a_good_release_follows_a_failed_one(

@@ -41,6 +41,17 @@ BAD: list[tuple[str, Any, str]] = [
     ("services.0.build", {"timeout_minutes": 4}, rf"{S}\.build\.timeout_minutes: .*5; got 4"),
     ("services.0.build", {"timeout_minutes": 2161}, rf"{S}\.build\.timeout_minutes: .*2160"),
     ("services.0.build", {"compute_type": "HUGE"}, rf"{S}\.build\.compute_type: .*'SMALL'"),
+    ("services.0.build", {"scan": {"severity": "BAD"}}, rf"{S}\.build\.scan\.severity: .*'HIGH'"),
+    (
+        "services.0.build",
+        {"scan": {"allow": [{"id": "CVE-2026-1234", "reason": "x", "expires": "soon"}]}},
+        rf"{S}\.build\.scan\.allow\.0\.expires: .*date.*got 'soon'",
+    ),
+    (
+        "services.0.build",
+        {"scan": {"allow": [{"id": "CVE-2026-1234", "expires": "2027-01-31"}]}},
+        rf"{S}\.build\.scan\.allow\.0\.reason: is missing",
+    ),
     ("services.0.container.name", "my app", rf"{S}\.container\.name: .*'my app'"),
     ("services.0.container.port", 0, rf"{S}\.container\.port: .*got 0"),
     ("services.0.container.port", "3000", rf"{S}\.container\.port: .*integer; got '3000'"),

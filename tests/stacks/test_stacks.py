@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -129,6 +130,17 @@ def test_secret_parameters_reach_the_container_by_reference(
     (secret,) = task["ContainerDefinitions"][0]["Secrets"]
     assert secret["Name"] == "TOKEN"
     assert secret["ValueFrom"]["Fn::Join"][1][-1].endswith(":parameter/my-app/token")
+
+
+def test_the_scan_settings_reach_the_build(templates: Templates, delivery: dict[str, Any]) -> None:
+    allowed = {"id": "CVE-2026-12345", "reason": "not reachable", "expires": "2027-01-31"}
+    delivery["services"][0]["build"] = {"scan": {"severity": "CRITICAL", "allow": [allowed]}}
+    (project,) = resources(
+        templates(delivery)["delivery-my-container-app-pipeline"], "AWS::CodeBuild::Project"
+    )
+    variables = {v["Name"]: v["Value"] for v in project["Environment"]["EnvironmentVariables"]}
+    settings = json.loads(variables["SCAN_GATE"])
+    assert (settings["threshold"], settings["allow"]) == ("CRITICAL", [allowed])
 
 
 def test_services_share_platform_bucket_and_connection(
