@@ -18,8 +18,8 @@ in ``SCAN_GATE``    meaning                                                     
 ==================  ============================================================  ===============
 
 Exit status: 0 may go on, 1 blocked by a finding, 2 no readable result. Whatever is not understood
-counts as no result, and a severity that is not known blocks: the gate fails closed. It never starts
-a scan, since ECR allows one a day, which scan on push has already used.
+counts as no result, and a word for a severity that AWS does not list blocks: the gate fails closed.
+It never starts a scan, since ECR allows one a day, which scan on push has already used.
 
 Basic scanning does not say whether a fix exists, so ``fixable_only`` changes nothing there.
 """
@@ -40,7 +40,10 @@ from pathlib import Path
 from typing import Any, Callable, Mapping, NamedTuple, Optional, Sequence, TypeVar  # noqa: UP035 - 3.9
 
 SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
-# What else is said of a severity (UNDEFINED, UNTRIAGED, a new word) may be anything: it blocks.
+# AWS's words for a finding that nobody has rated. Debian's lists are full of them, so that blocking
+# on them would stop every build.
+UNRATED = ("UNDEFINED", "UNTRIAGED")
+# Any other word may mean anything: it blocks.
 READY = ("COMPLETE", "ACTIVE")
 RUNNING = ("IN_PROGRESS", "PENDING")
 ADVICE = {
@@ -408,7 +411,7 @@ def judge(findings: Sequence[Finding], settings: Settings, today: dt.date) -> Ju
     worst_first = {name: place for place, name in enumerate(SEVERITIES)}
     for finding in sorted(findings, key=lambda f: (worst_first.get(f.severity, -1), f)):
         key = finding.id.casefold()
-        if finding.severity in SEVERITIES and finding.severity not in blocks:
+        if finding.severity in (*SEVERITIES, *UNRATED) and finding.severity not in blocks:
             continue
         if key in holding:
             judgement.allowed.append((finding, holding[key]))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from local.cloud import ROOT, CloudError, client_environment, is_open
-from local.demo import PIPELINE, SAMPLE, demo, release
+from local.demo import SAMPLE, demo, release
 from local.deployment import deployed_cloud
 from local.progress import console
 from local.release import ReleaseError
@@ -22,6 +22,7 @@ _FOLDER: Final = ROOT / ".cache" / "cloud"
 _ENGINE: Final = ROOT / ".cache" / "engine"
 _STATE: Final = _FOLDER / "running.json"
 _UP_SECONDS: Final = 600
+_DOWN_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +52,11 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("down", help="end the cloud that `up` has started")
     push = commands.add_parser("push", help="release a folder in the cloud that is up")
     push.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
-    push.add_argument("--pipeline", default=PIPELINE)
+    push.add_argument("--pipeline", help="the pipeline; the first one by default")
     options = parser.parse_args(arguments)
+    # The cloud is on this machine: no proxy stands in between, whatever the environment says.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
     # What ends us must take the ordinary way out, which ends the emulator and the engine.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -64,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
             case "down":
                 _down()
             case "push":
-                release(_running().endpoint, options.pipeline, options.folder.resolve())
+                release(_running().endpoint, options.folder.resolve(), options.pipeline)
     except (CloudError, ReleaseError, ToolkitError) as error:
         console.print(f"\n[red]{error.__class__.__name__}:[/] ", end="")
         console.print(str(error), markup=False)
@@ -125,7 +129,10 @@ def _up_in_background() -> None:
 
 def _down() -> None:
     os.kill(_running().pid, signal.SIGTERM)
+    deadline = time.monotonic() + _DOWN_SECONDS
     while is_open(_FOLDER):
+        if time.monotonic() > deadline:
+            raise CloudError(f"the local cloud has not ended in {_DOWN_SECONDS} s; see {_FOLDER}")
         time.sleep(0.1)
     console.print("The local cloud has ended.")
 

@@ -26,7 +26,6 @@ REGION: Final = "ap-northeast-1"
 
 ROOT: Final = Path(__file__).parents[1]
 
-_LOCK: Final = "lock"
 _START_SECONDS: Final = 60
 
 
@@ -87,7 +86,6 @@ def client_environment(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         # The CLI remembers which account a key belongs to; the user's own must not be mixed in.
         "CDK_HOME": str(folder / "cdk-home"),
-        "NO_PROXY": "127.0.0.1",
     }
 
 
@@ -104,7 +102,7 @@ def open_cloud(
     Parameters
     ----------
     folder
-        The folder for its state and logs. One cloud at a time can use it.
+        The folder for its state and logs; claimed by the caller.
     engine_cache
         The folder for the private engine's programs and build cache.
     progress
@@ -115,11 +113,9 @@ def open_cloud(
     Raises
     ------
     CloudError
-        If another cloud uses the folder, or the emulator does not start.
+        If the emulator does not start.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_only_one(folder / _LOCK))
         port = port or _free_port()
         endpoint = f"http://127.0.0.1:{port}"
         build_environment = folder / "build-environment.json"
@@ -159,15 +155,28 @@ def is_open(folder: Path) -> bool:
         Whether one does.
     """
     try:
-        with _only_one(folder / _LOCK):
+        with claim(folder):
             return False
-    except (CloudError, FileNotFoundError) as error:
-        return isinstance(error, CloudError)
+    except CloudError:
+        return True
 
 
 @contextlib.contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
+def claim(folder: Path) -> Iterator[None]:
+    """Keep a folder for one cloud.
+
+    Parameters
+    ----------
+    folder
+        The cloud's folder; it is made if it is not there.
+
+    Raises
+    ------
+    CloudError
+        If another cloud has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,8 +11,6 @@ from local.progress import console, note
 from local.release import Commit, ReleaseError, Releases, Running, Stage
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
-PIPELINE: Final = "my-container-app"
-
 _RELEASE_SECONDS: Final = 900
 
 
@@ -35,7 +33,7 @@ def demo(folder: Path, *, engine_cache: Path) -> None:
                 f"engine.[/]\n{cloud.unavailable}"
             )
         else:
-            release(cloud.endpoint, PIPELINE, SAMPLE)
+            release(cloud.endpoint, SAMPLE)
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",
@@ -44,17 +42,17 @@ def demo(folder: Path, *, engine_cache: Path) -> None:
     console.print(f"[dim]{time.monotonic() - started:.0f} s in all; nothing is left running.[/]\n")
 
 
-def release(endpoint: str, pipeline: str, folder: Path) -> None:
+def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
     """Push a folder as a commit, follow the pipeline, and show what the service runs after it.
 
     Parameters
     ----------
     endpoint
         The address of the local cloud.
-    pipeline
-        The pipeline's name.
     folder
         The application's folder.
+    pipeline
+        The pipeline's name; the first one by default.
 
     Raises
     ------
@@ -62,6 +60,10 @@ def release(endpoint: str, pipeline: str, folder: Path) -> None:
         If the release failed; the message carries the reason and the log's last lines.
     """
     releases = Releases(endpoint)
+    known = releases.pipelines()
+    pipeline = pipeline or known[0]
+    if pipeline not in known:
+        raise ReleaseError(f"there is no pipeline '{pipeline}', only {', '.join(known)}")
     repository, branch = releases.watched(pipeline)
     cluster, service = releases.deploy_targets(pipeline)
     commit = Commit.of(folder)

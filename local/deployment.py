@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from local.cloud import Cloud, client_environment, open_cloud
+from local.cloud import Cloud, claim, client_environment, open_cloud
 from local.progress import console, note, step
 from local.toolkit import Toolkit
 
@@ -22,8 +22,13 @@ def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None)
         The folder for the private engine's programs and build cache.
     port
         The cloud's port; a free one by default.
+
+    Raises
+    ------
+    CloudError
+        If another cloud uses the folder, or the emulator does not start.
     """
-    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
+    with claim(folder), concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
         # The engine's first start takes as long as the synthesis: both at once.
         synthesis = pool.submit(_synthesize, folder)
         console.print("\n[bold]The local cloud[/]")
@@ -44,7 +49,6 @@ def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None)
 
 
 def _synthesize(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
     assembly = folder / "cdk.out"
     Toolkit(
         # Synthesis asks no cloud anything.

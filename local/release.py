@@ -236,6 +236,16 @@ class Releases:
             image=definition["containerDefinitions"][0]["image"],
         )
 
+    def pipelines(self) -> list[str]:
+        """List the pipelines.
+
+        Returns
+        -------
+        list of str
+            Their names.
+        """
+        return sorted(found["name"] for found in self._pipelines.list_pipelines()["pipelines"])
+
     def deploy_targets(self, pipeline: str) -> tuple[str, str]:
         """Give the cluster and the service that a pipeline deploys to.
 
@@ -310,15 +320,20 @@ def _stage(name: str, actions: list[ActionExecutionDetailTypeDef]) -> Stage:
 
 
 def _files(folder: Path) -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "."],
-        cwd=folder,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        names = sorted(set(filter(None, listed.stdout.decode().split("\0"))))
-        files = [folder / name for name in names]
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "."],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        )
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        # No Git, or no checkout: all but what no commit would hold.
+        files = [
+            file
+            for file in folder.rglob("*")
+            if not {".git", "node_modules"} & set(file.relative_to(folder).parts)
+        ]
     else:
-        files = sorted(folder.rglob("*"))
-    return [file for file in files if file.is_file()]
+        files = [folder / name for name in filter(None, listed.stdout.decode().split("\0"))]
+    return sorted({file for file in files if file.is_file()})

@@ -1,5 +1,8 @@
 """From settings to stacks."""
 
+import contextlib
+from collections.abc import Iterator
+
 import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from cdk_nag import AwsSolutionsChecks
@@ -8,7 +11,14 @@ from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
 from stacks.service_stack import ServiceStack
-from stacks.settings import ExistingService, GitHubSource, Settings
+from stacks.settings import (
+    CONTEXT_KEY,
+    ExistingPlatform,
+    ExistingService,
+    GitHubSource,
+    Settings,
+    SettingsError,
+)
 from stacks.shared_stack import SharedStack
 
 
@@ -21,6 +31,11 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
         The app.
     settings
         The settings.
+
+    Raises
+    ------
+    SettingsError
+        If a construct refuses what the settings ask for.
     """
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     place = settings.environment
@@ -34,33 +49,44 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
         ),
         env=env,
     )
-    platform: PlatformStack | None = None
-    for service in settings.services:
-        prefix = f"{settings.name}-{service.name}"
-        registry = RegistryStack(app, f"{prefix}-registry", repository_name=service.name, env=env)
-        target: ecs.IBaseService | ExistingService
-        if service.existing_service is not None:
-            target = service.existing_service
-        else:
-            platform = platform or PlatformStack(
-                app, f"{settings.name}-platform", settings=settings.platform, env=env
+    platform: PlatformStack | ExistingPlatform | None = settings.platform.existing
+    for number, service in enumerate(settings.services):
+        with _named(f"services.{number}"):
+            prefix = f"{settings.name}-{service.name}"
+            registry = RegistryStack(
+                app, f"{prefix}-registry", repository_name=service.name, env=env
             )
-            target = ServiceStack(
+            target: ecs.IBaseService | ExistingService
+            if service.existing_service is not None:
+                target = service.existing_service
+            else:
+                platform = platform or PlatformStack(
+                    app, f"{settings.name}-platform", settings=settings.platform, env=env
+                )
+                target = ServiceStack(
+                    app,
+                    f"{prefix}-service",
+                    settings=service,
+                    platform=platform,
+                    ecr_repo=registry.ecr_repo,
+                    env=env,
+                ).service.service
+            PipelineStack(
                 app,
-                f"{prefix}-service",
+                f"{prefix}-pipeline",
                 settings=service,
-                cluster=platform.cluster,
-                listener=platform.listener,
-                ecr_repo=registry.ecr_repo,
+                service=target,
+                repository=registry.ecr_repo.repository,
+                artifact_bucket=shared.artifact_bucket,
+                connection_arn=shared.connection_arn,
                 env=env,
-            ).service.service
-        PipelineStack(
-            app,
-            f"{prefix}-pipeline",
-            settings=service,
-            service=target,
-            repository=registry.ecr_repo.repository,
-            artifact_bucket=shared.artifact_bucket,
-            connection_arn=shared.connection_arn,
-            env=env,
-        )
+            )
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Say which settings a construct has refused."""
+    try:
+        yield
+    except ValueError as error:
+        raise SettingsError(f"cdk.json: context.{CONTEXT_KEY}.{path}: {error}") from error

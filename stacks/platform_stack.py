@@ -1,6 +1,7 @@
 """What services run on: network, cluster, load balancer."""
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -10,11 +11,11 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.settings import ExistingPlatform, Platform
+from stacks.settings import Platform
 
 
 class PlatformStack(cdk.Stack):
-    """A VPC, a cluster and a load balancer, made or taken as they are.
+    """A VPC, a cluster and a load balancer.
 
     Parameters
     ----------
@@ -39,33 +40,21 @@ class PlatformStack(cdk.Stack):
         settings: Platform,
         env: cdk.Environment | None,
     ) -> None:
+        self._zones = settings.max_availability_zones
         super().__init__(
             scope, construct_id, env=env, description="Network, cluster and load balancer"
         )
-        if settings.existing:
-            self._take(settings.existing)
-        else:
-            self._make(settings)
+        self._make(settings)
 
-    def _take(self, existing: ExistingPlatform) -> None:
-        vpc = ec2.Vpc.from_vpc_attributes(
-            self,
-            "Vpc",
-            vpc_id=existing.vpc_id,
-            availability_zones=existing.availability_zones,
-            private_subnet_ids=existing.private_subnet_ids,
-        )
-        self.cluster = ecs.Cluster.from_cluster_attributes(
-            self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
-        )
-        self.listener = elbv2.ApplicationListener.from_application_listener_attributes(
-            self,
-            "Listener",
-            listener_arn=existing.listener_arn,
-            security_group=ec2.SecurityGroup.from_security_group_id(
-                self, "LoadBalancerSecurityGroup", existing.load_balancer_security_group_id
-            ),
-        )
+    @property
+    @jsii.member(jsii_name="availabilityZones")
+    def availability_zones(self) -> list[str]:
+        """The first zones of the region.
+
+        Where account and region are known, the CDK would look the zones up, and synthesis would
+        need credentials; where they are not, it would stop at two.
+        """
+        return [cdk.Fn.select(number, cdk.Fn.get_azs()) for number in range(self._zones)]
 
     def _make(self, settings: Platform) -> None:
         vpc = ec2.Vpc(
@@ -97,8 +86,12 @@ class PlatformStack(cdk.Stack):
             )
         )
         self.listener = self._listen(balancer, settings.certificate_arn)
-        scheme = "https" if settings.certificate_arn else "http"
-        cdk.CfnOutput(self, "Url", value=f"{scheme}://{balancer.load_balancer_dns_name}")
+        cdk.CfnOutput(
+            self,
+            "LoadBalancerDnsName",
+            value=balancer.load_balancer_dns_name,
+            description="Where services answer; the name of a certificate is to point here",
+        )
 
     def _listen(
         self, balancer: elbv2.ApplicationLoadBalancer, certificate_arn: str | None

@@ -1,13 +1,21 @@
 """One service on the platform."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from container_pipelines import EcrRepo, HealthCheck, LoadBalancedService, Scaling
-from stacks.settings import Container, HealthCheckSettings, ScalingSettings, Service
+from stacks.platform_stack import PlatformStack
+from stacks.settings import (
+    Container,
+    ExistingPlatform,
+    HealthCheckSettings,
+    ScalingSettings,
+    Service,
+)
 
 
 class ServiceStack(cdk.Stack):
@@ -21,8 +29,8 @@ class ServiceStack(cdk.Stack):
         The stack's id.
     settings
         The service's settings.
-    cluster, listener
-        What it runs on.
+    platform
+        What it runs on: made by the app, or there already.
     ecr_repo
         Where its images are.
     env
@@ -35,13 +43,16 @@ class ServiceStack(cdk.Stack):
         construct_id: str,
         *,
         settings: Service,
-        cluster: ecs.ICluster,
-        listener: elbv2.IApplicationListener,
+        platform: PlatformStack | ExistingPlatform,
         ecr_repo: EcrRepo,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"The service {settings.name}")
         container = settings.container or Container()
+        if isinstance(platform, ExistingPlatform):
+            cluster, listener = self._cluster(platform), self._listener(platform)
+        else:
+            cluster, listener = platform.cluster, platform.listener
         self.service = LoadBalancedService(
             self,
             "Service",
@@ -68,6 +79,31 @@ class ServiceStack(cdk.Stack):
             scaling=_scaling(settings.scaling) if settings.scaling else None,
             priority=settings.priority,
             path_patterns=[settings.path_pattern],
+        )
+
+    # Taken here and not in a stack of their own: the CDK puts the rule that lets the load balancer
+    # reach the tasks into the stack of what was imported, which would be deployed too late.
+
+    def _cluster(self, existing: ExistingPlatform) -> ecs.ICluster:
+        vpc = ec2.Vpc.from_vpc_attributes(
+            self,
+            "Vpc",
+            vpc_id=existing.vpc_id,
+            availability_zones=existing.availability_zones,
+            private_subnet_ids=existing.private_subnet_ids,
+        )
+        return ecs.Cluster.from_cluster_attributes(
+            self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
+        )
+
+    def _listener(self, existing: ExistingPlatform) -> elbv2.IApplicationListener:
+        return elbv2.ApplicationListener.from_application_listener_attributes(
+            self,
+            "Listener",
+            listener_arn=existing.listener_arn,
+            security_group=ec2.SecurityGroup.from_security_group_id(
+                self, "LoadBalancerSecurityGroup", existing.load_balancer_security_group_id
+            ),
         )
 
 

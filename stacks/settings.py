@@ -36,6 +36,7 @@ Name = Annotated[str, _pattern(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", minimum=2, maxi
 """A name that CloudFormation, ECR, ECS, CodeBuild and CodePipeline all take."""
 
 Arn = Annotated[str, _pattern(r"^arn:[a-z-]+:[a-z0-9-]+:.*$", maximum=2048)]
+RoleArn = Annotated[str, _pattern(r"^arn:[a-z-]+:iam::\d{12}:role/.+$", maximum=2048)]
 SubnetId = Annotated[str, _pattern(r"^subnet-[0-9a-f]+$", maximum=64)]
 Branch = Annotated[str, _pattern(r"^[^\s~^:?*\[\\]+$", maximum=255)]
 EcsName = Annotated[str, _pattern(r"^[A-Za-z0-9_-]+$", maximum=255)]
@@ -107,7 +108,9 @@ class Container(_Model):
     memory: Annotated[int, Field(ge=512, le=122880)] = 512
     environment: dict[str, str] = Field(default_factory=dict)
     """Plain settings; never a secret."""
-    secret_parameters: dict[str, str] = Field(default_factory=dict)
+    secret_parameters: dict[
+        str, Annotated[str, _pattern(r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", maximum=1011)]
+    ] = Field(default_factory=dict)
     """Environment variables from SecureString parameters: variable -> parameter's name."""
     read_only_root_filesystem: bool = True
 
@@ -150,7 +153,7 @@ class ExistingService(_Model):
     cluster_name: EcsName
     service_name: EcsName
     container_name: EcsName
-    task_role_arns: Annotated[list[Arn], Field(min_length=1, max_length=10)]
+    task_role_arns: Annotated[list[RoleArn], Field(min_length=1, max_length=10)]
     """The task role and the execution role of the service's task definition."""
 
 
@@ -174,7 +177,10 @@ class Service(_Model):
 
     @model_validator(mode="after")
     def _one_home(self) -> Self:
-        made = [name for name in ("container", "health_check", "scaling") if getattr(self, name)]
+        made = sorted(
+            {"container", "health_check", "scaling", "path_pattern", "priority"}
+            & self.model_fields_set
+        )
         if self.existing_service and made:
             message = (
                 f"{', '.join(made)} must be left out with existing_service, which has its own: "
@@ -192,7 +198,9 @@ class ExistingPlatform(_Model):
     private_subnet_ids: Annotated[list[SubnetId], Field(min_length=1)]
     """One for each zone, in the same order."""
     cluster_name: EcsName
-    listener_arn: Arn
+    listener_arn: Annotated[
+        str, _pattern(r"^arn:[a-z-]+:elasticloadbalancing:.+:listener/app/.+$", maximum=2048)
+    ]
     load_balancer_security_group_id: Annotated[str, _pattern(r"^sg-[0-9a-f]+$", maximum=64)]
 
     @model_validator(mode="after")
@@ -211,7 +219,7 @@ class Platform(_Model):
     """What services run on: made by the app, or there already."""
 
     existing: ExistingPlatform | None = None
-    certificate_arn: Arn | None = None
+    certificate_arn: Annotated[str, _pattern(r"^arn:[a-z-]+:acm:.+$", maximum=2048)] | None = None
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
     nat_gateways: Annotated[int, Field(ge=1, le=6)] = 1
     max_availability_zones: Annotated[int, Field(ge=2, le=6)] = 2
@@ -238,7 +246,7 @@ class Environment(_Model):
 class Settings(_Model):
     """All settings of the app."""
 
-    name: Name = "delivery"
+    name: Annotated[Name, StringConstraints(max_length=25)] = "delivery"
     """What every stack's name starts with."""
     environment: Environment | None = None
     platform: Platform = Platform()

@@ -44,8 +44,9 @@ class SharedStack(cdk.Stack):
         )
         self.connection_arn: str | None = None
         if connection:
+            # At most 32 characters; the settings keep the stack's name as short as that.
             resource = codeconnections.CfnConnection(
-                self, "Connection", connection_name=self._connection_name(), provider_type="GitHub"
+                self, "Connection", connection_name=self.stack_name, provider_type="GitHub"
             )
             self.connection_arn = resource.attr_connection_arn
             cdk.CfnOutput(
@@ -55,7 +56,3 @@ class SharedStack(cdk.Stack):
                 description="Finish its handshake once: console, Developer Tools, Settings, "
                 "Connections, Update pending connection",
             )
-
-    def _connection_name(self) -> str:
-        # CodeConnections takes 32 characters.
-        return self.stack_name[:32].rstrip("-")

@@ -81,6 +81,48 @@ def test_a_fresh_checkout_synthesizes_as_it_is(assembly: Path) -> None:
     assert len(stacks) == 5
 
 
+EXISTING_PLATFORM = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "availability_zones": ["eu-west-1a", "eu-west-1b"],
+    "private_subnet_ids": ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"],
+    "cluster_name": "my-cluster",
+    "listener_arn": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/a/0a1b/2c3d",
+    "load_balancer_security_group_id": "sg-0123456789abcdef0",
+}
+EXISTING_SERVICE = {
+    "name": "legacy",
+    "source": {"type": "codecommit", "repository": "legacy"},
+    "build": {"docker_hub": {}},
+    "existing_service": {
+        "cluster_name": "my-cluster",
+        "service_name": "legacy",
+        "container_name": "app",
+        "task_role_arns": ["arn:aws:iam::111122223333:role/ecsTaskRole"],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        {"certificate_arn": "arn:aws:acm:eu-west-1:111122223333:certificate/0a1b2c3d"},
+        {"existing": EXISTING_PLATFORM},
+    ],
+    ids=["certificate", "existing platform"],
+)
+def test_a_place_that_is_named_needs_no_account_either(
+    platform: dict[str, Any], tmp_path: Path
+) -> None:
+    delivery = json.loads((ROOT / "cdk.json").read_text())["context"]["delivery"]
+    delivery["environment"] = {"account": "111122223333", "region": "eu-west-1"}
+    delivery["platform"] = platform
+    delivery["services"].append(EXISTING_SERVICE)
+    folder = tmp_path / "cdk.out"
+    finished = synth(folder, "--context", f"delivery={json.dumps(delivery)}")
+    assert finished.returncode == 0, finished.stderr
+    assert "missing" not in json.loads((folder / "manifest.json").read_text())
+
+
 def test_a_wheel_gives_the_same_bytes_as_the_checkout(
     assembly: Path, wheel: Path, tmp_path: Path
 ) -> None:

@@ -39,9 +39,15 @@ def check_range(
 
 
 def check_duration(
-    parameter: str, value: Duration, *, minimum: Duration, maximum: Duration, default: str
+    parameter: str,
+    value: Duration,
+    *,
+    minimum: Duration,
+    maximum: Duration,
+    default: str,
+    unit: str = "seconds",
 ) -> None:
-    """Reject a duration outside of a closed range.
+    """Reject a duration outside of a closed range, or with a fraction of AWS's unit for it.
 
     Parameters
     ----------
@@ -53,19 +59,23 @@ def check_duration(
         The bounds, both allowed.
     default
         What leaving the parameter out means, as the end of the sentence "omit it to ...".
+    unit
+        The unit that AWS takes whole numbers of: ``seconds`` or ``minutes``.
 
     Raises
     ------
     ValueError
-        If the value is outside of the bounds.
+        If the value is outside of the bounds, or no whole number of units.
     """
     if value.is_unresolved():
         return
     seconds = value.to_seconds(integral=False)
-    if minimum.to_seconds() <= seconds <= maximum.to_seconds():
+    whole = seconds % {"seconds": 1, "minutes": 60}[unit] == 0
+    if whole and minimum.to_seconds() <= seconds <= maximum.to_seconds():
         return
     raise ValueError(
-        f"'{parameter}' must be from {minimum.to_human_string()} to {maximum.to_human_string()}, "
+        f"'{parameter}' must be from {minimum.to_human_string()} to {maximum.to_human_string()} "
+        f"in whole {unit}, "
         f"got {value.to_human_string()}; omit it to {default}"
     )
 

@@ -22,6 +22,7 @@ from container_pipelines.scan_gate import ScanGate
 _OWN_VARIABLES: Final = (
     "AWS_ACCOUNT_ID",
     "CACHE_TAG",
+    "CONTAINER_NAME",
     "DOCKERHUB_TOKEN",
     "DOCKERHUB_USER",
     "IMAGE_REPO_NAME",
@@ -127,6 +128,7 @@ class BuildProject(Construct):
             timeout,
             minimum=Duration.minutes(5),
             maximum=Duration.hours(36),
+            unit="minutes",
             default="stop a build after 30 minutes",
         )
         if build_spec is None and not privileged:
@@ -185,6 +187,8 @@ class BuildProject(Construct):
             grant_report_group_permissions=False,
         )
         self._grant_what_a_build_does(variables)
+        if docker_hub is not None:
+            docker_hub.grant_read(self.role)
         if privileged:
             acknowledge(
                 self.project,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Stack
+from aws_cdk import Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 
@@ -103,6 +103,13 @@ class DeployTarget:
         """
         stack = Stack.of(role)
         cluster = self.service.cluster.cluster_name
+        # Not the service's own attribute: for an imported one it depends on a flag of the app
+        # whether that names the cluster, as the ARN of every service does by now.
+        service_arn = stack.format_arn(
+            service="ecs",
+            resource="service",
+            resource_name=f"{cluster}/{self.service.service_name}",
+        )
         cluster_arn = self.service.cluster.cluster_arn
         family_arn = stack.format_arn(
             service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
@@ -111,7 +118,7 @@ class DeployTarget:
         for statement in (
             iam.PolicyStatement(
                 actions=["ecs:DescribeServices", "ecs:UpdateService"],
-                resources=[self.service.service_arn],
+                resources=[service_arn],
             ),
             iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn]),
             iam.PolicyStatement(
@@ -142,13 +149,14 @@ class DeployTarget:
 
 
 def _container_name(definition: ecs.TaskDefinition, container_name: str | None) -> str:
-    if container_name is not None:
+    if container_name is not None and not Token.is_unresolved(container_name):
         container = definition.find_container(container_name)
         if container is None:
             raise ValueError(
                 f"'container_name' must be a container of the service's task definition, got "
                 f"'{container_name}'; omit it to deploy to the default container"
             )
+    if container_name is not None:
         return container_name
     default = definition.default_container
     if default is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from container_pipelines._checks import check_name
@@ -22,10 +23,28 @@ class DockerHubCredentials:
     ----------
     variables
         The build's environment variables ``DOCKERHUB_USER`` and ``DOCKERHUB_TOKEN``.
+    secret
+        The secret that they come from, if it is one.
     """
 
-    def __init__(self, variables: dict[str, codebuild.BuildEnvironmentVariable]) -> None:
+    def __init__(
+        self,
+        variables: dict[str, codebuild.BuildEnvironmentVariable],
+        secret: secretsmanager.ISecret | None = None,
+    ) -> None:
         self.variables: Final = variables
+        self._secret = secret
+
+    def grant_read(self, grantee: iam.IGrantable) -> None:
+        """Allow to decrypt the secret; reading it is granted with the variables.
+
+        Parameters
+        ----------
+        grantee
+            The build's role.
+        """
+        if self._secret is not None and self._secret.encryption_key is not None:
+            self._secret.encryption_key.grant_decrypt(grantee)
 
     @staticmethod
     def from_parameter_store(
@@ -96,15 +115,20 @@ class DockerHubCredentials:
             codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER,
             f"{secret.secret_arn}:{user_field}",
             f"{secret.secret_arn}:{token_field}",
+            secret,
         )
 
 
 def _credentials(
-    kind: codebuild.BuildEnvironmentVariableType, user: str, token: str
+    kind: codebuild.BuildEnvironmentVariableType,
+    user: str,
+    token: str,
+    secret: secretsmanager.ISecret | None = None,
 ) -> DockerHubCredentials:
     return DockerHubCredentials(
         {
             "DOCKERHUB_USER": codebuild.BuildEnvironmentVariable(type=kind, value=user),
             "DOCKERHUB_TOKEN": codebuild.BuildEnvironmentVariable(type=kind, value=token),
-        }
+        },
+        secret,
     )

@@ -38,8 +38,8 @@ class EcrRepo(Construct):
     repository_name
         The repository's name: lower-case letters, digits, and ``.``, ``_``, ``-``, ``/`` between.
     images_to_keep
-        How many images stay, from 1 to 1000, counted by push; older ones expire. The layer cache
-        has its own rule.
+        How many images stay, from 2 to 1000, counted by push; older ones expire. The one that runs
+        must still be there while the next is deployed. The layer cache has its own rule.
     untagged_days
         After how many days an image without a tag expires, from 1 to 365.
     cache_days
@@ -54,7 +54,8 @@ class EcrRepo(Construct):
     seed_image
         The image that a service starts with before its first release.
     removal_policy
-        What becomes of the repository when the stack is deleted; it is retained by default.
+        What becomes of the repository when the stack is deleted. By default it is retained, unless
+        the stack's very creation fails, so that the creation can be tried again.
 
     Attributes
     ----------
@@ -87,7 +88,7 @@ class EcrRepo(Construct):
         encryption_key: kms.IKey | None = None,
         image_parameter_name: str | None = None,
         seed_image: str = SEED_IMAGE,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         check_name(
             "repository_name",
@@ -98,7 +99,7 @@ class EcrRepo(Construct):
             allowed="lower-case letters and digits, with single '.', '_', '-' or '/' between them",
         )
         check_range(
-            "images_to_keep", images_to_keep, minimum=1, maximum=1000, default="keep 30 images"
+            "images_to_keep", images_to_keep, minimum=2, maximum=1000, default="keep 30 images"
         )
         check_range(
             "untagged_days",
@@ -121,7 +122,7 @@ class EcrRepo(Construct):
             )
         super().__init__(scope, construct_id)
         if encryption_key is not None:
-            encryption = ecr.RepositoryEncryption.KMS
+            encryption = encryption or ecr.RepositoryEncryption.KMS
         self.repository = ecr.Repository(
             self,
             "Repository",

@@ -95,6 +95,7 @@ class EcsRollingPipeline(Construct):
             deployment_timeout,
             minimum=Duration.minutes(1),
             maximum=Duration.minutes(60),
+            unit="minutes",
             default="wait 30 minutes",
         )
         target = DeployTarget.of(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
@@ -61,10 +61,15 @@ class ImagePointer(Construct):
         parameter_name: str,
         seed_image: str = SEED_IMAGE,
     ) -> None:
+        if Token.is_unresolved(parameter_name):
+            raise ValueError(
+                "'parameter_name' must be a plain string, got a token; give the path itself: the "
+                "stack that reads the pointer names it in a template parameter"
+            )
         check_name(
             "parameter_name",
             parameter_name,
-            pattern=r"(/[A-Za-z0-9_.-]+){1,15}",
+            pattern=r"(?!/(aws|ssm)(/|$))(/[A-Za-z0-9_.-]+){1,15}",
             maximum=1011,
             allowed="a path such as '/container-pipelines/my-app/image'",
         )
@@ -77,7 +82,7 @@ class ImagePointer(Construct):
             string_value=seed_image,
             description="The image that is live; written by the release, read by the service.",
         )
-        self.parameter.apply_removal_policy(RemovalPolicy.RETAIN)
+        self.parameter.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
         """Give the image for a container of a task definition.

@@ -13,7 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
-from container_pipelines._checks import check_name, check_range
+from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines.ecr_repo import LOGIN_REASON
 from container_pipelines.image_pointer import ImagePointer
 from container_pipelines.service_options import HealthCheck, Scaling, check_fargate_size
@@ -39,7 +39,9 @@ class LoadBalancedService(Construct):
     cluster
         The cluster; with its VPC.
     listener
-        The load balancer's listener that gets a rule for this service.
+        The load balancer's listener that gets a rule for this service. Import an existing one in
+        the stack of the service: the rule that lets its load balancer reach the tasks is made in
+        the stack that imports it.
     repository
         The repository that the pipeline pushes to; the service may pull from it.
     image_pointer
@@ -154,6 +156,14 @@ class LoadBalancedService(Construct):
             priority=priority,
             conditions=[*path_patterns, *host_headers],
         )
+        stop_timeout = stop_timeout or Duration.seconds(30)
+        check_duration(
+            "stop_timeout",
+            stop_timeout,
+            minimum=Duration.seconds(2),
+            maximum=Duration.seconds(120),
+            default="give a task 30 seconds to stop",
+        )
         super().__init__(scope, construct_id)
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
@@ -191,7 +201,7 @@ class LoadBalancedService(Construct):
             environment={_PORT_VARIABLE: str(container_port), **(environment or {})},
             secrets=dict(secrets or {}),
             readonly_root_filesystem=read_only_root_filesystem,
-            stop_timeout=stop_timeout or Duration.seconds(30),
+            stop_timeout=stop_timeout,
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=container_name,
                 log_group=self.log_group,
@@ -243,7 +253,11 @@ class LoadBalancedService(Construct):
             listener=listener,
             priority=priority,
             conditions=[
-                elbv2.ListenerCondition.path_patterns(list(path_patterns)),
+                *(
+                    [elbv2.ListenerCondition.path_patterns(list(path_patterns))]
+                    if path_patterns
+                    else []
+                ),
                 *(
                     [elbv2.ListenerCondition.host_headers(list(host_headers))]
                     if host_headers
@@ -321,6 +335,14 @@ def _check(
                 "'desired_count' must be left out when 'scaling' is given, got both: each "
                 "deployment of the stack would reset what scaling has set; use scaling.min_tasks"
             )
+    for condition in conditions:
+        check_name(
+            "path_patterns' or 'host_headers",
+            condition,
+            pattern=r"\S+",
+            maximum=128,
+            allowed="such as '/api/*' or 'example.com'",
+        )
     if not 1 <= len(conditions) <= 5:
         raise ValueError(
             f"'path_patterns' and 'host_headers' must be 1 to 5 values together, got "

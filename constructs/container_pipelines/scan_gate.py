@@ -95,8 +95,8 @@ class ScanGate:
     Parameters
     ----------
     severity
-        Findings of this severity and above block. One whose severity is not known (``UNDEFINED``,
-        ``UNTRIAGED``) blocks at any setting.
+        Findings of this severity and above block. One that nobody has rated
+        (``UNDEFINED``, ``UNTRIAGED``) does not; one with a word that AWS does not list does.
     fixable_only
         Whether a finding for which no fix is known passes. Only enhanced scanning says so: under
         basic scanning this changes nothing.

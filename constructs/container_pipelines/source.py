@@ -13,7 +13,8 @@ from aws_cdk import aws_iam as iam
 from container_pipelines._checks import check_name
 
 _NAMESPACE: Final = "SourceVariables"
-_BRANCH = r"[^\s~^:?*\[\\]+"
+# What git check-ref-format allows.
+_BRANCH = r"(?![-/])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\]+(?<![/.])(?<!\.lock)"
 
 
 class Source(ABC):
@@ -39,8 +40,8 @@ class Source(ABC):
         )
         if branch.startswith("refs/"):
             raise ValueError(
-                f"'branch' must be a branch's short name, got '{branch}'; "
-                f"give '{branch.removeprefix('refs/heads/')}'"
+                f"'branch' must be a branch's short name such as 'main', got '{branch}'; leave out "
+                f"what stands before it"
             )
         self.branch = branch
         self.full_clone = full_clone

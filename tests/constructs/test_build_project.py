@@ -6,6 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -231,6 +232,22 @@ def test_a_gate_with_a_buildspec_of_ones_own_is_rejected(make: Callable[..., Bui
     spec = codebuild.BuildSpec.from_object({"version": "0.2"})
     with pytest.raises(ValueError, match="'scan_gate' must be left out with a 'build_spec'"):
         make(build_spec=spec, scan_gate=ScanGate())
+
+
+def test_a_secrets_own_key_is_granted(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    secret = secretsmanager.Secret(stack, "DockerHub", encryption_key=kms.Key(stack, "Key"))
+    make(docker_hub=DockerHubCredentials.from_secret(secret))
+    assert [s for s in statements(stack, "BuildRole") if "kms:Decrypt" in s["Action"]]
+
+
+def test_a_secret_in_plain_text_is_refused(make: Callable[..., BuildProject]) -> None:
+    plain = cdk.Token.as_string(cdk.SecretValue.secrets_manager("token"))
+    with pytest.raises(RuntimeError, match=r"(?i)plain ?text"):
+        make(environment_variables={"TOKEN": codebuild.BuildEnvironmentVariable(value=plain)})
 
 
 def test_what_is_granted_to_the_construct_reaches_the_role(

@@ -21,10 +21,21 @@ def test_a_duration_is_compared_across_units() -> None:
     bounds = {"minimum": cdk.Duration.minutes(1), "maximum": cdk.Duration.hours(1)}
     check_duration("wait", cdk.Duration.seconds(60), **bounds, default="wait")
     check_duration("wait", cdk.Duration.hours(1), **bounds, default="wait")
-    with pytest.raises(ValueError, match="'wait' must be from 1 minute to 1 hour, got 59 seconds"):
+    with pytest.raises(
+        ValueError, match="from 1 minute to 1 hour in whole seconds, got 59 seconds"
+    ):
         check_duration("wait", cdk.Duration.seconds(59), **bounds, default="wait")
     with pytest.raises(ValueError, match="got 1 hour 1 minute"):
         check_duration("wait", cdk.Duration.minutes(61), **bounds, default="wait")
+
+
+def test_a_fraction_of_the_unit_is_rejected() -> None:
+    bounds = {"minimum": cdk.Duration.minutes(1), "maximum": cdk.Duration.hours(1)}
+    check_duration("wait", cdk.Duration.minutes(2), **bounds, default="wait", unit="minutes")
+    with pytest.raises(ValueError, match="in whole minutes, got 1 minute 30 seconds"):
+        check_duration("wait", cdk.Duration.seconds(90), **bounds, default="wait", unit="minutes")
+    with pytest.raises(ValueError, match="in whole seconds"):
+        check_duration("wait", cdk.Duration.millis(60500), **bounds, default="wait")
 
 
 @pytest.mark.parametrize("value", ["", "a/b", "x" * 11])

@@ -21,7 +21,7 @@ def test_tags_are_immutable_but_for_the_cache_and_images_are_scanned(
     template(stack).has_resource(
         REPOSITORY,
         {
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "UpdateReplacePolicy": "Retain",
             "Properties": {
                 "RepositoryName": "my-app",
@@ -63,7 +63,7 @@ def test_the_pointer_is_created_with_the_seed_image_and_retained(
     template(stack).has_resource(
         "AWS::SSM::Parameter",
         {
-            "DeletionPolicy": "Retain",
+            "DeletionPolicy": "RetainExceptOnCreate",
             "Properties": {
                 "Name": "/container-pipelines/team/my-app/image",
                 "Type": "String",
@@ -131,7 +131,8 @@ def test_grants_name_the_repository(
         ({"repository_name": "a//b"}, "'repository_name'"),
         ({"repository_name": "-a"}, "'repository_name'"),
         ({"repository_name": "a" * 257}, "'repository_name'"),
-        ({"images_to_keep": 0}, "'images_to_keep' must be from 1 .* got 0; omit it to keep 30"),
+        ({"images_to_keep": 1}, "'images_to_keep' must be from 2 .* got 1; omit it to keep 30"),
+        ({"image_parameter_name": "/aws/x"}, "'parameter_name'"),
         ({"untagged_days": 366}, "'untagged_days' must be from 1 to 365, got 366"),
         ({"cache_days": 0}, "'cache_days' must be from 1 to 365, got 0"),
         ({"image_parameter_name": "pointer"}, "'parameter_name' must .* got 'pointer'"),
@@ -141,6 +142,19 @@ def test_grants_name_the_repository(
 def test_bad_input_is_rejected(stack: cdk.Stack, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         EcrRepo(stack, "Images", **{"repository_name": "my-app", **options})
+
+
+def test_the_pointers_name_must_be_plain(stack: cdk.Stack) -> None:
+    name = cdk.Token.as_string({"Ref": "Name"})
+    with pytest.raises(ValueError, match="'parameter_name' must be a plain string, got a token"):
+        EcrRepo(stack, "Images", repository_name=name)
+
+
+def test_what_becomes_of_it_can_be_chosen(
+    stack: cdk.Stack, template: Callable[[cdk.Stack], Template]
+) -> None:
+    EcrRepo(stack, "Images", repository_name="my-app", removal_policy=cdk.RemovalPolicy.DESTROY)
+    template(stack).has_resource(REPOSITORY, {"DeletionPolicy": "Delete"})
 
 
 def test_aes_and_a_key_contradict(stack: cdk.Stack) -> None:

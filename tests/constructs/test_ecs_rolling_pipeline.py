@@ -118,7 +118,7 @@ def test_the_deploy_role_is_bound_to_service_family_cluster_and_roles(
         for statement in statements(stack, "ReleaseDeployRole")
     }
     update = by_action['["ecs:DescribeServices", "ecs:UpdateService"]']
-    assert update["Resource"] == {"Ref": "Service9571FDD8"}
+    assert update["Resource"]["Fn::Join"][1][-1] == {"Fn::GetAtt": ["Service9571FDD8", "Name"]}
     register = by_action['"ecs:RegisterTaskDefinition"']
     assert register["Resource"]["Fn::Join"][1][-1].startswith(":task-definition/StackService")
     tag = by_action['"ecs:TagResource"']
@@ -235,6 +235,8 @@ def test_an_imported_service_is_deployed_to(
     }
     assert '"value":"web"' in build["Configuration"]["EnvironmentVariables"]
     found = statements(stack, "ReleaseDeployRole")
+    (update,) = [s for s in found if "ecs:UpdateService" in s["Action"]]
+    assert update["Resource"]["Fn::Join"][1][-1].endswith(":service/my-cluster/my-service")
     (pass_role,) = [s for s in found if s["Action"] == "iam:PassRole"]
     assert pass_role["Resource"] == "arn:aws:iam::111122223333:role/ecsTaskRole"
     (register,) = [s for s in found if s["Action"] == "ecs:RegisterTaskDefinition"]
@@ -267,9 +269,10 @@ def test_the_family_of_an_imported_service_narrows_the_role(
         ({"container_name": "web"}, "'container_name' must be a container of .* got 'web'"),
         (
             {"deployment_timeout": cdk.Duration.seconds(30)},
-            "'deployment_timeout' must be from 1 minute to 1 hour, got 30 seconds; omit it to wait",
+            "'deployment_timeout' must be from 1 minute .*, got 30 seconds; omit it to wait",
         ),
         ({"deployment_timeout": cdk.Duration.minutes(61)}, "'deployment_timeout'"),
+        ({"deployment_timeout": cdk.Duration.seconds(90)}, "in whole minutes"),
     ],
 )
 def test_bad_input_is_rejected(

@@ -3,6 +3,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Match, Template
@@ -215,6 +216,46 @@ def test_the_listener_rule_takes_paths_and_hosts(
     )
 
 
+def test_hosts_alone_are_enough(
+    stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
+) -> None:
+    make_service(path_patterns=[], host_headers=["example.com"])
+    template(stack).has_resource_properties(
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        {"Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": ["example.com"]}}]},
+    )
+
+
+def test_where_and_how_tasks_run_can_be_chosen(
+    stack: cdk.Stack,
+    make_service: Make,
+    template: Callable[[cdk.Stack], Template],
+    container: Callable[[], Any],
+) -> None:
+    make_service(
+        assign_public_ip=True,
+        vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
+        enable_execute_command=True,
+        stop_timeout=cdk.Duration.seconds(90),
+        read_only_root_filesystem=True,
+    )
+    (service,) = template(stack).find_resources(SERVICE).values()
+    network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    assert network["AssignPublicIp"] == "ENABLED"
+    assert all("PublicSubnet" in str(subnet) for subnet in network["Subnets"])
+    assert service["Properties"]["EnableExecuteCommand"] is True
+    assert container()["StopTimeout"] == 90
+    assert container()["ReadonlyRootFilesystem"] is True
+
+
+def test_the_service_is_made_after_its_listener_rule(
+    stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
+) -> None:
+    make_service()
+    (service,) = template(stack).find_resources(SERVICE).values()
+    assert [name for name in service["DependsOn"] if name.startswith("ServiceListenerRule")]
+
+
 def test_only_the_load_balancer_reaches_the_tasks(
     stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
 ) -> None:
@@ -247,6 +288,11 @@ def test_only_the_load_balancer_reaches_the_tasks(
         (
             {"desired_count": 1, "scaling": Scaling()},
             "'desired_count' must be left out when 'scaling' is given",
+        ),
+        ({"stop_timeout": cdk.Duration.seconds(121)}, "'stop_timeout' must be from 2 seconds"),
+        (
+            {"path_patterns": ["/" + "x" * 128]},
+            "'path_patterns' or 'host_headers' must be 1 to 128",
         ),
         ({"path_patterns": []}, "must be 1 to 5 values together, got 0"),
         ({"host_headers": ["a.com"] * 5}, "must be 1 to 5 values together, got 6"),

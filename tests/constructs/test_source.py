@@ -89,7 +89,14 @@ def test_code_commit_is_granted_on_the_repository_and_triggers_by_an_event(
     assert action["Configuration"]["BranchName"] == "release/1"
     assert action["Configuration"]["PollForSourceChanges"] is False
     (grant,) = [s for s in statements(stack, "ReleaseSourceRole") if "codecommit" in str(s)]
-    assert "codecommit:UploadArchive" in grant["Action"]
+    assert sorted(grant["Action"]) == [
+        "codecommit:CancelUploadArchive",
+        "codecommit:GetBranch",
+        "codecommit:GetCommit",
+        "codecommit:GetRepository",
+        "codecommit:GetUploadArchiveStatus",
+        "codecommit:UploadArchive",
+    ]
     assert grant["Resource"]["Fn::Join"][1][-1] == ":my-app"
     template(stack).has_resource_properties(
         "AWS::Events::Rule",
@@ -122,8 +129,12 @@ def test_code_commit_cloned_in_full(
         ({"repository": "my-app"}, "'repository' must be .* 'owner/name' .* got 'my-app'"),
         ({"repository": "https://github.com/a/b"}, "'repository'"),
         ({"branch": ""}, "'branch' must be 1 to 255 characters"),
+        *(
+            ({"branch": branch}, "'branch' must be 1 to 255")
+            for branch in ("-x", "a..b", "a/", "/a", "x.lock", "a@{b", "a//b")
+        ),
         ({"branch": "a b"}, "'branch' must be .* got 'a b'"),
-        ({"branch": "refs/heads/main"}, "'branch' must be a branch's short name.*give 'main'"),
+        ({"branch": "refs/heads/main"}, "'branch' must be a branch's short name such as 'main'"),
     ],
 )
 def test_bad_input_is_rejected(options: dict[str, Any], message: str) -> None:

@@ -15,19 +15,20 @@ import boto3
 import pytest
 
 from local.cloud import ACCOUNT, REGION, Cloud
-from local.demo import PIPELINE, SAMPLE
+from local.demo import SAMPLE
 from local.release import Commit, Releases, Running, Stage
 from local.toolkit import ROOT, Toolkit
 
 pytestmark = pytest.mark.e2e
 
+PIPELINE = "my-container-app"
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/my-container-app"
 
 SECOND_CLOUD = """
 import sys
 from pathlib import Path
-from local.cloud import open_cloud
-with open_cloud(Path(sys.argv[1]), engine_cache=Path(sys.argv[1]), progress=print):
+from local.cloud import claim
+with claim(Path(sys.argv[1])):
     pass
 """
 

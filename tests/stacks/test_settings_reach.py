@@ -1,0 +1,141 @@
+"""Every setting of a service gets where it is meant to: none of these values is a default."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+SERVICE = {
+    "name": "shop",
+    "source": {
+        "type": "github",
+        "repository": "acme/shop",
+        "branch": "release",
+        "full_clone": True,
+    },
+    "build": {"compute_type": "LARGE", "timeout_minutes": 45},
+    "container": {
+        "name": "web",
+        "port": 8080,
+        "cpu": 512,
+        "memory": 2048,
+        "environment": {"STAGE": "prod"},
+        "read_only_root_filesystem": False,
+    },
+    "health_check": {
+        "path": "/up",
+        "interval_seconds": 20,
+        "timeout_seconds": 4,
+        "healthy_threshold": 3,
+        "unhealthy_threshold": 4,
+    },
+    "scaling": {"min_tasks": 3, "max_tasks": 7, "cpu_percent": 70},
+    "path_pattern": "/shop/*",
+    "priority": 42,
+    "deployment_timeout_minutes": 50,
+}
+SETTINGS = {
+    "name": "acme",
+    "platform": {"nat_gateways": 2, "max_availability_zones": 3},
+    "services": [SERVICE],
+}
+
+PROPERTIES: list[tuple[str, str, dict[str, Any]]] = [
+    ("pipeline", "AWS::CodeBuild::Project", {"Name": "shop", "TimeoutInMinutes": 45}),
+    ("service", "AWS::ECS::Service", {"ServiceName": "shop"}),
+    ("service", "AWS::ECS::TaskDefinition", {"Family": "shop", "Cpu": "512", "Memory": "2048"}),
+    (
+        "service",
+        "AWS::ElasticLoadBalancingV2::TargetGroup",
+        {
+            "Port": 8080,
+            "HealthCheckPath": "/up",
+            "HealthCheckIntervalSeconds": 20,
+            "HealthCheckTimeoutSeconds": 4,
+            "HealthyThresholdCount": 3,
+            "UnhealthyThresholdCount": 4,
+        },
+    ),
+    (
+        "service",
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        {"MinCapacity": 3, "MaxCapacity": 7},
+    ),
+    (
+        "service",
+        "AWS::ElasticLoadBalancingV2::ListenerRule",
+        {
+            "Priority": 42,
+            "Conditions": [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/shop/*"]}}],
+        },
+    ),
+    ("registry", "AWS::ECR::Repository", {"RepositoryName": "shop"}),
+    ("pipeline", "AWS::CodePipeline::Pipeline", {"Name": "shop"}),
+]
+
+
+@pytest.fixture(scope="module")
+def made(templates: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    return templates(SETTINGS)
+
+
+def only(made: dict[str, Any], stack: str, kind: str) -> Any:
+    (found,) = [r for r in made[stack]["Resources"].values() if r["Type"] == kind]
+    return found["Properties"]
+
+
+@pytest.mark.parametrize(("stack", "kind", "expected"), PROPERTIES)
+def test_properties(made: dict[str, Any], stack: str, kind: str, expected: dict[str, Any]) -> None:
+    properties = only(made, f"acme-shop-{stack}", kind)
+    assert {name: properties.get(name) for name in expected} == expected
+
+
+def test_the_container(made: dict[str, Any]) -> None:
+    task = only(made, "acme-shop-service", "AWS::ECS::TaskDefinition")
+    (container,) = task["ContainerDefinitions"]
+    assert container["Name"] == "web"
+    assert container["ReadonlyRootFilesystem"] is False
+    assert {"Name": "STAGE", "Value": "prod"} in container["Environment"]
+
+
+def test_the_build_machine_and_the_scaling_target(made: dict[str, Any]) -> None:
+    project = only(made, "acme-shop-pipeline", "AWS::CodeBuild::Project")
+    assert project["Environment"]["ComputeType"] == "BUILD_GENERAL1_LARGE"
+    policy = only(made, "acme-shop-service", "AWS::ApplicationAutoScaling::ScalingPolicy")
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70
+
+
+def test_the_actions(made: dict[str, Any]) -> None:
+    pipeline = only(made, "acme-shop-pipeline", "AWS::CodePipeline::Pipeline")
+    source, build, deploy = (stage["Actions"][0]["Configuration"] for stage in pipeline["Stages"])
+    assert (source["FullRepositoryId"], source["BranchName"]) == ("acme/shop", "release")
+    assert source["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
+    assert '"value":"web"' in build["EnvironmentVariables"]
+    assert deploy["DeploymentTimeout"] == 50
+
+
+def test_the_zones_and_gateways(made: dict[str, Any]) -> None:
+    kinds = [r["Type"] for r in made["acme-platform"]["Resources"].values()]
+    assert (kinds.count("AWS::EC2::Subnet"), kinds.count("AWS::EC2::NatGateway")) == (6, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"container": {"memory": 9999}}, r"services\.0: 'memory' must be from 512 to 2048"),
+        ({"container": {"environment": {"PORT": "1"}}}, r"services\.0: .*must not set 'PORT'"),
+        (
+            {"health_check": {"interval_seconds": 5, "timeout_seconds": 5}},
+            r"services\.0: 'health_check.timeout' must be shorter",
+        ),
+        (
+            {"source": {**SERVICE["source"], "branch": "refs/heads/main"}},
+            r"services\.0: 'branch' must be a branch's short name",
+        ),
+    ],
+)
+def test_what_a_construct_refuses_is_told_with_the_service(
+    templates: Callable[[dict[str, Any]], dict[str, Any]], change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"context\.delivery\.{message}"):
+        templates({"services": [{**SERVICE, **change}]})
