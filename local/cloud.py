@@ -95,7 +95,6 @@ def open_cloud(
     *,
     engine_cache: Path,
     progress: Callable[[str], None],
-    port: int | None = None,
 ) -> Iterator[Cloud]:
     """Start a local cloud; at the end nothing of it runs any more.
 
@@ -107,8 +106,6 @@ def open_cloud(
         The folder for the private engine's programs and build cache.
     progress
         Called with a line for people before each step that takes time.
-    port
-        The port on 127.0.0.1; a free one by default.
 
     Raises
     ------
@@ -116,7 +113,7 @@ def open_cloud(
         If the emulator does not start.
     """
     with contextlib.ExitStack() as stack:
-        port = port or _free_port()
+        port = _free_port()
         endpoint = f"http://127.0.0.1:{port}"
         build_environment = folder / "build-environment.json"
         build_environment.write_text(json.dumps({"unavailable": "the engine is not ready yet"}))

@@ -11,7 +11,7 @@ from local.toolkit import Toolkit
 
 
 @contextlib.contextmanager
-def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None) -> Iterator[Cloud]:
+def deployed_cloud(folder: Path, *, engine_cache: Path) -> Iterator[Cloud]:
     """Start a local cloud and deploy the app to it with the real CDK CLI.
 
     Parameters
@@ -20,8 +20,6 @@ def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None)
         The folder for the cloud's state and logs, and for the synthesized app.
     engine_cache
         The folder for the private engine's programs and build cache.
-    port
-        The cloud's port; a free one by default.
 
     Raises
     ------
@@ -32,7 +30,7 @@ def deployed_cloud(folder: Path, *, engine_cache: Path, port: int | None = None)
         # The engine's first start takes as long as the synthesis: both at once.
         synthesis = pool.submit(_synthesize, folder)
         console.print("\n[bold]The local cloud[/]")
-        with open_cloud(folder, engine_cache=engine_cache, progress=note, port=port) as cloud:
+        with open_cloud(folder, engine_cache=engine_cache, progress=note) as cloud:
             if cloud.engine is not None:
                 note(cloud.engine.note)
             console.print("\n[bold]cdk deploy --all[/]")

@@ -199,8 +199,8 @@ class BuildProject(Construct):
         acknowledge(
             self.project,
             "AwsSolutions-CB4",
-            "The only artifact is the name of the image, encrypted as the pipeline's artifact "
-            "bucket says: by S3, or by its KMS key, which the pipeline hands to the build.",
+            "The artifacts are the image's name and the findings of its scan, encrypted as the "
+            "pipeline's bucket says: with the key that AWS manages for S3, or with its own.",
         )
 
     def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
