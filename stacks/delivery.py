@@ -7,12 +7,14 @@ import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 from cdk_nag import AwsSolutionsChecks
 
+from container_pipelines import SEED_IMAGE
 from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
 from stacks.service_stack import ServiceStack
 from stacks.settings import (
     CONTEXT_KEY,
+    Container,
     ExistingPlatform,
     ExistingService,
     GitHubSource,
@@ -53,8 +55,13 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
     for number, service in enumerate(settings.services):
         with _named(f"services.{number}"):
             prefix = f"{settings.name}-{service.name}"
+            container = service.container or Container()
             registry = RegistryStack(
-                app, f"{prefix}-registry", repository_name=service.name, env=env
+                app,
+                f"{prefix}-registry",
+                repository_name=service.name,
+                seed_image=container.seed_image or SEED_IMAGE,
+                env=env,
             )
             target: ecs.IBaseService | ExistingService
             if service.existing_service is not None:

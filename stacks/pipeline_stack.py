@@ -12,8 +12,12 @@ from constructs import Construct
 from container_pipelines import (
     AllowedFinding,
     BuildProject,
+    BuildSecret,
+    DockerBuild,
     DockerHubCredentials,
     EcsRollingPipeline,
+    Platform,
+    PullThroughCache,
     ScanGate,
     ScanGateMode,
     Severity,
@@ -64,9 +68,16 @@ class PipelineStack(cdk.Stack):
             repository=repository,
             project_name=settings.name,
             description=f"Builds {settings.name}",
+            docker_build=_docker_build(settings.build),
             docker_hub=_docker_hub(settings.build),
             scan_gate=_scan_gate(settings.build.scan),
             compute_type=codebuild.ComputeType[settings.build.compute_type],
+            concurrent_builds=settings.build.concurrent_builds,
+            queued_timeout=(
+                cdk.Duration.minutes(settings.build.queued_timeout_minutes)
+                if settings.build.queued_timeout_minutes
+                else None
+            ),
             timeout=cdk.Duration.minutes(settings.build.timeout_minutes),
         )
         existing = service if isinstance(service, ExistingService) else None
@@ -117,7 +128,25 @@ class PipelineStack(cdk.Stack):
         ]
 
 
-def _docker_hub(settings: Build) -> DockerHubCredentials | None:
+def _docker_build(settings: Build) -> DockerBuild:
+    return DockerBuild(
+        dockerfile=settings.dockerfile,
+        context=settings.context,
+        target=settings.target,
+        arguments=settings.arguments,
+        secrets={
+            secret: BuildSecret.from_parameter_store(parameter)
+            for secret, parameter in settings.secret_parameters.items()
+        },
+        platforms=[Platform(f"linux/{name}") for name in settings.platforms],
+        test_command=settings.test_command,
+        sbom_generator=settings.sbom_generator,
+    )
+
+
+def _docker_hub(settings: Build) -> DockerHubCredentials | PullThroughCache | None:
+    if settings.pull_through_cache is not None:
+        return PullThroughCache(prefix=settings.pull_through_cache)
     if settings.docker_hub is None:
         return None
     return DockerHubCredentials.from_parameter_store(

@@ -17,6 +17,8 @@ class RegistryStack(cdk.Stack):
         The stack's id.
     repository_name
         The repository's name.
+    seed_image
+        What the service runs before its first release.
     env
         Where the stack goes.
     """
@@ -27,10 +29,13 @@ class RegistryStack(cdk.Stack):
         construct_id: str,
         *,
         repository_name: str,
+        seed_image: str,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(
             scope, construct_id, env=env, description=f"The images of {repository_name}"
         )
-        self.ecr_repo = EcrRepo(self, "Images", repository_name=repository_name)
+        self.ecr_repo = EcrRepo(
+            self, "Images", repository_name=repository_name, seed_image=seed_image
+        )
         cdk.CfnOutput(self, "RepositoryUri", value=self.ecr_repo.repository.repository_uri)

@@ -17,6 +17,8 @@ from stacks.settings import (
     Service,
 )
 
+_ARCHITECTURES = {"amd64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
+
 
 class ServiceStack(cdk.Stack):
     """A load-balanced Fargate service.
@@ -65,6 +67,7 @@ class ServiceStack(cdk.Stack):
             container_port=container.port,
             cpu=container.cpu,
             memory=container.memory,
+            cpu_architecture=_ARCHITECTURES[container.architecture],
             environment=container.environment,
             secrets={
                 variable: ecs.Secret.from_ssm_parameter(

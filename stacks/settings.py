@@ -89,14 +89,42 @@ class Scan(_Model):
     allow: list[Allowed] = Field(default_factory=list)
 
 
+Parameter = Annotated[str, _pattern(r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", maximum=1011)]
+"""The name of a parameter in Parameter Store."""
+
+Architecture = Literal["amd64", "arm64"]
+
+
 class Build(_Model):
     """How images are built."""
 
+    dockerfile: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "Dockerfile"
+    context: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "."
+    target: str | None = None
+    arguments: dict[str, str] = Field(default_factory=dict)
+    secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """Secrets of the Dockerfile from SecureString parameters: id -> parameter's name."""
+    platforms: Annotated[list[Architecture], Field(min_length=1, max_length=2)] = ["amd64"]
+    test_command: list[str] = Field(default_factory=list)
+    """A program and its arguments, run in the image before it is pushed."""
+    sbom_generator: str | None = None
+
     compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
+    concurrent_builds: Annotated[int, Field(ge=1)] | None = None
+    queued_timeout_minutes: Annotated[int, Field(ge=5, le=480)] | None = None
     docker_hub: DockerHub | None = None
     """The Docker Hub login; none by default, and pulls are anonymous."""
+    pull_through_cache: str | None = None
+    """The prefix of ECR's pull-through cache for Docker Hub, in the place of a login."""
     scan: Scan = Scan()
+
+    @model_validator(mode="after")
+    def _one_way_to_docker_hub(self) -> Self:
+        if self.docker_hub is not None and self.pull_through_cache is not None:
+            message = "docker_hub and pull_through_cache are two ways to one end: give one of them"
+            raise ValueError(message)
+        return self
 
 
 class Container(_Model):
@@ -108,11 +136,22 @@ class Container(_Model):
     memory: Annotated[int, Field(ge=512, le=122880)] = 512
     environment: dict[str, str] = Field(default_factory=dict)
     """Plain settings; never a secret."""
-    secret_parameters: dict[
-        str, Annotated[str, _pattern(r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", maximum=1011)]
-    ] = Field(default_factory=dict)
+    architecture: Architecture = "amd64"
+    seed_image: str | None = None
+    """What the service runs before its first release; a sample of Google's by default."""
+    secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Environment variables from SecureString parameters: variable -> parameter's name."""
     read_only_root_filesystem: bool = True
+
+    @model_validator(mode="after")
+    def _seed_for_arm(self) -> Self:
+        if self.architecture == "arm64" and self.seed_image is None:
+            message = (
+                "seed_image must be given with architecture arm64: whether the default seed image "
+                "runs there is not documented"
+            )
+            raise ValueError(message)
+        return self
 
 
 def _slash(path: str) -> str:
@@ -174,6 +213,18 @@ class Service(_Model):
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None
     deployment_timeout_minutes: Annotated[int, Field(ge=1, le=60)] = 30
+
+    @model_validator(mode="after")
+    def _built_for_its_processor(self) -> Self:
+        architecture = (self.container or Container()).architecture
+        if self.existing_service is None and architecture not in self.build.platforms:
+            message = (
+                f"build.platforms must have the container's architecture {architecture}, got "
+                f"{', '.join(self.build.platforms)}: add it there, or change "
+                f"container.architecture"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _one_home(self) -> Self:

@@ -2,7 +2,11 @@
 
 from container_pipelines.artifact_bucket import ArtifactBucket
 from container_pipelines.build_project import BuildProject
-from container_pipelines.docker_hub import DockerHubCredentials
+from container_pipelines.build_report import BuildReport, ReportFormat
+from container_pipelines.build_secret import BuildSecret
+from container_pipelines.buildspec import PhaseCommands
+from container_pipelines.docker_build import DockerBuild, Platform
+from container_pipelines.docker_hub import DockerHubCredentials, PullThroughCache
 from container_pipelines.ecr_repo import EcrRepo
 from container_pipelines.ecs_rolling_pipeline import EcsRollingPipeline
 from container_pipelines.image_pointer import SEED_IMAGE, ImagePointer
@@ -16,12 +20,19 @@ __all__ = [
     "AllowedFinding",
     "ArtifactBucket",
     "BuildProject",
+    "BuildReport",
+    "BuildSecret",
+    "DockerBuild",
     "DockerHubCredentials",
     "EcrRepo",
     "EcsRollingPipeline",
     "HealthCheck",
     "ImagePointer",
     "LoadBalancedService",
+    "PhaseCommands",
+    "Platform",
+    "PullThroughCache",
+    "ReportFormat",
     "Scaling",
     "ScanGate",
     "ScanGateMode",

@@ -134,7 +134,8 @@ class PipelineSkeleton:
                     input=self.source_output,
                     outputs=[self.build_output],
                     environment_variables={
-                        "CONTAINER_NAME": codebuild.BuildEnvironmentVariable(value=container_name)
+                        "CONTAINER_NAME": codebuild.BuildEnvironmentVariable(value=container_name),
+                        "SOURCE_URL": codebuild.BuildEnvironmentVariable(value=source.url),
                     },
                     role=role.without_policy_updates(),
                     variables_namespace="BuildVariables",

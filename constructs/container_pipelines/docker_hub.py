@@ -1,16 +1,19 @@
-"""How a build logs in to Docker Hub, whose anonymous pulls are limited by rate."""
+"""How a build gets images of Docker Hub, whose anonymous pulls are limited by rate."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
+from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
-
-_PARAMETER_NAME = r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"
+from container_pipelines.build_secret import BuildSecret, check_parameter_name
 
 
 class DockerHubCredentials:
@@ -21,30 +24,42 @@ class DockerHubCredentials:
 
     Parameters
     ----------
-    variables
-        The build's environment variables ``DOCKERHUB_USER`` and ``DOCKERHUB_TOKEN``.
-    secret
-        The secret that they come from, if it is one.
+    user, token
+        Where the two are kept.
     """
 
-    def __init__(
-        self,
-        variables: dict[str, codebuild.BuildEnvironmentVariable],
-        secret: secretsmanager.ISecret | None = None,
-    ) -> None:
-        self.variables: Final = variables
-        self._secret = secret
+    def __init__(self, *, user: BuildSecret, token: BuildSecret) -> None:
+        self._user = user
+        self._token = token
 
-    def grant_read(self, grantee: iam.IGrantable) -> None:
-        """Allow to decrypt the secret; reading it is granted with the variables.
+    def variables(
+        self,
+        repository: ecr.IRepository,
+    ) -> dict[str, codebuild.BuildEnvironmentVariable]:
+        """Give the environment variables that the build logs in with.
 
         Parameters
         ----------
-        grantee
+        repository
+            The repository that the build pushes to; not needed.
+
+        Returns
+        -------
+        dict
+            The variables by name.
+        """
+        return {"DOCKERHUB_USER": self._user.variable, "DOCKERHUB_TOKEN": self._token.variable}
+
+    def grant_pull(self, role: iam.Role) -> None:
+        """Allow to decrypt the credentials; reading them is granted with the variables.
+
+        Parameters
+        ----------
+        role
             The build's role.
         """
-        if self._secret is not None and self._secret.encryption_key is not None:
-            self._secret.encryption_key.grant_decrypt(grantee)
+        self._user.grant_read(role)
+        self._token.grant_read(role)
 
     @staticmethod
     def from_parameter_store(
@@ -59,9 +74,7 @@ class DockerHubCredentials:
         user_parameter
             The name of the parameter with the user.
         token_parameter
-            The name of the parameter with the token; make it a ``SecureString``. With the key that
-            AWS manages for Parameter Store the build needs no further permission; one encrypted
-            with a key of your own needs ``kms:Decrypt`` for ``BuildProject.role``.
+            The name of the parameter with the token; see :meth:`BuildSecret.from_parameter_store`.
 
         Returns
         -------
@@ -73,19 +86,11 @@ class DockerHubCredentials:
         ValueError
             If a name is not one that Parameter Store takes.
         """
-        for parameter, value in (
-            ("user_parameter", user_parameter),
-            ("token_parameter", token_parameter),
-        ):
-            check_name(
-                parameter,
-                value,
-                pattern=_PARAMETER_NAME,
-                maximum=1011,
-                allowed="a parameter's name such as '/codebuild/dockerhub-user'",
-            )
-        return _credentials(
-            codebuild.BuildEnvironmentVariableType.PARAMETER_STORE, user_parameter, token_parameter
+        check_parameter_name("user_parameter", user_parameter)
+        check_parameter_name("token_parameter", token_parameter)
+        return DockerHubCredentials(
+            user=BuildSecret.from_parameter_store(user_parameter),
+            token=BuildSecret.from_parameter_store(token_parameter),
         )
 
     @staticmethod
@@ -111,24 +116,100 @@ class DockerHubCredentials:
         DockerHubCredentials
             The credentials.
         """
-        return _credentials(
-            codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER,
-            f"{secret.secret_arn}:{user_field}",
-            f"{secret.secret_arn}:{token_field}",
-            secret,
+        return DockerHubCredentials(
+            user=BuildSecret.from_secret(secret, field=user_field),
+            token=BuildSecret.from_secret(secret, field=token_field),
         )
 
 
-def _credentials(
-    kind: codebuild.BuildEnvironmentVariableType,
-    user: str,
-    token: str,
-    secret: secretsmanager.ISecret | None = None,
-) -> DockerHubCredentials:
-    return DockerHubCredentials(
-        {
-            "DOCKERHUB_USER": codebuild.BuildEnvironmentVariable(type=kind, value=user),
-            "DOCKERHUB_TOKEN": codebuild.BuildEnvironmentVariable(type=kind, value=token),
-        },
-        secret,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullThroughCache:
+    """A pull-through cache of Amazon ECR in the place of Docker Hub.
+
+    ``FROM node:20`` is then pulled through the cache, as the builder's own image is, with the login
+    to ECR that the build has anyway: no Docker Hub login, no rate limit, and no change to the
+    Dockerfile. BuildKit turns to Docker Hub itself for what the cache does not answer.
+
+    The cache's rule for Docker Hub must be there: there is one for each account, region and
+    prefix, and it carries the credentials for Docker Hub that AWS demands.
+
+    Parameters
+    ----------
+    prefix
+        The prefix of the repositories that the rule makes.
+
+    Raises
+    ------
+    ValueError
+        If ECR does not take the prefix.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-rule.html
+    """
+
+    prefix: str = "docker-hub"
+
+    def __post_init__(self) -> None:
+        check_name(
+            "pull_through_cache.prefix",
+            self.prefix,
+            pattern=r"[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*",
+            minimum=2,
+            maximum=30,
+            allowed="lower-case letters, digits, and single '.', '_', '-' or '/' between them",
+        )
+
+    def variables(
+        self, repository: ecr.IRepository
+    ) -> dict[str, codebuild.BuildEnvironmentVariable]:
+        """Give the environment variable that leads the build to the cache.
+
+        Parameters
+        ----------
+        repository
+            The repository that the build pushes to: the cache is in the same registry.
+
+        Returns
+        -------
+        dict
+            The variable by name.
+        """
+        value = f"{repository.registry_uri}/{self.prefix}"
+        return {"PULL_THROUGH_CACHE": codebuild.BuildEnvironmentVariable(value=value)}
+
+    def grant_pull(self, role: iam.Role) -> None:
+        """Allow to pull through the cache, which makes a repository for each new image.
+
+        Parameters
+        ----------
+        role
+            The build's role.
+
+        Notes
+        -----
+        https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-iam.html
+        """
+        cached: Final = Stack.of(role).format_arn(
+            service="ecr",
+            resource="repository",
+            resource_name=f"{self.prefix}/*",
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:BatchImportUpstreamImage",
+                "ecr:CreateRepository",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            resource_arns=[cached],
+        )
+        acknowledge_wildcard(
+            role,
+            cached,
+            "The cache makes a repository for each image that a Dockerfile names; all of them are "
+            "below its prefix.",
+        )

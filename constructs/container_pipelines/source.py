@@ -52,6 +52,7 @@ class Source(ABC):
         connection_arn: str,
         repository: str,
         branch: str = "main",
+        host: str = "github.com",
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
@@ -68,6 +69,9 @@ class Source(ABC):
             The repository as ``owner/name``.
         branch
             The branch that is released.
+        host
+            The code host's name, which images tell as a part of their source; for GitLab,
+            Bitbucket or a host of your own.
         full_clone
             Hand the build a Git clone instead of a zip of the files; for builds that need history,
             tags or submodules. The build then uses the connection itself.
@@ -103,6 +107,7 @@ class Source(ABC):
             connection_arn=connection_arn,
             repository=repository,
             branch=branch,
+            host=host,
             full_clone=full_clone,
             trigger_on_push=trigger_on_push,
         )
@@ -145,6 +150,11 @@ class Source(ABC):
             trigger_on_push=trigger_on_push,
         )
 
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where the code is, for people and for the label of images."""
+
     @abstractmethod
     def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
         """Make the pipeline's source action and grant its role what it needs of the repository.
@@ -180,13 +190,19 @@ class _Connection(Source):
         connection_arn: str,
         repository: str,
         branch: str,
+        host: str,
         full_clone: bool,
         trigger_on_push: bool,
     ) -> None:
         super().__init__(branch=branch, full_clone=full_clone)
+        self._url = f"https://{host}/{repository}"
         self._connection_arn = connection_arn
         self._owner, self._name = repository.rsplit("/", 1)
         self._trigger_on_push = trigger_on_push
+
+    @property
+    def url(self) -> str:
+        return self._url
 
     def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
         self._grant(role)
@@ -228,6 +244,10 @@ class _CodeCommit(Source):
         super().__init__(branch=branch, full_clone=full_clone)
         self._repository = repository
         self._trigger_on_push = trigger_on_push
+
+    @property
+    def url(self) -> str:
+        return self._repository.repository_clone_url_http
 
     def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
         self._repository.grant(

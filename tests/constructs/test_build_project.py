@@ -1,11 +1,13 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
@@ -14,8 +16,14 @@ from aws_cdk.assertions import Match, Template
 
 from container_pipelines import (
     BuildProject,
+    BuildReport,
+    BuildSecret,
+    DockerBuild,
     DockerHubCredentials,
     EcrRepo,
+    PhaseCommands,
+    Platform,
+    PullThroughCache,
     ScanGate,
     ScanGateMode,
     Severity,
@@ -118,6 +126,8 @@ def test_the_build_knows_repository_cache_and_account(
     found = variables(project())
     assert set(found) == {
         "AWS_ACCOUNT_ID",
+        "BUILD_OPTIONS",
+        "BUILD_PLATFORMS",
         "CACHE_TAG",
         "IMAGE_REPO_NAME",
         "REPOSITORY_URI",
@@ -228,10 +238,152 @@ def test_a_buildspec_of_ones_own_brings_no_gate(
     assert not [s for s in statements(stack, "BuildRole") if "s3:" in str(s["Action"])]
 
 
-def test_a_gate_with_a_buildspec_of_ones_own_is_rejected(make: Callable[..., BuildProject]) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("docker_build", DockerBuild()),
+        ("scan_gate", ScanGate()),
+        ("commands", PhaseCommands(build=["x"])),
+    ],
+)
+def test_options_of_the_librarys_buildspec_are_for_it_alone(
+    make: Callable[..., BuildProject], option: str, value: object
+) -> None:
     spec = codebuild.BuildSpec.from_object({"version": "0.2"})
-    with pytest.raises(ValueError, match="'scan_gate' must be left out with a 'build_spec'"):
-        make(build_spec=spec, scan_gate=ScanGate())
+    with pytest.raises(ValueError, match=f"'{option}' must be left out with a 'build_spec'"):
+        make(build_spec=spec, **{option: value})
+
+
+def test_how_the_image_is_built_reaches_the_build(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    key = kms.Key(stack, "Key")
+    secret = secretsmanager.Secret(stack, "Npm", encryption_key=key)
+    make(
+        docker_build=DockerBuild(
+            target="prod",
+            secrets={
+                "npm": BuildSecret.from_secret(secret, field="token"),
+                "pip": BuildSecret.from_parameter_store("/pip"),
+            },
+        )
+    )
+    found = variables(project())
+    assert json.loads(found["BUILD_OPTIONS"]["Value"])[:4] == [
+        "--file",
+        "Dockerfile",
+        "--target",
+        "prod",
+    ]
+    assert found["BUILD_SECRET_1"]["Type"] == "SECRETS_MANAGER"
+    assert found["BUILD_SECRET_2"] == {
+        "Name": "BUILD_SECRET_2",
+        "Type": "PARAMETER_STORE",
+        "Value": "/pip",
+    }
+    actions = [s["Action"] for s in statements(stack, "BuildRole")]
+    assert "ssm:GetParameters" in actions
+    assert "secretsmanager:GetSecretValue" in actions
+    assert "kms:Decrypt" in actions
+
+
+def test_an_image_for_arm_alone_is_built_on_arm(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make(docker_build=DockerBuild(platforms=[Platform.ARM64]))
+    environment = project()["Environment"]
+    assert environment["Type"] == "ARM_CONTAINER"
+    assert environment["Image"] == "aws/codebuild/amazonlinux-aarch64-standard:4.0"
+    assert environment["ComputeType"] == "BUILD_GENERAL1_SMALL"
+
+
+def test_an_image_for_both_is_built_on_x86(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make(docker_build=DockerBuild(platforms=[Platform.ARM64, Platform.AMD64]))
+    assert project()["Environment"]["Type"] == "LINUX_CONTAINER"
+
+
+def test_a_pull_through_cache_in_the_place_of_docker_hub(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+    nag: Callable[[cdk.Stack], list[str]],
+) -> None:
+    make(docker_hub=PullThroughCache(prefix="hub"))
+    cache = variables(project())["PULL_THROUGH_CACHE"]["Value"]["Fn::Join"][1]
+    assert ".dkr.ecr." in cache
+    assert cache[-1] == "/hub"
+    (grant,) = [s for s in statements(stack, "BuildRole") if "ecr:CreateRepository" in s["Action"]]
+    assert sorted(grant["Action"]) == [
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
+        "ecr:BatchImportUpstreamImage",
+        "ecr:CreateRepository",
+        "ecr:GetDownloadUrlForLayer",
+    ]
+    assert grant["Resource"]["Fn::Join"][1][-1] == ":repository/hub/*"
+    assert nag(stack) == []
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "Hub", "hub/", "-hub", "x" * 31])
+def test_a_prefix_of_a_cache_must_be_one(prefix: str) -> None:
+    with pytest.raises(ValueError, match=r"'pull_through_cache\.prefix' must be 2 to 30"):
+        PullThroughCache(prefix=prefix)
+
+
+def test_reports_may_be_written(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    group = codebuild.ReportGroup(stack, "Tests")
+    make(reports=[BuildReport(group=group)])
+    assert "reports:" in json.dumps(project()["Source"]["BuildSpec"])
+    (grant,) = [
+        s for s in statements(stack, "BuildRole") if "codebuild:CreateReport" in s["Action"]
+    ]
+    assert grant["Resource"] == stack.resolve(group.report_group_arn)
+
+
+def test_a_build_in_a_vpc_may_have_its_interface_and_no_other(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    platform: SimpleNamespace,
+    project: Callable[[], Any],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+    nag: Callable[[cdk.Stack], list[str]],
+) -> None:
+    made = make(vpc=platform.vpc)
+    assert len(project()["VpcConfig"]["Subnets"]) == 2
+    ec2 = {
+        str(s["Action"]): s for s in statements(stack, "BuildRole") if "ec2:" in str(s["Action"])
+    }
+    create = ec2["ec2:CreateNetworkInterface"]
+    assert len(create["Resource"]) == 4  # interfaces, two subnets, the group
+    (group,) = made.project.connections.security_groups
+    assert "security-group/" in json.dumps(create["Resource"][3])
+    assert json.dumps(stack.resolve(group.security_group_id)) in json.dumps(create["Resource"][3])
+    permission = ec2["ec2:CreateNetworkInterfacePermission"]["Condition"]
+    assert permission["StringEquals"] == {"ec2:AuthorizedService": "codebuild.amazonaws.com"}
+    subnets = permission["ArnEquals"]["ec2:Subnet"]
+    assert subnets == create["Resource"][1:3]
+    assert ec2["ec2:DeleteNetworkInterface"]["Condition"] == {"ArnEquals": {"ec2:Subnet": subnets}}
+    (describe,) = [s for s in ec2.values() if s["Resource"] == "*"]
+    assert all(action.startswith("ec2:Describe") for action in describe["Action"])
+    assert nag(stack) == []
+
+
+def test_how_many_builds_and_how_long_they_wait(
+    make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make(concurrent_builds=2, queued_timeout=cdk.Duration.minutes(20))
+    assert (project()["ConcurrentBuildLimit"], project()["QueuedTimeoutInMinutes"]) == (2, 20)
 
 
 def test_a_secrets_own_key_is_granted(
@@ -274,6 +426,14 @@ def test_what_is_granted_to_the_construct_reaches_the_role(
             {"environment_variables": {"REPOSITORY_URI": None}},
             "'environment_variables' must not name what the library sets, got REPOSITORY_URI",
         ),
+        ({"environment_variables": {"BUILD_SECRET_7": None}}, "got BUILD_SECRET_7"),
+        ({"concurrent_builds": 0}, "'concurrent_builds' must be from 1"),
+        (
+            {"queued_timeout": cdk.Duration.minutes(4)},
+            "'queued_timeout' must be from 5 minutes to 8 hours",
+        ),
+        ({"reports": [None] * 6}, "'reports' must be at most 5"),
+        ({"vpc_subnets": ec2.SubnetSelection()}, "must be given with 'vpc'"),
     ],
 )
 def test_bad_input_is_rejected(

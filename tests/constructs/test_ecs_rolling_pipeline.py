@@ -69,7 +69,12 @@ def test_three_stages_hand_the_image_on(
     assert source["OutputArtifacts"] == build["InputArtifacts"]
     assert build["OutputArtifacts"] == deploy["InputArtifacts"]
     assert json.loads(build["Configuration"]["EnvironmentVariables"]) == [
-        {"name": "CONTAINER_NAME", "type": "PLAINTEXT", "value": "app"}
+        {"name": "CONTAINER_NAME", "type": "PLAINTEXT", "value": "app"},
+        {
+            "name": "SOURCE_URL",
+            "type": "PLAINTEXT",
+            "value": "https://github.com/your-org/my-app",
+        },
     ]
     assert deploy["ActionTypeId"]["Provider"] == "ECS"
     assert deploy["Configuration"]["DeploymentTimeout"] == 30

@@ -86,6 +86,28 @@ BAD: list[tuple[str, Any, str]] = [
         {"cluster_name": "c"},
         rf"{S}\.existing_service\.service_name: is missing",
     ),
+    (
+        "services.0.build",
+        {"platforms": ["arm"]},
+        rf"{S}\.build\.platforms\.0: .*'amd64'.*got 'arm'",
+    ),
+    ("services.0.build", {"platforms": []}, rf"{S}\.build\.platforms: .*at least 1"),
+    ("services.0.build", {"queued_timeout_minutes": 4}, rf"{S}\.build\.queued_timeout_minutes: "),
+    (
+        "services.0.build",
+        {"docker_hub": {}, "pull_through_cache": "hub"},
+        rf"{S}\.build: docker_hub and pull_through_cache are two ways",
+    ),
+    (
+        "services.0.build",
+        {"platforms": ["arm64"]},
+        rf"{S}: build\.platforms must have the container's architecture amd64, got arm64",
+    ),
+    (
+        "services.0.container",
+        {"architecture": "arm64"},
+        rf"{S}\.container: seed_image must be given with architecture arm64",
+    ),
     ("platform", {"nat_gateways": 0}, r"platform\.nat_gateways: .*got 0"),
     (
         "platform",

@@ -1,5 +1,6 @@
 """Every setting of a service gets where it is meant to: none of these values is a default."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,21 @@ SERVICE = {
         "branch": "release",
         "full_clone": True,
     },
-    "build": {"compute_type": "LARGE", "timeout_minutes": 45},
+    "build": {
+        "dockerfile": "web/Dockerfile",
+        "context": "web",
+        "target": "prod",
+        "arguments": {"VERSION": "2"},
+        "secret_parameters": {"npm": "/shop/npm"},
+        "platforms": ["arm64", "amd64"],
+        "test_command": ["npm", "test"],
+        "sbom_generator": "my/generator:1",
+        "compute_type": "LARGE",
+        "timeout_minutes": 45,
+        "concurrent_builds": 3,
+        "queued_timeout_minutes": 60,
+        "pull_through_cache": "hub",
+    },
     "container": {
         "name": "web",
         "port": 8080,
@@ -21,6 +36,8 @@ SERVICE = {
         "memory": 2048,
         "environment": {"STAGE": "prod"},
         "read_only_root_filesystem": False,
+        "architecture": "arm64",
+        "seed_image": "my/seed:1",
     },
     "health_check": {
         "path": "/up",
@@ -41,7 +58,16 @@ SETTINGS = {
 }
 
 PROPERTIES: list[tuple[str, str, dict[str, Any]]] = [
-    ("pipeline", "AWS::CodeBuild::Project", {"Name": "shop", "TimeoutInMinutes": 45}),
+    (
+        "pipeline",
+        "AWS::CodeBuild::Project",
+        {
+            "Name": "shop",
+            "TimeoutInMinutes": 45,
+            "QueuedTimeoutInMinutes": 60,
+            "ConcurrentBuildLimit": 3,
+        },
+    ),
     ("service", "AWS::ECS::Service", {"ServiceName": "shop"}),
     ("service", "AWS::ECS::TaskDefinition", {"Family": "shop", "Cpu": "512", "Memory": "2048"}),
     (
@@ -103,6 +129,29 @@ def test_the_build_machine_and_the_scaling_target(made: dict[str, Any]) -> None:
     assert project["Environment"]["ComputeType"] == "BUILD_GENERAL1_LARGE"
     policy = only(made, "acme-shop-service", "AWS::ApplicationAutoScaling::ScalingPolicy")
     assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70
+
+
+def test_how_the_image_is_built(made: dict[str, Any]) -> None:
+    project = only(made, "acme-shop-pipeline", "AWS::CodeBuild::Project")
+    found = {v["Name"]: v["Value"] for v in project["Environment"]["EnvironmentVariables"]}
+    options = "--file web/Dockerfile --target prod --build-arg VERSION=2 --secret"
+    assert json.loads(found["BUILD_OPTIONS"]) == [
+        *options.split(),
+        "id=npm,env=BUILD_SECRET_1",
+        "web",
+    ]
+    assert found["BUILD_SECRET_1"] == "/shop/npm"
+    assert found["BUILD_PLATFORMS"] == "linux/amd64,linux/arm64"
+    assert json.loads(found["TEST_COMMAND"])[1:] == ["npm", "image-under-test", "test"]
+    assert found["SBOM_GENERATOR"] == "my/generator:1"
+    assert json.dumps(found["PULL_THROUGH_CACHE"]).endswith('/hub"]]}')
+
+
+def test_the_processor_and_the_seed(made: dict[str, Any]) -> None:
+    task = only(made, "acme-shop-service", "AWS::ECS::TaskDefinition")
+    assert task["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
+    pointer = only(made, "acme-shop-registry", "AWS::SSM::Parameter")
+    assert pointer["Value"] == "my/seed:1"
 
 
 def test_the_actions(made: dict[str, Any]) -> None:

@@ -1,0 +1,37 @@
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from container_pipelines import BuildSecret
+
+
+def test_a_parameter() -> None:
+    variable = BuildSecret.from_parameter_store("/my-app/npm-token").variable
+    assert variable.value == "/my-app/npm-token"
+    assert str(variable.type).endswith("PARAMETER_STORE")
+
+
+@pytest.mark.parametrize(("field", "suffix"), [(None, ""), ("token", ":token")])
+def test_a_secret_whole_or_by_field(field: str | None, suffix: str) -> None:
+    stack = cdk.Stack()
+    secret = secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "my-secret")
+    variable = BuildSecret.from_secret(secret, field=field).variable
+    assert variable.value == secret.secret_arn + suffix
+    assert str(variable.type).endswith("SECRETS_MANAGER")
+
+
+def test_a_token_is_never_judged() -> None:
+    assert BuildSecret.from_parameter_store(cdk.Aws.STACK_NAME)
+
+
+@pytest.mark.parametrize("name", ["", "/", "a b", "/a//b", "x" * 1012])
+def test_a_parameter_name_must_be_one(name: str) -> None:
+    with pytest.raises(ValueError, match="'parameter_name' must be"):
+        BuildSecret.from_parameter_store(name)
+
+
+@pytest.mark.parametrize("field", ["", "a:b"])
+def test_a_field_has_no_colon(field: str) -> None:
+    secret = secretsmanager.Secret.from_secret_name_v2(cdk.Stack(), "Secret", "my-secret")
+    with pytest.raises(ValueError, match=r"'field' must be .* a JSON key without ':'"):
+        BuildSecret.from_secret(secret, field=field)
