@@ -7,7 +7,7 @@ NODE_PACKAGES := node_modules/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit lint synth local-up local-push local-down constraints clean
+.PHONY: help demo benchmark test test-unit lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample applicatio
 
 local-down: $(PYTHON_PACKAGES) ## End the local cloud
 	@$(BIN)/python -m local down
+
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure builds against the usual buildspec (4 minutes)
+	@$(BIN)/python -m benchmarks
 
 constraints: ## Take the newest versions of everything into constraints.txt
 	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints

@@ -1,0 +1,104 @@
+"""Measure the build of the sample application with two buildspecs, and print a table."""
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.table import Table
+
+from benchmarks.builds import Builds, Measured, contestants
+from local.cloud import ROOT, claim, open_cloud
+from local.progress import console
+
+_ROUNDS: Final = 3
+_CASES: Final = ("cold", "warm", "one line changed")
+
+
+def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]]:
+    """Run each case with each buildspec in turn, so that both see the same machine.
+
+    Parameters
+    ----------
+    builds
+        The builds by name.
+
+    Returns
+    -------
+    dict
+        The measurements by case and name. There is one cold build: a registry is empty only once.
+    """
+    found: dict[str, dict[str, list[Measured]]] = {
+        case: {name: [] for name in builds} for case in _CASES
+    }
+    for number in range(_ROUNDS):
+        for case in _CASES:
+            if case == "cold" and number > 0:
+                continue
+            for name, build in builds.items():
+                if case == "one line changed":
+                    build.change_one_line()
+                measured = build.run()
+                found[case][name].append(measured)
+                console.print(
+                    f"[dim]{case}, {name}: {measured.seconds:.1f} s, "
+                    f"{measured.pushed / 1e6:.1f} MB pushed[/]"
+                )
+    return found
+
+
+def table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> Table:
+    """Lay the medians out, with the ratio of the two.
+
+    Parameters
+    ----------
+    title
+        The table's title.
+    found
+        What `measure` gave.
+
+    Returns
+    -------
+    rich.table.Table
+        The table.
+    """
+    shown = Table("build", "usual buildspec", "this one", "time", "pushed", title=title)
+    for case, by_name in found.items():
+        usual, this = (by_name[name] for name in ("usual", "this"))
+        seconds = [statistics.median(m.seconds for m in each) for each in (usual, this)]
+        pushed = [statistics.median(m.pushed for m in each) / 1e6 for each in (usual, this)]
+        shown.add_row(
+            case,
+            *(f"{s:.1f} s, {p:.2f} MB" for s, p in zip(seconds, pushed, strict=True)),
+            f"x {seconds[1] / seconds[0]:.2f}",
+            f"x {pushed[1] / pushed[0]:.2f}" if pushed[0] else "-",
+        )
+    return shown
+
+
+def main() -> int:
+    """Run the benchmark; the exit code tells whether there was an engine to run it with."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        with (
+            claim(folder),
+            open_cloud(
+                folder, engine_cache=ROOT / ".cache" / "engine", progress=console.print
+            ) as cloud,
+        ):
+            if cloud.engine is None:
+                console.print(
+                    f"[red]Not measured, for want of a container engine.[/]\n{cloud.unavailable}"
+                )
+                return 1
+            console.print(f"[dim]{cloud.engine.note}[/]")
+            for application, builds in contestants(cloud).items():
+                console.print(f"\n[bold]{application}[/]")
+                console.print(table(f"{application}, medians", measure(builds)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""Builds of the sample application in a local cloud, each on a machine that knows nothing."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import boto3
+
+from container_pipelines import DockerBuild, ScanGate
+from container_pipelines.buildspec import build_file
+from local.cloud import ACCOUNT, REGION, ROOT, Cloud
+from local.release import Commit
+
+APPLICATIONS: Final = {
+    "sample application": ROOT / "samples" / "my-container-app",
+    "two stages, ten seconds of dependencies": Path(__file__).parent / "two-stages",
+}
+BASELINE: Final = Path(__file__).parent / "baseline.yml"
+_BUCKET: Final = "benchmark"
+_POLL_SECONDS: Final = 0.05
+
+
+class BuildFailedError(RuntimeError):
+    """A build did not succeed; the message carries the end of its log."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What one build cost.
+
+    Attributes
+    ----------
+    seconds
+        From its start to its end.
+    pushed
+        Bytes that the registry stores more than before.
+    """
+
+    seconds: float
+    pushed: int
+
+
+class Builds:
+    """Builds with one buildspec, to a repository of their own.
+
+    Parameters
+    ----------
+    cloud
+        The cloud, with an engine.
+    name
+        What repository and project are called.
+    buildspec
+        The buildspec's text.
+    variables
+        Its variables, without the repository's address.
+    source
+        The folder of the application; it is copied, so that it can be changed.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        name: str,
+        *,
+        buildspec: str,
+        variables: Mapping[str, str],
+        source: Path,
+    ) -> None:
+        self._cloud = cloud
+        self._name = name
+        session = boto3.Session(
+            aws_access_key_id=ACCOUNT,
+            aws_secret_access_key="local",  # noqa: S106 - no secret
+            region_name=REGION,
+        )
+        self._client: Any = lambda service: session.client(service, endpoint_url=cloud.endpoint)
+        self._source = Path(shutil.copytree(source, cloud.folder / name))
+        uri = self._client("ecr").create_repository(
+            repositoryName=name,
+            imageScanningConfiguration={"scanOnPush": True},
+        )["repository"]["repositoryUri"]
+        values = {"REPOSITORY_URI": uri, **variables}
+        self._client("codebuild").create_project(
+            name=name,
+            source={"type": "NO_SOURCE", "buildspec": buildspec},
+            artifacts={"type": "NO_ARTIFACTS"},
+            environment={
+                "type": "LINUX_CONTAINER",
+                "image": "aws/codebuild/amazonlinux-x86_64-standard:6.0",
+                "computeType": "BUILD_GENERAL1_SMALL",
+                "environmentVariables": [
+                    {"name": key, "value": value} for key, value in values.items()
+                ],
+            },
+            serviceRole=f"arn:aws:iam::{ACCOUNT}:role/benchmark",
+        )
+
+    def change_one_line(self) -> None:
+        """Change a line of the application's source."""
+        greeting = self._source / "src" / "greeting.js"
+        greeting.write_text(f"export const GREETING = 'Hello at {time.time_ns()}';\n")
+
+    def run(self) -> Measured:
+        """Build the source as it is, on a machine without images or cache.
+
+        Returns
+        -------
+        Measured
+            What it cost.
+
+        Raises
+        ------
+        BuildFailedError
+            If the build fails.
+        """
+        self._forget()
+        before = self._stored()
+        commit = Commit.of(self._source)
+        self._client("s3").put_object(Bucket=_BUCKET, Key=self._name, Body=commit.archive)
+        builds = self._client("codebuild")
+        started = time.monotonic()
+        build_id = builds.start_build(
+            projectName=self._name,
+            sourceTypeOverride="S3",
+            sourceLocationOverride=f"{_BUCKET}/{self._name}",
+            environmentVariablesOverride=[
+                {"name": "CODEBUILD_RESOLVED_SOURCE_VERSION", "value": commit.id}
+            ],
+        )["build"]["id"]
+        while True:
+            (build,) = builds.batch_get_builds(ids=[build_id])["builds"]
+            if build["buildComplete"]:
+                break
+            time.sleep(_POLL_SECONDS)
+        seconds = time.monotonic() - started
+        if build["buildStatus"] != "SUCCEEDED":
+            raise BuildFailedError(f"{self._name}: {self._log(build)}")
+        return Measured(seconds=seconds, pushed=self._stored() - before)
+
+    def _forget(self) -> None:
+        """Remove what a machine of CodeBuild, new for each build, would not have."""
+        engine = self._cloud.engine
+        assert engine is not None  # noqa: S101 - for the type checker: the caller has looked
+        for command in (
+            ("docker", "image", "prune", "--all", "--force"),
+            ("docker", "buildx", "prune", "--all", "--force"),
+        ):
+            subprocess.run(
+                command, env={**os.environ, **engine.environment}, check=True, capture_output=True
+            )
+
+    def _stored(self) -> int:
+        blobs = self._cloud.folder / "state" / "blobs" / ACCOUNT / REGION / self._name
+        return sum(file.stat().st_size for file in blobs.glob("*"))
+
+    def _log(self, build: Mapping[str, Any]) -> str:
+        events = self._client("logs").get_log_events(
+            logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"]
+        )["events"]
+        return "\n".join(event["message"] for event in events[-30:])
+
+
+def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
+    """Give the builds that are measured: each application with both buildspecs.
+
+    Parameters
+    ----------
+    cloud
+        The cloud.
+
+    Returns
+    -------
+    dict
+        The builds by application, and by ``usual`` or ``this``.
+    """
+    session = boto3.Session(
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",  # noqa: S106 - no secret
+        region_name=REGION,
+    )
+    s3: Any = session.client("s3", endpoint_url=cloud.endpoint)
+    s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    program = build_file("scan_gate.py")
+    s3.put_object(Bucket=_BUCKET, Key=program.name, Body=program.read_bytes())
+    variables = {
+        "CACHE_TAG": "buildcache",
+        "CONTAINER_NAME": "app",
+        "SCAN_GATE": ScanGate().settings(),
+        "SCAN_GATE_PROGRAM": f"s3://{_BUCKET}/{program.name}",
+        **{name: str(variable.value) for name, variable in DockerBuild().variables().items()},
+    }
+    buildspecs = {"usual": BASELINE, "this": build_file("build.yml")}
+    return {
+        application: {
+            name: Builds(
+                cloud,
+                f"{name}-{number}",
+                buildspec=buildspec.read_text(),
+                variables=variables,
+                source=source,
+            )
+            for name, buildspec in buildspecs.items()
+        }
+        for number, (application, source) in enumerate(APPLICATIONS.items())
+    }
