@@ -23,6 +23,7 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks.release_controls import pipeline_controls
 from stacks.settings import Build, ExistingService, GitHubSource, Scan, Service
 
 
@@ -92,6 +93,7 @@ class PipelineStack(cdk.Stack):
             pipeline_name=settings.name,
             artifact_bucket=artifact_bucket,
             deployment_timeout=cdk.Duration.minutes(settings.deployment_timeout_minutes),
+            controls=pipeline_controls(self, settings.release),
         )
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
 

@@ -196,6 +196,69 @@ class ExistingService(_Model):
     """The task role and the execution role of the service's task definition."""
 
 
+Patterns = Annotated[list[Annotated[str, _pattern(r"\S", maximum=255)]], Field(max_length=8)]
+"""Globs of branches, tags or files."""
+
+
+class PushSettings(_Model):
+    """Pushes that start a release."""
+
+    branches: Patterns = Field(default_factory=list)
+    """The branches; the source's own when neither branches nor tags are named."""
+    branches_excluded: Patterns = Field(default_factory=list)
+    tags: Patterns = Field(default_factory=list)
+    tags_excluded: Patterns = Field(default_factory=list)
+    file_paths: Patterns = Field(default_factory=list)
+    """Files of which one must have changed; for a repository with several services."""
+    file_paths_excluded: Patterns = Field(default_factory=list)
+
+
+class ApprovalSettings(_Model):
+    """An approval between build and deployment."""
+
+    topic_arn: Annotated[str, _pattern(r"^arn:[a-z-]+:sns:.+$", maximum=2048)] | None = None
+    """Who is told; nobody by default."""
+    link: Annotated[str, _pattern(r"^https?://\S+$", maximum=1000)] | None = None
+    message: Annotated[str, _pattern(r"\S", maximum=1000)] | None = None
+    timeout_minutes: Annotated[int, Field(ge=5, le=86400)] | None = None
+    """How long the approval may take; AWS's default, 7 days, when left out."""
+
+
+class WindowSettings(_Model):
+    """When deployments may begin."""
+
+    cron: Annotated[str, _pattern(r"\S", maximum=200)]
+    """Seconds, minutes, hours, day of month, month, day of week and, if any, year."""
+    time_zone: Annotated[str, _pattern(r"\S", maximum=100)] = "UTC"
+
+
+class AlarmSettings(_Model):
+    """Alarms that must be off when a deployment begins and, if asked for, stay off after it."""
+
+    names: Annotated[
+        list[Annotated[str, _pattern(r"\S", maximum=255)]], Field(min_length=1, max_length=5)
+    ]
+    wait_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
+    """How long a release waits for an alarm to go off; AWS's default when left out."""
+    watch_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
+    """How long they are watched after a deployment; not at all when left out."""
+    on_alarm: Literal["ROLLBACK", "FAIL"] = "ROLLBACK"
+
+
+class Release(_Model):
+    """What starts a release and what it must pass; nothing but a push when left out."""
+
+    triggers: list[PushSettings] = Field(default_factory=list, max_length=3)
+    """Pushes of which one is enough; each push to the source's branch when left out."""
+    execution_mode: Literal["SUPERSEDED", "QUEUED"] = "SUPERSEDED"
+    approval: ApprovalSettings | None = None
+    deployment_window: WindowSettings | None = None
+    alarms: AlarmSettings | None = None
+    on_failure: Literal["RETRY_FAILED_ACTIONS", "RETRY_ALL_ACTIONS", "ROLLBACK"] | None = None
+    frozen: Annotated[str, _pattern(r"^[a-zA-Z0-9!@ ().*?-]+$", maximum=300)] | None = None
+    """Why nothing may be deployed at the moment."""
+
+
 class Service(_Model):
     """One service: its repository, its build, where it runs, and its pipeline."""
 
@@ -203,6 +266,7 @@ class Service(_Model):
     strategy: Literal["rolling"] = "rolling"
     source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
     build: Build = Build()
+    release: Release = Release()
     container: Container | None = None
     """The container; the defaults of each setting when left out."""
     health_check: HealthCheckSettings | None = None

@@ -1,5 +1,8 @@
-"""What every release pipeline of this library has: roles, artifact store, source and build."""
+"""What every release pipeline of this library has: roles, artifacts, stages and controls."""
 
+from collections.abc import Sequence
+
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
@@ -7,10 +10,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
 from container_pipelines.artifact_bucket import ArtifactBucket, grant_artifacts
 from container_pipelines.build_project import BuildProject
+from container_pipelines.pipeline_controls import PipelineControls
 from container_pipelines.source import Source
+from container_pipelines.triggers import add_triggers
 
 
 class PipelineSkeleton:
@@ -33,6 +39,13 @@ class PipelineSkeleton:
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
         The bucket for artifacts; one of its own by default.
+    controls
+        When the pipeline runs and what a release must pass.
+
+    Raises
+    ------
+    ValueError
+        If the controls do not go with the source.
     """
 
     def __init__(
@@ -44,8 +57,11 @@ class PipelineSkeleton:
         container_name: str,
         pipeline_name: str | None,
         artifact_bucket: s3.IBucket | None,
+        controls: PipelineControls,
     ) -> None:
+        controls.check_source(source)
         self._scope = scope
+        self._controls = controls
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
         self.role = iam.Role(
             scope,
@@ -59,7 +75,8 @@ class PipelineSkeleton:
             "Pipeline",
             pipeline_name=pipeline_name,
             pipeline_type=codepipeline.PipelineType.V2,
-            execution_mode=codepipeline.ExecutionMode.SUPERSEDED,
+            execution_mode=controls.execution_mode,
+            variables=list(controls.variables),
             artifact_bucket=self.artifact_bucket,
             cross_account_keys=False,
             restart_execution_on_update=False,
@@ -88,6 +105,28 @@ class PipelineSkeleton:
         iam.Role
             The role; grant it what the action does.
         """
+        role = self._role_without_artifacts(construct_id, description)
+        self._grant_artifacts(role, write=writes)
+        return role
+
+    def add_deploy_stage(self, actions: Sequence[codepipeline.IAction]) -> codepipeline.IStage:
+        """Add the gates and, after them, the stage that deploys.
+
+        Parameters
+        ----------
+        actions
+            The actions of the stage; their run orders say which waits for which.
+
+        Returns
+        -------
+        codepipeline.IStage
+            The stage that deploys.
+        """
+        self._add_gates()
+        self._grant_alarms()
+        return self._controls.add_deploy_stage(self.pipeline, actions)
+
+    def _role_without_artifacts(self, construct_id: str, description: str) -> iam.Role:
         role = iam.Role(
             self._scope,
             construct_id,
@@ -95,16 +134,16 @@ class PipelineSkeleton:
             description=description,
         )
         role.grant_assume_role(self.role)
-        self._grant_artifacts(role, write=writes)
         self.pipeline.node.add_dependency(role)
         return role
 
     def _add_source(self, source: Source) -> None:
         self.source_output = codepipeline.Artifact("Source")
         role = self.action_role("SourceRole", "Takes the commit", writes=True)
-        self.pipeline.add_stage(
-            stage_name="Source", actions=[source.action(output=self.source_output, role=role)]
-        )
+        triggers = self._controls.triggers
+        action = source.action(output=self.source_output, role=role, triggered=bool(triggers))
+        self.pipeline.add_stage(stage_name="Source", actions=[action])
+        add_triggers(self.pipeline, action, triggers, source.branch)
 
     def _add_build(self, source: Source, build: BuildProject, container_name: str) -> None:
         self.build_output = codepipeline.Artifact("Build")
@@ -142,6 +181,35 @@ class PipelineSkeleton:
                 )
             ],
         )
+
+    def _add_gates(self) -> None:
+        gates = [
+            gate.action(
+                self._scope,
+                role=self._role_without_artifacts(f"Gate{gate.name}Role", gate.purpose),
+                run_order=run_order,
+            )
+            for run_order, gate in enumerate(self._controls.gates, start=1)
+        ]
+        if gates:
+            self.pipeline.add_stage(stage_name="Gate", actions=gates)
+
+    def _grant_alarms(self) -> None:
+        # A rule without a role of its own runs with the pipeline's, to which the L2 grants nothing.
+        alarms = self._controls.alarms
+        if not alarms:
+            return
+        composite = any(isinstance(alarm, cloudwatch.CompositeAlarm) for alarm in alarms)
+        arns = ["*"] if composite else list(dict.fromkeys(alarm.alarm_arn for alarm in alarms))
+        iam.Grant.add_to_principal(
+            grantee=self.role, actions=["cloudwatch:DescribeAlarms"], resource_arns=arns
+        )
+        if composite:
+            acknowledge_wildcard(
+                self.role,
+                "*",
+                "CloudWatch tells of composite alarms only to who may read all alarms.",
+            )
 
     def _grant_artifacts(self, role: iam.Role, *, write: bool) -> None:
         grant_artifacts(self.artifact_bucket, role, write=write)

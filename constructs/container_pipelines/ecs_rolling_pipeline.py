@@ -13,6 +13,7 @@ from container_pipelines._checks import check_duration
 from container_pipelines._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.build_project import BuildProject
 from container_pipelines.deploy_target import DeployTarget
+from container_pipelines.pipeline_controls import PipelineControls
 from container_pipelines.source import Source
 
 
@@ -52,6 +53,9 @@ class EcsRollingPipeline(Construct):
     deployment_timeout
         How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
         by default.
+    controls
+        When the pipeline runs, what a release must pass before its deployment, and what happens
+        when that fails; without them each push to the source's branch goes straight on.
 
     Attributes
     ----------
@@ -65,8 +69,8 @@ class EcsRollingPipeline(Construct):
     Raises
     ------
     ValueError
-        If a value is out of range, the task definition lacks the container, or an imported service
-        comes without its container and roles.
+        If a value is out of range, the task definition lacks the container, an imported service
+        comes without its container and roles, or the controls do not go with the source.
 
     Notes
     -----
@@ -87,6 +91,7 @@ class EcsRollingPipeline(Construct):
         pipeline_name: str | None = None,
         artifact_bucket: s3.IBucket | None = None,
         deployment_timeout: Duration | None = None,
+        controls: PipelineControls | None = None,
     ) -> None:
         check_pipeline_name(pipeline_name)
         deployment_timeout = deployment_timeout or Duration.minutes(30)
@@ -112,6 +117,7 @@ class EcsRollingPipeline(Construct):
             container_name=target.container_name,
             pipeline_name=pipeline_name,
             artifact_bucket=artifact_bucket,
+            controls=controls or PipelineControls(),
         )
         self.pipeline = skeleton.pipeline
         self.artifact_bucket = skeleton.artifact_bucket
@@ -119,9 +125,8 @@ class EcsRollingPipeline(Construct):
             "DeployRole", "Registers task definitions and updates the service", writes=False
         )
         target.grant_deploy(self.deploy_role)
-        self.pipeline.add_stage(
-            stage_name="Deploy",
-            actions=[
+        skeleton.add_deploy_stage(
+            [
                 actions.EcsDeployAction(
                     action_name="Deploy",
                     service=service,
@@ -130,5 +135,5 @@ class EcsRollingPipeline(Construct):
                     role=self.deploy_role.without_policy_updates(),
                     variables_namespace="DeployVariables",
                 )
-            ],
+            ]
         )

@@ -76,7 +76,7 @@ class Source(ABC):
             Hand the build a Git clone instead of a zip of the files; for builds that need history,
             tags or submodules. The build then uses the connection itself.
         trigger_on_push
-            Whether a push starts the pipeline.
+            Whether a push starts the pipeline. Triggers of the pipeline's controls stand in for it.
 
         Returns
         -------
@@ -155,8 +155,15 @@ class Source(ABC):
     def url(self) -> str:
         """Where the code is, for people and for the label of images."""
 
+    @property
     @abstractmethod
-    def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
+    def takes_triggers(self) -> bool:
+        """Whether the pipeline can filter what starts it: sources behind a connection alone."""
+
+    @abstractmethod
+    def action(
+        self, *, output: codepipeline.Artifact, role: iam.Role, triggered: bool
+    ) -> codepipeline.IAction:
         """Make the pipeline's source action and grant its role what it needs of the repository.
 
         Parameters
@@ -165,6 +172,8 @@ class Source(ABC):
             The artifact that the action writes. The pipeline grants the role the artifact bucket.
         role
             The action's role.
+        triggered
+            Whether the pipeline has triggers, which the source's own would come on top of.
 
         Returns
         -------
@@ -204,7 +213,13 @@ class _Connection(Source):
     def url(self) -> str:
         return self._url
 
-    def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
+    @property
+    def takes_triggers(self) -> bool:
+        return True
+
+    def action(
+        self, *, output: codepipeline.Artifact, role: iam.Role, triggered: bool
+    ) -> codepipeline.IAction:
         self._grant(role)
         return actions.CodeStarConnectionsSourceAction(
             action_name="Source",
@@ -214,7 +229,7 @@ class _Connection(Source):
             branch=self.branch,
             output=output,
             code_build_clone_output=self.full_clone,
-            trigger_on_push=self._trigger_on_push,
+            trigger_on_push=self._trigger_on_push and not triggered,
             role=role.without_policy_updates(),
             variables_namespace=_NAMESPACE,
         )
@@ -249,7 +264,13 @@ class _CodeCommit(Source):
     def url(self) -> str:
         return self._repository.repository_clone_url_http
 
-    def action(self, *, output: codepipeline.Artifact, role: iam.Role) -> codepipeline.IAction:
+    @property
+    def takes_triggers(self) -> bool:
+        return False
+
+    def action(
+        self, *, output: codepipeline.Artifact, role: iam.Role, triggered: bool
+    ) -> codepipeline.IAction:
         self._repository.grant(
             role,
             "codecommit:CancelUploadArchive",
@@ -266,7 +287,7 @@ class _CodeCommit(Source):
             branch=self.branch,
             output=output,
             code_build_clone_output=self.full_clone,
-            trigger=trigger.EVENTS if self._trigger_on_push else trigger.NONE,
+            trigger=trigger.EVENTS if self._trigger_on_push and not triggered else trigger.NONE,
             role=role.without_policy_updates(),
             variables_namespace=_NAMESPACE,
         )

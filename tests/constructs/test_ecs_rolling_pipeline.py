@@ -4,16 +4,21 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Match, Template
 
 from container_pipelines import (
+    Approval,
     ArtifactBucket,
     BuildProject,
     EcsRollingPipeline,
     LoadBalancedService,
+    OnFailure,
+    PipelineControls,
+    PushTrigger,
     Source,
 )
 
@@ -78,6 +83,34 @@ def test_three_stages_hand_the_image_on(
     ]
     assert deploy["ActionTypeId"]["Provider"] == "ECS"
     assert deploy["Configuration"]["DeploymentTimeout"] == 30
+
+
+def test_controls_stand_between_the_build_and_the_deployment(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make(controls=PipelineControls(gates=[Approval()], on_failure=OnFailure.ROLLBACK))
+    (pipeline,) = template(stack).find_resources(PIPELINE).values()
+    _, build, gate, deploy = pipeline["Properties"]["Stages"]
+    assert [stage["Name"] for stage in (build, gate, deploy)] == ["Build", "Gate", "Deploy"]
+    assert build["Actions"][0]["OutputArtifacts"] == deploy["Actions"][0]["InputArtifacts"]
+    assert deploy["OnFailure"] == {"Result": "ROLLBACK"}
+
+
+def test_controls_must_go_with_the_source(
+    stack: cdk.Stack, build: BuildProject, make_service: Callable[..., LoadBalancedService]
+) -> None:
+    repository = codecommit.Repository.from_repository_name(stack, "Code", "my-app")
+    with pytest.raises(ValueError, match=r"'controls.triggers' must be left out for a source"):
+        EcsRollingPipeline(
+            stack,
+            "Release",
+            source=Source.code_commit(repository=repository),
+            build=build,
+            service=make_service().service,
+            controls=PipelineControls(triggers=[PushTrigger()]),
+        )
 
 
 def test_every_action_has_a_role_of_its_own_that_only_the_pipeline_takes(

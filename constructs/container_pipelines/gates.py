@@ -1,0 +1,292 @@
+"""What a release must pass between its build and its deployment."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._checks import check_duration, check_name
+
+# What a value of an action's configuration may hold.
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
+_LONGEST_VALUE: Final = 1000
+
+
+class Gate(ABC):
+    """One step between build and deployment: an :class:`Approval` or a :class:`Check`."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def purpose(self) -> str:
+        """What its role is for."""
+
+    @abstractmethod
+    def action(self, scope: Construct, *, role: iam.Role, run_order: int) -> codepipeline.IAction:
+        """Make the pipeline's action and grant its role what it needs.
+
+        Parameters
+        ----------
+        scope
+            The pipeline construct.
+        role
+            The action's role.
+        run_order
+            Its place among the gates.
+
+        Returns
+        -------
+        codepipeline.IAction
+            The action.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval(Gate):
+    """Wait until somebody approves the release.
+
+    Whoever approves needs ``codepipeline:PutApprovalResult`` on the action; a rejection, or nobody
+    in time, fails the execution. A topic with a key of its own must let the action's role use that
+    key; for one of your app CDK sees to it.
+
+    Parameters
+    ----------
+    name
+        The action's name.
+    topic
+        Who is told that an approval is due; nobody by default.
+    link
+        An address for the reviewer. Variables of the pipeline may stand in it, such as
+        ``#{SourceVariables.CommitId}``.
+    message
+        What the reviewer should know. Variables may stand in it as well.
+    timeout
+        How long the approval may take, from 5 minutes to 60 days; 7 days by default, unless the
+        account has another default.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals.html
+    """
+
+    name: str = "Approve"
+    topic: sns.ITopic | None = None
+    link: str | None = None
+    message: str | None = None
+    timeout: Duration | None = None
+
+    def __post_init__(self) -> None:
+        _check_action_name("approval.name", self.name)
+        if self.link is not None:
+            check_name(
+                "approval.link",
+                self.link,
+                pattern=r"https?://\S+",
+                maximum=_LONGEST_VALUE,
+                allowed="an address that starts with 'https://' or 'http://'",
+            )
+        if self.message is not None:
+            check_name(
+                "approval.message",
+                self.message,
+                pattern=r"(?s)(?=.*\S).+",
+                maximum=_LONGEST_VALUE,
+                allowed="what the reviewer should know",
+            )
+        if self.timeout is None:
+            return
+        if self.timeout.is_unresolved():
+            # The L2 compares it, and would say of every token that it is too short.
+            raise ValueError(
+                "'approval.timeout' must be known at synthesis, got a token; give the duration "
+                "itself"
+            )
+        check_duration(
+            "approval.timeout",
+            self.timeout,
+            minimum=Duration.minutes(5),
+            maximum=Duration.days(60),
+            unit="minutes",
+            default="wait for the account's default, 7 days unless it was changed",
+        )
+
+    @property
+    def purpose(self) -> str:
+        """What its role is for."""
+        return "Tells that an approval is due"
+
+    def action(self, scope: Construct, *, role: iam.Role, run_order: int) -> codepipeline.IAction:
+        """Make the approval action; its role may publish to the topic alone."""
+        if self.topic is not None:
+            self.topic.grant_publish(role)
+            if self.topic.master_key is not None:
+                acknowledge(
+                    role,
+                    "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
+                    "Amazon SNS asks for data keys of the topic's key, of either kind.",
+                )
+        return actions.ManualApprovalAction(
+            action_name=self.name,
+            run_order=run_order,
+            notification_topic=self.topic,
+            external_entity_link=self.link,
+            additional_information=self.message,
+            timeout=self.timeout,
+            role=role.without_policy_updates(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(Gate):
+    """Let a Lambda function decide whether the release goes on.
+
+    The function gets the job and must answer it with ``PutJobSuccessResult`` or
+    ``PutJobFailureResult``; without an answer the action fails after 20 minutes. A function of your
+    app is granted both; an imported one that does not tell its role needs them from you.
+
+    Parameters
+    ----------
+    function
+        The function.
+    name
+        The action's name.
+    user_parameters
+        What the function gets as ``UserParameters``: a JSON object of up to 1000 characters.
+        Variables of the pipeline may stand in the values, such as ``#{BuildVariables.IMAGE_URI}``.
+
+    Raises
+    ------
+    ValueError
+        If the name is not one of an action, or the parameters are too long.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-Lambda.html
+    """
+
+    function: lambda_.IFunction
+    name: str = "Check"
+    user_parameters: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        _check_action_name("check.name", self.name)
+        if self.user_parameters is None:
+            return
+        object.__setattr__(self, "user_parameters", dict(self.user_parameters))
+        if any(map(Token.is_unresolved, self.user_parameters.values())):
+            return
+        length = len(json.dumps(dict(self.user_parameters), separators=(",", ":")))
+        if length > _LONGEST_VALUE:
+            raise ValueError(
+                f"'check.user_parameters' must be JSON of at most {_LONGEST_VALUE} characters, got "
+                f"{length}; give the function the rest as its environment"
+            )
+
+    @property
+    def purpose(self) -> str:
+        """What its role is for."""
+        return "Calls the check"
+
+    def action(self, scope: Construct, *, role: iam.Role, run_order: int) -> codepipeline.IAction:
+        """Make the invoke action; its role may call the function alone."""
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["lambda:InvokeFunction"],
+            resource_arns=[self.function.function_arn],
+        )
+        return _Invocation(
+            codepipeline.ActionProperties(
+                action_name=self.name,
+                run_order=run_order,
+                category=codepipeline.ActionCategory.INVOKE,
+                provider="Lambda",
+                artifact_bounds=codepipeline.ActionArtifactBounds(
+                    min_inputs=0, max_inputs=5, min_outputs=0, max_outputs=5
+                ),
+                role=role.without_policy_updates(),
+            ),
+            self.function,
+            self.user_parameters,
+            self._grant_answer(scope),
+        )
+
+    def _grant_answer(self, scope: Construct) -> iam.Policy | None:
+        if self.function.role is None:
+            return None
+        policy = iam.Policy(
+            scope,
+            f"Gate{self.name}Answer",
+            roles=[self.function.role],
+            statements=[
+                iam.PolicyStatement(
+                    actions=[
+                        "codepipeline:PutJobFailureResult",
+                        "codepipeline:PutJobSuccessResult",
+                    ],
+                    resources=["*"],
+                )
+            ],
+        )
+        acknowledge(
+            policy, "AwsSolutions-IAM5[Resource::*]", "The answer to a job knows no resource."
+        )
+        return policy
+
+
+class _Invocation(codepipeline.Action):
+    """The invoke action without the L2's statement on all jobs in the function's own role."""
+
+    def __init__(
+        self,
+        properties: codepipeline.ActionProperties,
+        function: lambda_.IFunction,
+        user_parameters: Mapping[str, str] | None,
+        answer: iam.Policy | None,
+    ) -> None:
+        super().__init__()
+        self._properties = properties
+        self._function = function
+        self._user_parameters = user_parameters
+        self._answer = answer
+
+    @property
+    def _provided_action_properties(self) -> codepipeline.ActionProperties:
+        return self._properties
+
+    def _bound(
+        self, scope: Construct, stage: codepipeline.IStage, *, bucket: s3.IBucket, role: iam.IRole
+    ) -> codepipeline.ActionConfig:
+        if self._answer is not None:
+            # A new pipeline starts at once: the function must be able to answer by then.
+            stage.pipeline.node.add_dependency(self._answer)
+        configuration = {"FunctionName": self._function.function_name}
+        if self._user_parameters:
+            configuration["UserParameters"] = Stack.of(scope).to_json_string(self._user_parameters)
+        return codepipeline.ActionConfig(configuration=configuration)
+
+
+def _check_action_name(parameter: str, name: str) -> None:
+    check_name(
+        parameter,
+        name,
+        pattern=r"[A-Za-z0-9.@_-]+",
+        maximum=100,
+        allowed="letters, digits, '.', '@', '_' and '-'",
+    )

@@ -1,0 +1,189 @@
+"""The settings below ``release``: each gets where it is meant to, and bad ones are named."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stacks import Settings, SettingsError
+
+TOPIC = "arn:aws:sns:eu-west-1:111122223333:releases"
+SOURCE = {"type": "github", "repository": "acme/shop", "branch": "release"}
+RELEASE = {
+    "triggers": [
+        {"file_paths": ["services/shop/**"], "file_paths_excluded": ["**/*.md"]},
+        {"branches": ["hotfix/*"], "branches_excluded": ["hotfix/old"]},
+        {"tags": ["v*"], "tags_excluded": ["v0.*"]},
+    ],
+    "execution_mode": "QUEUED",
+    "approval": {
+        "topic_arn": TOPIC,
+        "link": "https://example.com/releases",
+        "message": "Is the migration through?",
+        "timeout_minutes": 240,
+    },
+    "deployment_window": {"cron": "* * 9-16 ? * MON-THU *", "time_zone": "Europe/Berlin"},
+    "alarms": {
+        "names": ["errors", "latency"],
+        "wait_minutes": 20,
+        "watch_minutes": 15,
+        "on_alarm": "FAIL",
+    },
+    "on_failure": "RETRY_ALL_ACTIONS",
+    "frozen": "Year end",
+}
+
+Templates = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def settings(release: dict[str, Any], **service: Any) -> dict[str, Any]:
+    return {
+        "name": "acme",
+        "services": [{"name": "shop", "source": SOURCE, "release": release, **service}],
+    }
+
+
+@pytest.fixture(scope="module")
+def pipeline(templates: Templates) -> dict[str, Any]:
+    resources = templates(settings(RELEASE))["acme-shop-pipeline"]["Resources"].values()
+    (found,) = [r for r in resources if r["Type"] == "AWS::CodePipeline::Pipeline"]
+    properties: dict[str, Any] = found["Properties"]
+    return properties
+
+
+def test_triggers(pipeline: dict[str, Any]) -> None:
+    (trigger,) = pipeline["Triggers"]
+    assert trigger["GitConfiguration"]["Push"] == [
+        {
+            "Branches": {"Includes": ["release"]},
+            "FilePaths": {"Includes": ["services/shop/**"], "Excludes": ["**/*.md"]},
+        },
+        {"Branches": {"Includes": ["hotfix/*"], "Excludes": ["hotfix/old"]}},
+        {"Tags": {"Includes": ["v*"], "Excludes": ["v0.*"]}},
+    ]
+
+
+def test_execution_mode_and_freeze(pipeline: dict[str, Any]) -> None:
+    assert pipeline["ExecutionMode"] == "QUEUED"
+    assert pipeline["DisableInboundStageTransitions"] == [
+        {"StageName": "Deploy", "Reason": "Year end"}
+    ]
+
+
+def test_approval(pipeline: dict[str, Any]) -> None:
+    (approve,) = pipeline["Stages"][2]["Actions"]
+    assert approve["TimeoutInMinutes"] == 240
+    assert approve["Configuration"] == {
+        "NotificationArn": TOPIC,
+        "ExternalEntityLink": "https://example.com/releases",
+        "CustomData": "Is the migration through?",
+    }
+
+
+def test_window_alarms_and_failure(pipeline: dict[str, Any]) -> None:
+    deploy = pipeline["Stages"][3]
+    (before,) = deploy["BeforeEntry"]["Conditions"]
+    assert [rule["Configuration"] for rule in before["Rules"]] == [
+        {"Cron": "* * 9-16 ? * MON-THU *", "TimeZone": "Europe/Berlin"},
+        {"AlarmName": "errors", "WaitTime": "20"},
+        {"AlarmName": "latency", "WaitTime": "20"},
+    ]
+    (after,) = deploy["OnSuccess"]["Conditions"]
+    assert after["Result"] == "FAIL"
+    assert [rule["Configuration"] for rule in after["Rules"]] == [
+        {"AlarmName": "errors", "WaitTime": "15"},
+        {"AlarmName": "latency", "WaitTime": "15"},
+    ]
+    assert deploy["OnFailure"]["RetryConfiguration"] == {"RetryMode": "ALL_ACTIONS"}
+
+
+def test_the_least_of_each(templates: Templates) -> None:
+    resources = templates(
+        settings(
+            {
+                "approval": {},
+                "deployment_window": {"cron": "* * * ? * *"},
+                "alarms": {"names": ["errors"]},
+            }
+        )
+    )["acme-shop-pipeline"]["Resources"].values()
+    (found,) = [r for r in resources if r["Type"] == "AWS::CodePipeline::Pipeline"]
+    *_, gate, deploy = found["Properties"]["Stages"]
+    assert not {"Configuration", "TimeoutInMinutes"} & set(gate["Actions"][0])
+    (before,) = deploy["BeforeEntry"]["Conditions"]
+    assert [rule["Configuration"] for rule in before["Rules"]] == [
+        {"Cron": "* * * ? * *", "TimeZone": "UTC"},
+        {"AlarmName": "errors"},
+    ]
+    assert "OnSuccess" not in deploy
+
+
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        ({"trigger": []}, r"release\.trigger: is not a setting"),
+        ({"triggers": [{}] * 4}, r"release\.triggers: .*at most 3 items"),
+        (
+            {"triggers": [{"branches": ["x"] * 9}]},
+            r"release\.triggers\.0\.branches: .*at most 8 items",
+        ),
+        (
+            {"triggers": [{"file_paths": [""]}]},
+            r"release\.triggers\.0\.file_paths\.0: .*at least 1 character",
+        ),
+        ({"triggers": [{"tags": "v*"}]}, r"release\.triggers\.0\.tags: .*list; got 'v\*'"),
+        ({"execution_mode": "PARALLEL"}, r"release\.execution_mode: .*'QUEUED'.*got 'PARALLEL'"),
+        ({"approval": {"topic_arn": "me"}}, r"release\.approval\.topic_arn: .*got 'me'"),
+        ({"approval": {"link": "example.com"}}, r"release\.approval\.link: .*got 'example\.com'"),
+        ({"approval": {"message": ""}}, r"release\.approval\.message: .*at least 1 character"),
+        ({"approval": {"timeout_minutes": 4}}, r"release\.approval\.timeout_minutes: .*5; got 4"),
+        ({"deployment_window": {}}, r"release\.deployment_window\.cron: is missing"),
+        ({"alarms": {"names": []}}, r"release\.alarms\.names: .*at least 1 item"),
+        (
+            {"alarms": {"names": ["a"], "wait_minutes": 0}},
+            r"release\.alarms\.wait_minutes: .*1; got 0",
+        ),
+        (
+            {"alarms": {"names": ["a"], "watch_minutes": 0}},
+            r"release\.alarms\.watch_minutes: .*1; got 0",
+        ),
+        (
+            {"alarms": {"names": ["a"], "on_alarm": "SKIP"}},
+            r"release\.alarms\.on_alarm: .*'FAIL'; got 'SK",
+        ),
+        ({"on_failure": "RETRY"}, r"release\.on_failure: .*'ROLLBACK'; got 'RETRY'"),
+        ({"frozen": "Year's end"}, r"release\.frozen: .*got \"Year's end\""),
+    ],
+)
+def test_bad_settings_are_rejected_by_their_path(release: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=rf"context\.delivery\.services\.0\.{message}"):
+        Settings.from_context(settings(release))
+
+
+@pytest.mark.parametrize(
+    ("release", "service", "message"),
+    [
+        (
+            {"triggers": [{"tags": ["v*"], "branches": ["main"]}]},
+            {},
+            "'push_trigger.tags' must come without",
+        ),
+        (
+            {"triggers": [{}]},
+            {"source": {"type": "codecommit", "repository": "shop"}},
+            "'controls.triggers' must be left out for a source without a connection",
+        ),
+        ({"deployment_window": {"cron": "9 * * * *"}}, {}, "'deployment_window.cron' must have 6"),
+        (
+            {"alarms": {"names": list("abcde")}, "deployment_window": {"cron": "* * * ? * *"}},
+            {},
+            ".*must make at most 5 rules",
+        ),
+    ],
+)
+def test_what_a_construct_refuses_is_told_with_the_service(
+    templates: Templates, release: dict[str, Any], service: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=rf"context\.delivery\.services\.0: {message}"):
+        templates(settings(copy.deepcopy(release), **service))
