@@ -45,6 +45,7 @@ def pipeline_controls(scope: Construct, settings: Release) -> PipelineControls:
         else None,
         alarms_before=before,
         alarms_after=after,
+        retry_build=settings.retry_build,
         on_failure=OnFailure(settings.on_failure) if settings.on_failure else None,
         frozen=settings.frozen,
     )

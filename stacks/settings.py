@@ -254,6 +254,8 @@ class Release(_Model):
     approval: ApprovalSettings | None = None
     deployment_window: WindowSettings | None = None
     alarms: AlarmSettings | None = None
+    retry_build: bool = False
+    """Whether a failed build is started once more by itself."""
     on_failure: Literal["RETRY_FAILED_ACTIONS", "RETRY_ALL_ACTIONS", "ROLLBACK"] | None = None
     frozen: Annotated[str, _pattern(r"^[a-zA-Z0-9!@ ().*?-]+$", maximum=300)] | None = None
     """Why nothing may be deployed at the moment."""

@@ -14,7 +14,7 @@ from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
 from container_pipelines.artifact_bucket import ArtifactBucket, grant_artifacts
 from container_pipelines.build_project import BuildProject
-from container_pipelines.pipeline_controls import PipelineControls
+from container_pipelines.pipeline_controls import IMAGE_VARIABLE, OnFailure, PipelineControls
 from container_pipelines.source import Source
 from container_pipelines.triggers import add_triggers
 
@@ -76,7 +76,14 @@ class PipelineSkeleton:
             pipeline_name=pipeline_name,
             pipeline_type=codepipeline.PipelineType.V2,
             execution_mode=controls.execution_mode,
-            variables=list(controls.variables),
+            variables=[
+                codepipeline.Variable(
+                    variable_name=IMAGE_VARIABLE,
+                    default_value="new",
+                    description="What to release: new, previous, or the digest of an earlier image",
+                ),
+                *controls.variables,
+            ],
             artifact_bucket=self.artifact_bucket,
             cross_account_keys=False,
             restart_execution_on_update=False,
@@ -164,8 +171,10 @@ class PipelineSkeleton:
         self._grant_artifacts(build.role, write=True)
         if source.full_clone:
             source.grant_clone(build)
+        retry = OnFailure.RETRY_FAILED_ACTIONS.conditions() if self._controls.retry_build else None
         self.pipeline.add_stage(
             stage_name="Build",
+            on_failure=retry,
             actions=[
                 actions.CodeBuildAction(
                     action_name="Build",
@@ -174,6 +183,9 @@ class PipelineSkeleton:
                     outputs=[self.build_output],
                     environment_variables={
                         "CONTAINER_NAME": codebuild.BuildEnvironmentVariable(value=container_name),
+                        "RELEASE_IMAGE": codebuild.BuildEnvironmentVariable(
+                            value=f"#{{variables.{IMAGE_VARIABLE}}}"
+                        ),
                         "SOURCE_URL": codebuild.BuildEnvironmentVariable(value=source.url),
                     },
                     role=role.without_policy_updates(),

@@ -20,8 +20,8 @@ from container_pipelines.gates import Gate
 from container_pipelines.source import Source
 from container_pipelines.triggers import PullRequestTrigger, PushTrigger, check_triggers
 
-RESERVED_VARIABLE: Final = "IMAGE"
-"""The pipeline variable that this library keeps for itself."""
+IMAGE_VARIABLE: Final = "IMAGE"
+"""The pipeline variable that says what an execution releases; kept for the library."""
 
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_Condition.html
 _MOST_RULES: Final = 5
@@ -82,6 +82,8 @@ class PipelineControls:
         not say.
     alarms_after
         Alarms that are watched after a deployment.
+    retry_build
+        Whether a failed build is started once more by itself.
     on_failure
         What happens by itself when a deployment has failed; nothing by default.
     frozen
@@ -108,6 +110,7 @@ class PipelineControls:
     deployment_window: DeploymentWindow | None = None
     alarms_before: AlarmCheck | None = None
     alarms_after: AlarmWatch | None = None
+    retry_build: bool = False
     on_failure: OnFailure | None = None
     frozen: str | None = None
 
@@ -208,9 +211,9 @@ class PipelineControls:
 
     def _check_variables(self) -> None:
         names = [variable.variable_name for variable in self.variables]
-        if RESERVED_VARIABLE in names:
+        if IMAGE_VARIABLE in names:
             raise ValueError(
-                f"'controls.variables' must not hold '{RESERVED_VARIABLE}', which the library "
+                f"'controls.variables' must not hold '{IMAGE_VARIABLE}', which the library "
                 f"keeps for itself; choose another name"
             )
         if twice := _twice(names):

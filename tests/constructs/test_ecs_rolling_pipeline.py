@@ -75,6 +75,7 @@ def test_three_stages_hand_the_image_on(
     assert build["OutputArtifacts"] == deploy["InputArtifacts"]
     assert json.loads(build["Configuration"]["EnvironmentVariables"]) == [
         {"name": "CONTAINER_NAME", "type": "PLAINTEXT", "value": "app"},
+        {"name": "RELEASE_IMAGE", "type": "PLAINTEXT", "value": "#{variables.IMAGE}"},
         {
             "name": "SOURCE_URL",
             "type": "PLAINTEXT",

@@ -30,6 +30,7 @@ RELEASE = {
         "watch_minutes": 15,
         "on_alarm": "FAIL",
     },
+    "retry_build": True,
     "on_failure": "RETRY_ALL_ACTIONS",
     "frozen": "Year end",
 }
@@ -96,6 +97,8 @@ def test_window_alarms_and_failure(pipeline: dict[str, Any]) -> None:
         {"AlarmName": "latency", "WaitTime": "15"},
     ]
     assert deploy["OnFailure"]["RetryConfiguration"] == {"RetryMode": "ALL_ACTIONS"}
+    build = pipeline["Stages"][1]
+    assert build["OnFailure"]["RetryConfiguration"] == {"RetryMode": "FAILED_ACTIONS"}
 
 
 def test_the_least_of_each(templates: Templates) -> None:

@@ -36,7 +36,9 @@ def test_all_is_off_unless_asked_for(release: Release) -> None:
     assert pipeline["ExecutionMode"] == "SUPERSEDED"
     assert pipeline["Stages"]["Source"]["Actions"][0]["Configuration"]["DetectChanges"] is True
     assert set(pipeline["Stages"]["Deploy"]) == {"Name", "Actions"}
-    assert not {"Triggers", "Variables", "DisableInboundStageTransitions"} & set(pipeline)
+    assert set(pipeline["Stages"]["Build"]) == {"Name", "Actions"}
+    assert [variable["Name"] for variable in pipeline["Variables"]] == ["IMAGE"]
+    assert not {"Triggers", "DisableInboundStageTransitions"} & set(pipeline)
 
 
 def test_code_commit_takes_every_other_control(release: Release, stack: cdk.Stack) -> None:
@@ -54,9 +56,16 @@ def test_variables(release: Release) -> None:
     variable = codepipeline.Variable(
         variable_name="TICKET", default_value="none", description="What for"
     )
-    assert release(variables=[variable])["Variables"] == [
-        {"Name": "TICKET", "DefaultValue": "none", "Description": "What for"}
-    ]
+    own, ticket = release(variables=[variable])["Variables"]
+    assert (own["Name"], own["DefaultValue"]) == ("IMAGE", "new")
+    assert ticket == {"Name": "TICKET", "DefaultValue": "none", "Description": "What for"}
+
+
+def test_a_build_is_started_once_more(release: Release) -> None:
+    assert release(retry_build=True)["Stages"]["Build"]["OnFailure"] == {
+        "Result": "RETRY",
+        "RetryConfiguration": {"RetryMode": "FAILED_ACTIONS"},
+    }
 
 
 @pytest.mark.parametrize(
