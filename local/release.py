@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import subprocess
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 
 from local.cloud import ACCOUNT, REGION
+from local.commit import Commit
+from local.stages import Stage, stages_of
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
-    from types_boto3_codepipeline.type_defs import ActionExecutionDetailTypeDef
     from types_boto3_ecs import ECSClient
+
+__all__ = ["Commit", "ReleaseError", "Releases", "Running", "Stage"]
 
 _POLL_SECONDS: Final = 0.25
 _ENDED: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -31,28 +29,6 @@ _ENDED: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
 
 class ReleaseError(RuntimeError):
     """A release failed; the message says where and why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Stage:
-    """A stage of a pipeline execution.
-
-    Attributes
-    ----------
-    name
-        The stage's name.
-    status
-        AWS's word for how it stands; empty before it begins.
-    reason
-        Why it failed; empty otherwise.
-    seconds
-        How long its actions have taken so far.
-    """
-
-    name: str
-    status: str
-    reason: str
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,45 +45,6 @@ class Running:
 
     task_definition: str
     image: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Commit:
-    """A folder as a commit.
-
-    Attributes
-    ----------
-    id
-        The commit's id, by its content.
-    archive
-        The files as a zip, the same bytes for the same files.
-    """
-
-    id: str
-    archive: bytes
-
-    @staticmethod
-    def of(folder: Path) -> Commit:
-        """Zip the files that belong to a folder: without what Git ignores.
-
-        Parameters
-        ----------
-        folder
-            The folder; of a Git checkout, or a plain one, which is taken whole.
-
-        Returns
-        -------
-        Commit
-            The commit.
-        """
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in _files(folder):
-                info = zipfile.ZipInfo(file.relative_to(folder).as_posix(), (2000, 1, 1, 0, 0, 0))
-                info.external_attr = (file.stat().st_mode & 0o777) << 16
-                archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED)
-        content = buffer.getvalue()
-        return Commit(id=hashlib.sha1(content, usedforsecurity=False).hexdigest(), archive=content)
 
 
 class Releases:
@@ -129,7 +66,15 @@ class Releases:
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
 
-    def push(self, commit: Commit, *, repository: str, branch: str, message: str) -> list[str]:
+    def push(
+        self,
+        commit: Commit,
+        *,
+        repository: str,
+        branch: str,
+        message: str,
+        tag: str | None = None,
+    ) -> list[str]:
         """Make a commit the newest of a branch, which starts the pipelines that watch it.
 
         Parameters
@@ -142,6 +87,8 @@ class Releases:
             The branch.
         message
             The commit's message.
+        tag
+            A tag that is pushed along with it; none by default.
 
         Returns
         -------
@@ -153,28 +100,138 @@ class Releases:
         ReleaseError
             If the cloud refuses it.
         """
-        query = urllib.parse.urlencode(
-            {
-                "account": ACCOUNT,
-                "region": REGION,
-                "repository": repository,
-                "branch": branch,
-                "commit": commit.id,
-                "message": message,
-                "author": "Local Developer",
-            }
-        )
-        request = urllib.request.Request(  # noqa: S310 - our own loopback server
-            f"{self._endpoint}/_local/push?{query}", data=commit.archive, method="POST"
-        )
-        request.add_header("Content-Type", "application/zip")
-        try:
-            with urllib.request.urlopen(request) as answer:  # noqa: S310
-                executions: list[str] = json.load(answer)["executions"]
-        except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            raise ReleaseError(f"the commit was refused: {text}") from None
+        query = {
+            "repository": repository,
+            "branch": branch,
+            "commit": commit.id,
+            "message": message,
+            "author": "Local Developer",
+            **({"tag": tag} if tag else {}),
+        }
+        executions: list[str] = self._local("push", query, commit.archive)["executions"]
         return executions
+
+    def pull_request(
+        self,
+        event: Literal["OPEN", "UPDATED", "CLOSED"],
+        *,
+        repository: str,
+        source: str,
+        destination: str,
+    ) -> list[str]:
+        """Tell of a pull request, which starts the pipelines that watch for it.
+
+        Parameters
+        ----------
+        event
+            What happens to it; ``CLOSED`` is closed or merged.
+        repository
+            The repository, as the pipeline's source names it.
+        source
+            The branch that it comes from; it has been pushed.
+        destination
+            The branch that it goes to; it has been pushed.
+
+        Returns
+        -------
+        list of str
+            The ids of the executions that it started.
+
+        Raises
+        ------
+        ReleaseError
+            If the cloud refuses it.
+        """
+        query = {
+            "event": event,
+            "repository": repository,
+            "source": source,
+            "destination": destination,
+        }
+        executions: list[str] = self._local("pull-request", query)["executions"]
+        return executions
+
+    def start(self, pipeline: str, **variables: str) -> str:
+        """Start a pipeline as a person does, and return the id of the execution.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline's name.
+        **variables
+            Values of the pipeline's variables; the others have their default.
+        """
+        given = [{"name": name, "value": value} for name, value in variables.items()]
+        return self._pipelines.start_pipeline_execution(
+            name=pipeline,
+            **({"variables": given} if given else {}),  # type: ignore[arg-type]
+        )["pipelineExecutionId"]
+
+    def approve(self, pipeline: str, stage: str, action: str, summary: str = "") -> None:
+        """Approve what waits for it.
+
+        Parameters
+        ----------
+        pipeline, stage, action
+            Names of the pipeline, the stage and the approval.
+        summary
+            What to say about it.
+
+        Raises
+        ------
+        ReleaseError
+            If nothing waits there.
+        """
+        self._answer(pipeline, stage, action, "Approved", summary)
+
+    def reject(self, pipeline: str, stage: str, action: str, summary: str = "") -> None:
+        """Reject what waits for approval; as `approve`."""
+        self._answer(pipeline, stage, action, "Rejected", summary)
+
+    def roll_back_stage(self, pipeline: str, stage: str, execution: str) -> str:
+        """Run a stage once more as an earlier execution ran it; return the rollback's id.
+
+        Parameters
+        ----------
+        pipeline, stage
+            Their names.
+        execution
+            The id of the earlier execution, which was successful in the stage.
+        """
+        return self._pipelines.rollback_stage(
+            pipelineName=pipeline, stageName=stage, targetPipelineExecutionId=execution
+        )["pipelineExecutionId"]
+
+    def override_condition(
+        self,
+        pipeline: str,
+        stage: str,
+        execution: str,
+        condition: Literal["BEFORE_ENTRY", "ON_SUCCESS"],
+    ) -> None:
+        """Let an execution go on that a condition of a stage holds back or has failed."""
+        self._pipelines.override_stage_condition(
+            pipelineName=pipeline,
+            stageName=stage,
+            pipelineExecutionId=execution,
+            conditionType=condition,
+        )
+
+    def disable_transition(self, pipeline: str, stage: str, reason: str) -> None:
+        """Keep executions out of a stage until the transition is enabled."""
+        self._pipelines.disable_stage_transition(
+            pipelineName=pipeline, stageName=stage, transitionType="Inbound", reason=reason
+        )
+
+    def enable_transition(self, pipeline: str, stage: str) -> None:
+        """Let executions into a stage."""
+        self._pipelines.enable_stage_transition(
+            pipelineName=pipeline, stageName=stage, transitionType="Inbound"
+        )
+
+    def wait_as_if(self, seconds: float) -> None:
+        """Let so much time pass for windows, time-outs and alarms that pipelines wait for."""
+        self._local("clock", {"forward": str(seconds)})
 
     def follow(
         self, pipeline: str, execution: str, *, seen: Callable[[Stage], None], seconds: float
@@ -206,7 +263,7 @@ class Releases:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = self._status(pipeline, execution)
-            for stage in self._stages(pipeline, execution):
+            for stage in stages_of(self._pipelines, pipeline, execution):
                 if known.get(stage.name) != stage.status:
                     known[stage.name] = stage.status
                     seen(stage)
@@ -295,45 +352,46 @@ class Releases:
         )
         return found["pipelineExecution"]["status"]
 
-    def _stages(self, pipeline: str, execution: str) -> list[Stage]:
-        listed = self._pipelines.list_action_executions(
-            pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+    def _answer(
+        self,
+        pipeline: str,
+        stage: str,
+        action: str,
+        status: Literal["Approved", "Rejected"],
+        summary: str,
+    ) -> None:
+        states = self._pipelines.get_pipeline_state(name=pipeline)["stageStates"]
+        token = next(
+            (
+                found["latestExecution"].get("token")
+                for state in states
+                for found in state["actionStates"]
+                if (state["stageName"], found["actionName"]) == (stage, action)
+                and "latestExecution" in found
+            ),
+            None,
         )
-        # Newest first.
-        actions = list(reversed(listed["actionExecutionDetails"]))
-        names = dict.fromkeys(action["stageName"] for action in actions)
-        return [_stage(name, [a for a in actions if a["stageName"] == name]) for name in names]
-
-
-def _stage(name: str, actions: list[ActionExecutionDetailTypeDef]) -> Stage:
-    statuses = [action["status"] for action in actions]
-    status = next((s for s in statuses if s != "Succeeded"), "Succeeded")
-    results = [action.get("output", {}).get("executionResult", {}) for action in actions]
-    reasons = [result.get("errorDetails", {}).get("message", "") for result in results]
-    took = max(a["lastUpdateTime"] for a in actions) - min(a["startTime"] for a in actions)
-    return Stage(
-        name=name,
-        status=status,
-        reason="\n".join(filter(None, reasons)),
-        seconds=took.total_seconds(),
-    )
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "."],
-            cwd=folder,
-            capture_output=True,
-            check=True,
+        if token is None:
+            raise ReleaseError(f"nothing waits for approval in {pipeline}, {stage}, {action}")
+        self._pipelines.put_approval_result(
+            pipelineName=pipeline,
+            stageName=stage,
+            actionName=action,
+            token=token,
+            result={"status": status, "summary": summary},
         )
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        # No Git, or no checkout: all but what no commit would hold.
-        files = [
-            file
-            for file in folder.rglob("*")
-            if not {".git", "node_modules"} & set(file.relative_to(folder).parts)
-        ]
-    else:
-        files = [folder / name for name in filter(None, listed.stdout.decode().split("\0"))]
-    return sorted({file for file in files if file.is_file()})
+
+    def _local(self, path: str, query: Mapping[str, str], body: bytes = b"") -> dict[str, Any]:
+        """Call what the cloud has outside AWS's APIs."""
+        spelled = urllib.parse.urlencode({"account": ACCOUNT, "region": REGION, **query})
+        request = urllib.request.Request(  # noqa: S310 - our own loopback server
+            f"{self._endpoint}/_local/{path}?{spelled}", data=body, method="POST"
+        )
+        request.add_header("Content-Type", "application/zip")
+        try:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310
+                found: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            text = error.read().decode(errors="replace")
+            raise ReleaseError(f"the {path} was refused: {text}") from None
+        return found

@@ -5,7 +5,15 @@
 ``POST /_local/push``
     A push to a repository: ``repository``, ``branch``, ``commit`` (40 hexadecimal digits),
     ``message`` and ``author`` in the query, a zip of all files as body. The answer is
-    ``{"executions": [id, ...]}``: what it has started.
+    ``{"executions": [id, ...]}``: what it has started. With a ``tag`` the commit is tagged too,
+    or only that without a ``branch``; a commit that was pushed before needs no body then.
+``POST /_local/pull-request``
+    Something happens to a pull request in the ``repository``: the ``event`` (``OPEN``, ``UPDATED``
+    or ``CLOSED``), from the branch ``source`` to the branch ``destination``, both pushed before.
+    The answer is that of a push.
+``POST /_local/clock``
+    Moves the time by which pipelines wait ``forward`` by so many seconds; the answer holds what it
+    is ``now``, in seconds since the epoch. ``GET`` tells it alone.
 ``POST /_local/scan-findings``
     What image scans find: ``repository`` and maybe ``digest`` in the query, as body
     ``{"findings": [...], "status": "COMPLETE", "description": "", "enhanced": false}``.
@@ -30,9 +38,12 @@ from local.emulator import connections
 from local.emulator.archives import ArchiveError
 from local.emulator.events import emit
 from local.emulator.pipelines import triggers
+from local.emulator.pipelines.clock import clock
+from local.emulator.pipelines.declared_triggers import EVENTS
 from local.emulator.pipelines.service import CodePipeline
+from local.emulator.pipelines.triggers import GitEvent
 from local.emulator.registry import scans
-from local.emulator.repositories import Commit, Repositories
+from local.emulator.repositories import NO_BRANCH, Commit, Repositories
 from local.emulator.scope import arn
 from local.emulator.service import ServiceError
 from local.emulator.tasks import broken_images
@@ -68,6 +79,9 @@ class LocalApi:
         self._routes: dict[tuple[str, str], Callable[[Query, bytes], Answer]] = {
             ("GET", "health"): lambda _query, _body: {"status": "ready"},
             ("POST", "push"): self._push,
+            ("POST", "pull-request"): self._pull_request,
+            ("GET", "clock"): lambda _query, _body: {"now": clock.now()},
+            ("POST", "clock"): self._move_clock,
             ("POST", "scan-findings"): self._set_findings,
             ("POST", "broken-image"): self._break_image,
             ("POST", "connections/complete"): self._complete_connection,
@@ -113,17 +127,64 @@ class LocalApi:
         commit_id = _needed(query, "commit")
         if not _COMMIT.fullmatch(commit_id):
             raise BadRequestError("commit must be 40 hexadecimal digits")
-        commit = self._repositories.push(
-            _needed(query, "repository"),
-            _needed(query, "branch"),
+        repository, tag = _needed(query, "repository"), query.get("tag")
+        branch = query.get("branch", NO_BRANCH) if tag else _needed(query, "branch")
+        commit = None
+        if tag and not branch and not body:
+            commit = self._repositories.find(repository, commit_id)
+            if commit is None:
+                raise BadRequestError(
+                    f"{repository} has no commit {commit_id} to tag; push it, with a zip as body"
+                )
+        pushed = commit is None
+        commit = commit or self._repositories.push(
+            repository,
+            branch,
             commit_id,
             query.get("message", ""),
             query.get("author", "local"),
             body,
         )
-        started = triggers.push(self._codepipeline, commit)
-        _emit_repository_change(commit)
+        started: list[str] = []
+        if pushed and branch:
+            event = GitEvent(kind="push", commit=commit, branch=branch, changed=commit.changed)
+            started += triggers.happened(self._codepipeline, event)
+            _emit_repository_change(commit)
+        if tag:
+            event = GitEvent(kind="push", commit=commit, tag=tag)
+            started += triggers.happened(self._codepipeline, event)
         return {"executions": started}
+
+    def _pull_request(self, query: Query, _: bytes) -> Answer:
+        repository, event = _needed(query, "repository"), _needed(query, "event")
+        if event not in EVENTS:
+            raise BadRequestError(f"event must be one of {', '.join(EVENTS)}, not {event!r}")
+        commits = {}
+        for name in ("source", "destination"):
+            branch = _needed(query, name)
+            newest = self._repositories.newest(repository, branch)
+            if newest is None:
+                raise BadRequestError(
+                    f"Nothing was pushed to the {name} branch {branch!r} of {repository}; push it "
+                    f"first: POST {_PREFIX}push"
+                )
+            commits[name] = newest
+        happened = GitEvent(
+            kind="pullRequest",
+            commit=commits["source"],
+            branch=query["destination"],
+            changed=self._repositories.differing(commits["destination"], commits["source"]),
+            event=event,
+        )
+        return {"executions": triggers.happened(self._codepipeline, happened)}
+
+    @staticmethod
+    def _move_clock(query: Query, _: bytes) -> Answer:
+        try:
+            clock.forward(float(_needed(query, "forward")))
+        except ValueError as error:
+            raise BadRequestError(str(error)) from error
+        return {"now": clock.now()}
 
     def _set_findings(self, query: Query, body: bytes) -> Answer:
         try:

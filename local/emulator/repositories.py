@@ -12,9 +12,11 @@ from typing import Any
 from local.emulator.archives import files
 from local.emulator.service import store
 
-# repository -> branch -> commits, oldest first
+# repository -> branch -> commits, oldest first; what only a tag names is below the empty branch
 _branches = store()
 _changing = threading.Lock()
+
+NO_BRANCH = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,12 +27,14 @@ class Commit:
     ----------
     repository
         ``owner/name``, or the bare name of a CodeCommit repository.
+    branch
+        `NO_BRANCH` for a commit that was pushed with a tag alone.
     commit_id
         40 hexadecimal digits.
     authored
         Time of the push, in seconds since the epoch.
     changed
-        Paths that differ from the branch's commit before; None for its first.
+        Paths that differ from the branch's commit before; all for its first.
     """
 
     repository: str
@@ -39,7 +43,7 @@ class Commit:
     message: str
     author: str
     authored: float
-    changed: tuple[str, ...] | None
+    changed: tuple[str, ...]
 
 
 class Repositories:
@@ -70,15 +74,8 @@ class Repositories:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file(repository, commit_id).write_bytes(packed)
         with _changing:
-            before = self.newest(repository, branch)
-            changed = None
-            if before is not None:
-                old = files(self.archive(before))
-                changed = tuple(
-                    sorted(
-                        path for path in old.keys() | new.keys() if old.get(path) != new.get(path)
-                    )
-                )
+            before = self.newest(repository, branch) if branch != NO_BRANCH else None
+            old = {} if before is None else files(self.archive(before))
             commit = Commit(
                 repository=repository,
                 branch=branch,
@@ -86,11 +83,11 @@ class Repositories:
                 message=message,
                 author=author,
                 authored=time.time(),
-                changed=changed,
+                changed=_changed(old, new),
             )
             entry = {key: getattr(commit, key) for key in Commit.__slots__}
             branches = _branches.get(repository, {})
-            commits = [*branches.get(branch, ()), {**entry, "changed": changed and list(changed)}]
+            commits = [*branches.get(branch, ()), {**entry, "changed": list(commit.changed)}]
             _branches[repository] = {**branches, branch: commits}
         return commit
 
@@ -99,13 +96,18 @@ class Repositories:
         commits = _branches.get(repository, {}).get(branch)
         return _commit(commits[-1]) if commits else None
 
-    def find(self, repository: str, commit_id: str) -> Commit | None:
-        """Return a commit of a repository, on whatever branch it is."""
-        for commits in _branches.get(repository, {}).values():
+    def find(self, repository: str, commit_id: str, branch: str | None = None) -> Commit | None:
+        """Return a commit of a repository, on this branch or else on whatever branch it is."""
+        branches = _branches.get(repository, {})
+        for commits in (branches.get(branch, ()), *branches.values()):
             for entry in commits:
                 if entry["commit_id"] == commit_id:
                     return _commit(entry)
         return None
+
+    def differing(self, one: Commit, other: Commit) -> tuple[str, ...]:
+        """Return the paths that differ between two commits."""
+        return _changed(files(self.archive(one)), files(self.archive(other)))
 
     def archive(self, commit: Commit) -> bytes:
         """Return the files of a commit as a zip archive."""
@@ -115,6 +117,9 @@ class Repositories:
         return self._folder / f"{repository.replace('/', '%2F')}@{commit_id}.zip"
 
 
+def _changed(old: dict[str, int], new: dict[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path)))
+
+
 def _commit(entry: dict[str, Any]) -> Commit:
-    changed = entry["changed"]
-    return Commit(**{**entry, "changed": None if changed is None else tuple(changed)})
+    return Commit(**{**entry, "changed": tuple(entry["changed"])})

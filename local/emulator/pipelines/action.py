@@ -1,4 +1,4 @@
-"""What an action is to the engine, whoever provides it."""
+"""What an action or a rule is to the engine, whoever provides it."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from local.emulator.builds.run import Location
 from local.emulator.pipelines.artifacts import Artifacts
 
 ActionType: TypeAlias = tuple[str, str, str]
-"""Category, owner and provider, such as ``("Build", "AWS", "CodeBuild")``."""
+"""Category, owner and provider, such as ``("Build", "AWS", "CodeBuild")``; rules are ``Rule``."""
 
 
 class ActionError(Exception):
@@ -32,9 +32,26 @@ class ActionAbandoned(Exception):  # noqa: N818  # no error: somebody wanted it
     """The execution was stopped while the action ran."""
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a source action has to take.
+
+    Attributes
+    ----------
+    commit_id
+        The commit.
+    branch, tag
+        What was pushed that led to it; both None where somebody named the commit alone.
+    """
+
+    commit_id: str
+    branch: str | None = None
+    tag: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Invocation:
-    """One run of an action.
+    """One run of an action or of a rule.
 
     Attributes
     ----------
@@ -43,14 +60,17 @@ class Invocation:
     inputs, outputs
         Artifact name -> where it is, or has to be put.
     revision
-        The commit that a source action has to take; None for the newest.
+        What a source action has to take; None for the newest commit of its branch.
     commit
         The commit that the execution works on; empty where there is none.
     stop
         Set when the execution is abandoned.
     report
         Shows what is known while the action runs: ``externalExecutionId``,
-        ``externalExecutionSummary``, ``externalExecutionUrl``, ``token``.
+        ``externalExecutionSummary``, ``externalExecutionUrl``; and for the state alone ``token``,
+        ``percentComplete``, ``lastUpdatedBy``.
+    condition
+        Of a rule: ``beforeEntry``, ``onSuccess`` or ``onFailure``; empty for an action.
     """
 
     pipeline: str
@@ -63,10 +83,11 @@ class Invocation:
     inputs: Mapping[str, Location]
     outputs: Mapping[str, Location]
     artifacts: Artifacts
-    revision: str | None
+    revision: Revision | None
     commit: str
     stop: threading.Event
     report: Callable[..., None]
+    condition: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,21 +111,26 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provider:
-    """A provider of actions.
+    """A provider of actions or rules.
 
     Attributes
     ----------
     run
         Does the action's work, in a thread of its own, and returns when it is done. Raises
         `ActionError` to fail it and `ActionAbandoned` once it has stopped.
-    required
-        Keys that the configuration must have.
+    required, optional
+        Keys that the configuration must have, and may have; it can have no others.
+    check
+        Refuses a configuration with a ValueError that says why, for what can be told before it
+        runs. Values may still hold variables.
     inputs, outputs
         Fewest and most artifacts.
     """
 
     run: Callable[[Invocation], Outcome]
     required: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    check: Callable[[Mapping[str, str]], None] = lambda _configuration: None
     inputs: tuple[int, int]
     outputs: tuple[int, int]
 
@@ -116,3 +142,9 @@ def action_type(action: Mapping[str, Mapping[str, str]]) -> ActionType:
     """Return the type of an action of a declaration."""
     declared = action["actionTypeId"]
     return declared["category"], declared["owner"], declared["provider"]
+
+
+def rule_type(rule: Mapping[str, Mapping[str, str]]) -> ActionType:
+    """Return the type of a rule of a declaration."""
+    declared = rule["ruleTypeId"]
+    return declared["category"], declared.get("owner", "AWS"), declared["provider"]

@@ -5,6 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from local.emulator.pipelines.action import Providers, action_type
+from local.emulator.pipelines.declared_conditions import (
+    check_conditions,
+    check_configuration,
+    complete,
+    rules_of_stage,
+)
+from local.emulator.pipelines.declared_triggers import check_triggers, check_variables
 from local.emulator.pipelines.variables import references
 from local.emulator.resources import camel
 
@@ -41,6 +48,7 @@ def from_template(properties: Mapping[str, Any], name: str) -> dict[str, Any]:
             entry["region"]: entry["artifactStore"] for entry in declared["artifactStores"]
         }
     for stage in declared["stages"]:
+        complete(stage)
         for action in stage["actions"]:
             action["runOrder"] = int(action.get("runOrder", 1))
             action.setdefault("configuration", {})
@@ -104,6 +112,12 @@ def check(pipeline: Mapping[str, Any], providers: Providers) -> None:
     _check_modes(pipeline)
     for _, action in actions(pipeline):
         _check_action(action, providers)
+    try:
+        check_conditions(pipeline, providers)
+        check_triggers(pipeline)
+        check_variables(pipeline)
+    except ValueError as error:
+        raise InvalidDeclarationError(str(error)) from None
     _check_artifacts(pipeline)
     _check_namespaces(pipeline)
 
@@ -151,18 +165,19 @@ def _check_action(action: Mapping[str, Any], providers: Providers) -> None:
     name = action["name"]
     kind = action_type(action)
     provider = providers.get(kind)
-    if provider is None:
+    if provider is None or kind[0] == "Rule":
         category, owner, provided_by = kind
         raise InvalidDeclarationError(
             f"ActionType (Category: '{category}', Provider: '{provided_by}', Owner: '{owner}') in "
             f"action '{name}' is not available in this emulator"
         )
-    for key in provider.required:
-        if key not in action["configuration"]:
-            raise InvalidDeclarationError(
-                f"Action configuration for action '{name}' is missing required configuration "
-                f"'{key}'"
-            )
+    try:
+        check_configuration(
+            f"Action configuration for action '{name}'", action["configuration"], provider
+        )
+    except ValueError as error:
+        raise InvalidDeclarationError(str(error)) from None
+    _check_timeout(action)
     for side, (fewest, most) in (
         ("inputArtifacts", provider.inputs),
         ("outputArtifacts", provider.outputs),
@@ -174,27 +189,58 @@ def _check_action(action: Mapping[str, Any], providers: Providers) -> None:
             )
 
 
+def _check_timeout(action: Mapping[str, Any]) -> None:
+    if "timeoutInMinutes" not in action:
+        return
+    if action_type(action)[0] != "Approval":
+        raise InvalidDeclarationError(
+            f"Action '{action['name']}' has timeoutInMinutes, which only manual approvals can have"
+        )
+    if not 5 <= action["timeoutInMinutes"] <= 86_400:
+        raise InvalidDeclarationError(
+            f"timeoutInMinutes of action '{action['name']}' must be 5 to 86400, not "
+            f"{action['timeoutInMinutes']}"
+        )
+
+
 def _check_artifacts(pipeline: Mapping[str, Any]) -> None:
     outputs = [
         output["name"] for _, action in actions(pipeline) for output in action["outputArtifacts"]
     ]
     _refuse_twice("output artifact name", outputs)
     known: set[str] = set()
-    order = None
-    pending: set[str] = set()
-    for stage, action in actions(pipeline):
-        # Actions of one run order go in parallel and do not see each other's output.
-        if order != (stage["name"], action["runOrder"]):
-            known |= pending
-            pending = set()
-            order = (stage["name"], action["runOrder"])
-        for given in action["inputArtifacts"]:
-            if given["name"] not in known:
+    for stage in pipeline["stages"]:
+        before = set(known)
+        _check_rule_inputs(stage, before, "beforeEntry")
+        order = None
+        pending: set[str] = set()
+        for action in sorted(stage["actions"], key=lambda action: action["runOrder"]):
+            # Actions of one run order go in parallel and do not see each other's output.
+            if order != action["runOrder"]:
+                known |= pending
+                pending = set()
+                order = action["runOrder"]
+            for given in action["inputArtifacts"]:
+                if given["name"] not in known:
+                    raise InvalidDeclarationError(
+                        f"Input Artifact Bundle {given['name']} in action {action['name']} is not "
+                        "declared as Output Artifact Bundle in any of the preceding actions"
+                    )
+            pending |= {output["name"] for output in action["outputArtifacts"]}
+        # After a failure there need not be what the stage's own actions would have made.
+        _check_rule_inputs(stage, before, "onFailure")
+        known |= pending
+        _check_rule_inputs(stage, known, "onSuccess")
+
+
+def _check_rule_inputs(stage: Mapping[str, Any], known: set[str], wanted: str) -> None:
+    for kind, rule in rules_of_stage(stage):
+        for given in rule["inputArtifacts"]:
+            if kind == wanted and given["name"] not in known:
                 raise InvalidDeclarationError(
-                    f"Input Artifact Bundle {given['name']} in action {action['name']} is not "
+                    f"Input Artifact Bundle {given['name']} in rule {rule['name']} is not "
                     "declared as Output Artifact Bundle in any of the preceding actions"
                 )
-        pending |= {output["name"] for output in action["outputArtifacts"]}
 
 
 def _check_namespaces(pipeline: Mapping[str, Any]) -> None:
@@ -204,18 +250,32 @@ def _check_namespaces(pipeline: Mapping[str, Any]) -> None:
     )
     known = set(_GIVEN_NAMESPACES)
     declared = {variable["name"] for variable in pipeline.get("variables", ())}
-    for _, action in actions(pipeline):
-        for text in action["configuration"].values():
-            for namespace, name in references(text):
-                if namespace not in known:
-                    raise InvalidDeclarationError(
-                        f"Action '{action['name']}' uses the variable #{{{namespace}.{name}}}, but "
-                        f"no action before it has the namespace '{namespace}'"
-                    )
-                if namespace == "variables" and name not in declared:
-                    raise InvalidDeclarationError(
-                        f"Action '{action['name']}' uses the variable #{{variables.{name}}}, which "
-                        "the pipeline does not declare"
-                    )
-        if "namespace" in action:
-            known.add(action["namespace"])
+    for stage in pipeline["stages"]:
+        rules = list(rules_of_stage(stage))
+        for kind, rule in rules:
+            if kind == "beforeEntry":
+                _check_references(f"Rule '{rule['name']}'", rule, known, declared)
+        for action in sorted(stage["actions"], key=lambda action: action["runOrder"]):
+            _check_references(f"Action '{action['name']}'", action, known, declared)
+            if "namespace" in action:
+                known.add(action["namespace"])
+        for kind, rule in rules:
+            if kind != "beforeEntry":
+                _check_references(f"Rule '{rule['name']}'", rule, known, declared)
+
+
+def _check_references(
+    what: str, user: Mapping[str, Any], known: set[str], declared: set[str]
+) -> None:
+    for text in user["configuration"].values():
+        for namespace, name in references(text):
+            if namespace not in known:
+                raise InvalidDeclarationError(
+                    f"{what} uses the variable #{{{namespace}.{name}}}, but no action before it "
+                    f"has the namespace '{namespace}'"
+                )
+            if namespace == "variables" and name not in declared:
+                raise InvalidDeclarationError(
+                    f"{what} uses the variable #{{variables.{name}}}, which the pipeline does not "
+                    "declare"
+                )

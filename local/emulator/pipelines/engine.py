@@ -1,26 +1,19 @@
 """The walk of an execution through its pipeline."""
 
-import itertools
 import logging
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from local.emulator import scope
 from local.emulator.clients import Clients
-from local.emulator.pipelines import events
-from local.emulator.pipelines.action import (
-    ActionAbandoned,
-    ActionError,
-    Invocation,
-    Providers,
-    action_type,
-)
-from local.emulator.pipelines.artifacts import Artifacts
-from local.emulator.pipelines.executions import ActionExecution, Execution, action_executions
+from local.emulator.pipelines import events, rollbacks
+from local.emulator.pipelines.action import Providers
+from local.emulator.pipelines.conditions import Conditions
+from local.emulator.pipelines.control import Control
+from local.emulator.pipelines.executions import Execution, of_pipeline
+from local.emulator.pipelines.stage_run import Resumption, StageRun
 from local.emulator.pipelines.stages import Entry, StageGates, StageKey
-from local.emulator.pipelines.variables import UndefinedVariableError, fill_in
 from local.emulator.service import store
 
 _log = logging.getLogger(__name__)
@@ -29,13 +22,12 @@ _log = logging.getLogger(__name__)
 disabled_transitions = store()
 
 
-@dataclass(slots=True)
-class _Control:
-    """The reins of a running execution."""
+# How an execution ends; the rollback that this calls for, and the stage that it is of.
+_WalkEnd: TypeAlias = tuple[str, tuple[Execution, str] | None]
 
-    stopping: threading.Event = field(default_factory=threading.Event)
-    abandoned: threading.Event = field(default_factory=threading.Event)
-    summary: str = ""
+
+class StageBusyError(Exception):
+    """An execution is in the stage."""
 
 
 class Engine:
@@ -46,33 +38,50 @@ class Engine:
     clients
         Clients of the emulator.
     providers
-        Who does the work of actions.
+        Who does the work of actions and rules.
     """
 
     def __init__(self, clients: Clients, providers: Providers) -> None:
-        self._clients = clients
-        self._providers = providers
+        self._conditions = Conditions(clients, providers)
+        self._stage_run = StageRun(clients, providers, self._conditions)
         self._gates = StageGates()
-        self._controls: dict[str, _Control] = {}
+        self._controls: dict[str, Control] = {}
         # Whoever stops an execution must not undo its end.
         self._ending = threading.Lock()
 
     def start(self, execution: Execution) -> None:
         """Run a new execution."""
-        self._controls[execution.id] = _Control()
         events.pipeline_changed(execution.record, "InProgress")
-        scope.in_background(f"pipeline-{execution.id}", self._run, execution, 0, None)
+        self._begin(execution, lambda control: self._walk(execution, None, control))
 
     def retry(self, execution: Execution, stage_name: str, *, only_failed: bool) -> None:
         """Run an execution on from a stage in which it failed."""
-        record = execution.record
-        execution.update(status="InProgress", attempt=record["attempt"] + 1)
-        self._controls[execution.id] = _Control()
-        names = [stage["name"] for stage in execution.pipeline["stages"]]
-        first = names.index(stage_name)
-        done = _succeeded_actions(execution, stage_name) if only_failed else None
-        events.pipeline_changed(execution.record, "Resumed")
-        scope.in_background(f"pipeline-{execution.id}", self._run, execution, first, done)
+        done = execution.succeeded_actions(stage_name) if only_failed else frozenset()
+        self._resume(execution, Resumption(stage_name, done))
+
+    def override(self, execution: Execution, stage_name: str, kind: str) -> None:
+        """Take a condition for met: while it is evaluated, or after it has failed the stage."""
+        if self._conditions.override(execution, stage_name, kind):
+            return
+        if kind == "beforeEntry":
+            resumption = Resumption(stage_name, passed=frozenset({kind}))
+        else:
+            done = execution.succeeded_actions(stage_name)
+            resumption = Resumption(stage_name, done, frozenset({"beforeEntry", kind}))
+        self._resume(execution, resumption)
+
+    def roll_back(self, execution: Execution, stage_name: str) -> None:
+        """Run a rollback of a stage.
+
+        Raises
+        ------
+        StageBusyError
+            Another execution is in the stage.
+        """
+        key = _key(execution.pipeline["name"], stage_name)
+        if not self._gates.take(key, execution.id):
+            raise StageBusyError
+        self._start_rollback(execution, stage_name)
 
     def stop(self, execution: Execution, *, abandon: bool, summary: str) -> bool:
         """Stop an execution after the actions that run, or at once.
@@ -87,13 +96,28 @@ class Engine:
             if control is None:
                 return False
             control.summary = summary
-            execution.update(status="Stopping")
-        events.pipeline_changed(execution.record, "Stopping")
+            execution.stopping(summary)
         control.stopping.set()
         if abandon:
             control.abandoned.set()
         self._gates.look_again()
         return True
+
+    def cancel(self, pipeline: str) -> None:
+        """End all executions of a pipeline that has changed, once the actions that run are over.
+
+        https://docs.aws.amazon.com/codepipeline/latest/userguide/execution-modes.html exempts
+        those in PARALLEL mode.
+        """
+        with self._ending:
+            for record in of_pipeline(pipeline):
+                control = self._controls.get(record["pipelineExecutionId"])
+                if control is None or record["executionMode"] == "PARALLEL":
+                    continue
+                control.cancelled = True
+                control.summary = "The pipeline was updated before the execution was completed."
+                control.stopping.set()
+        self._gates.look_again()
 
     def look_again(self) -> None:
         """Take notice of transitions that were enabled."""
@@ -103,21 +127,40 @@ class Engine:
         """Return the executions that wait for a stage."""
         return self._gates.waiting(_key(pipeline, stage))
 
-    def _run(self, execution: Execution, first: int, done: frozenset[str] | None) -> None:
+    def _resume(self, execution: Execution, resumption: Resumption) -> None:
+        execution.update(status="InProgress")
+        execution.count_retry(resumption.stage, automatic=False)
+        events.pipeline_changed(execution.record, "Resumed")
+        self._begin(execution, lambda control: self._walk(execution, resumption, control))
+
+    def _start_rollback(self, execution: Execution, stage_name: str) -> None:
+        events.pipeline_changed(execution.record, "InProgress")
+        self._begin(execution, lambda control: self._restore(execution, stage_name, control))
+
+    def _begin(self, execution: Execution, work: Callable[[Control], _WalkEnd]) -> None:
+        self._controls[execution.id] = Control()
+        scope.in_background(f"pipeline-{execution.id}", self._run, execution, work)
+
+    def _run(self, execution: Execution, work: Callable[[Control], _WalkEnd]) -> None:
         control = self._controls[execution.id]
+        rollback = None
         try:
-            status = self._walk(execution, first, done, control)
+            status, rollback = work(control)
         except Exception as error:
             _log.exception("Execution %s broke", execution.id)
             status, control.summary = "Failed", f"Internal error: {error!r}"
         with self._ending:
             del self._controls[execution.id]
             execution.finish(status, control.summary)
+        if rollback is not None:
+            self._start_rollback(*rollback)
 
     def _walk(
-        self, execution: Execution, first: int, done: frozenset[str] | None, control: _Control
-    ) -> str:
+        self, execution: Execution, resumption: Resumption | None, control: Control
+    ) -> _WalkEnd:
         pipeline = execution.pipeline
+        names = [stage["name"] for stage in pipeline["stages"]]
+        first = names.index(resumption.stage) if resumption else 0
         for stage in pipeline["stages"][first:]:
             key = _key(pipeline["name"], stage["name"])
             entry = self._gates.enter(
@@ -130,134 +173,30 @@ class Engine:
                 is_stopped=control.stopping.is_set,
             )
             if entry is not Entry.ENTERED:
-                return "Superseded" if entry is Entry.SUPERSEDED else "Stopped"
+                return ("Superseded" if entry is Entry.SUPERSEDED else control.end), None
+            rollback = None
             try:
-                status = self._run_stage(execution, stage, done or frozenset(), control)
+                end = self._stage_run.run(execution, stage, control, resumption)
+                if end.rolls_back:
+                    rollback = rollbacks.automatic(execution, stage["name"])
+                    if rollback is not None:
+                        self._gates.hand_over(key, execution.id, rollback.id)
             finally:
                 self._gates.leave(key, execution.id)
-            if status != "Succeeded":
-                return status
-            done = None
-        return "Succeeded"
+            if end.status not in {"Succeeded", "Skipped"}:
+                return end.status, (rollback, stage["name"]) if rollback else None
+            resumption = None
+        return "Succeeded", None
 
-    def _run_stage(
-        self,
-        execution: Execution,
-        stage: Mapping[str, Any],
-        done: frozenset[str],
-        control: _Control,
-    ) -> str:
-        execution.enter(stage["name"])
-        ordered = sorted(stage["actions"], key=lambda action: action["runOrder"])
-        for _, group in itertools.groupby(ordered, key=lambda action: action["runOrder"]):
-            if control.stopping.is_set():
-                execution.enter(stage["name"], "Stopped")
-                return "Stopped"
-            actions = [action for action in group if action["name"] not in done]
-            ended = self._run_in_parallel(execution, stage, actions, control)
-            if "Failed" in ended:
-                execution.enter(stage["name"], "Failed")
-                return "Failed"
-        if control.abandoned.is_set():
-            execution.enter(stage["name"], "Stopped")
-            return "Stopped"
-        execution.enter(stage["name"], "Succeeded")
-        return "Succeeded"
-
-    def _run_in_parallel(
-        self,
-        execution: Execution,
-        stage: Mapping[str, Any],
-        actions: Sequence[Mapping[str, Any]],
-        control: _Control,
-    ) -> list[str]:
-        ended: list[str] = []
-        here = scope.current()
-
-        def run(action: Mapping[str, Any]) -> None:
-            ended.append(self._run_action(execution, stage, action, control))
-
-        threads = [
-            threading.Thread(target=here.run, args=(run, action), daemon=True)
-            for action in actions[1:]
-        ]
-        for thread in threads:
-            thread.start()
-        for action in actions[:1]:
-            run(action)
-        for thread in threads:
-            thread.join()
-        return ended
-
-    def _run_action(
-        self,
-        execution: Execution,
-        stage: Mapping[str, Any],
-        action: Mapping[str, Any],
-        control: _Control,
-    ) -> str:
-        artifacts = Artifacts(self._clients, execution.pipeline)
-        inputs = {
-            given["name"]: execution.locate(given["name"]) for given in action["inputArtifacts"]
-        }
-        outputs = {out["name"]: artifacts.new(out["name"]) for out in action["outputArtifacts"]}
-        running = ActionExecution(execution, stage, action, inputs, outputs)
+    def _restore(self, execution: Execution, stage_name: str, control: Control) -> _WalkEnd:
+        pipeline = execution.pipeline
+        stage: dict[str, Any] = next(
+            each for each in pipeline["stages"] if each["name"] == stage_name
+        )
         try:
-            configuration = fill_in(action["configuration"], execution.record["namespaces"])
-            running.resolve(configuration)
-            outcome = self._providers[action_type(action)].run(
-                Invocation(
-                    pipeline=execution.pipeline["name"],
-                    execution_id=execution.id,
-                    action_execution_id=running.id,
-                    stage=stage["name"],
-                    action=action["name"],
-                    timeout_minutes=action.get("timeoutInMinutes"),
-                    configuration=configuration,
-                    inputs=inputs,
-                    outputs=outputs,
-                    artifacts=artifacts,
-                    revision=execution.record["revisions"].get(action["name"]),
-                    commit=execution.commit,
-                    stop=control.abandoned,
-                    report=running.report,
-                )
-            )
-        except ActionAbandoned:
-            running.abandon()
-            return "Abandoned"
-        except UndefinedVariableError as error:
-            running.fail("ConfigurationError", str(error))
-            return "Failed"
-        except ActionError as error:
-            running.fail(error.code, str(error))
-            return "Failed"
-        except Exception as error:
-            # A defect of ours must not look like a pipeline that never ends.
-            _log.exception("Action %s broke", action["name"])
-            running.fail("SystemUnavailable", f"Internal error: {error!r}")
-            return "Failed"
-        revision = None
-        if outcome.revision:
-            revision = {
-                "name": action["outputArtifacts"][0]["name"],
-                "revisionId": outcome.revision,
-                "revisionSummary": outcome.revision_summary,
-                "actionName": action["name"],
-            }
-        execution.take_outcome(action, outputs, outcome.variables, revision)
-        running.succeed(outcome.variables)
-        return "Succeeded"
-
-
-def _succeeded_actions(execution: Execution, stage_name: str) -> frozenset[str]:
-    return frozenset(
-        record["actionName"]
-        for record in action_executions.values()
-        if record["pipelineExecutionId"] == execution.id
-        and record["stageName"] == stage_name
-        and record["status"] == "Succeeded"
-    )
+            return self._stage_run.run(execution, stage, control).status, None
+        finally:
+            self._gates.leave(_key(pipeline["name"], stage_name), execution.id)
 
 
 def _key(pipeline: str, stage: str) -> StageKey:

@@ -4,10 +4,12 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from local.emulator.builds.run import Location
 from local.emulator.pipelines import events
+from local.emulator.pipelines.action import Revision
 from local.emulator.service import store
 
 executions = store()
@@ -15,6 +17,8 @@ action_executions = store()
 stage_executions = store()
 
 FINAL = frozenset({"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"})
+
+_STATE_ONLY = frozenset({"token", "percentComplete", "lastUpdatedBy"})
 
 # Records are replaced, never changed: a request that reads one meanwhile sees either. Actions that
 # run in parallel replace the same record.
@@ -39,7 +43,8 @@ class Execution:
         pipeline: Mapping[str, Any],
         trigger: Mapping[str, str],
         variables: Mapping[str, str],
-        revisions: Mapping[str, str],
+        revisions: Mapping[str, Revision],
+        git: Mapping[str, str] | None = None,
     ) -> "Execution":
         """Begin the record of an execution.
 
@@ -52,9 +57,52 @@ class Execution:
         variables
             The values of the pipeline's variables.
         revisions
-            Source action -> commit that it has to take.
+            Source action -> what it has to take.
+        git
+            What events tell of the push or pull request that started it.
         """
         execution_id = str(uuid.uuid4())
+        return cls._begin(
+            pipeline,
+            execution_id,
+            trigger=dict(trigger),
+            executionType="STANDARD",
+            variables=[{"name": name, "resolvedValue": value} for name, value in variables.items()],
+            artifactRevisions=[],
+            revisions={name: asdict(revision) for name, revision in revisions.items()},
+            artifacts={},
+            namespaces={
+                "codepipeline": {"PipelineExecutionId": execution_id},
+                "variables": dict(variables),
+            },
+            **({"git": dict(git)} if git else {}),
+        )
+
+    @classmethod
+    def rollback(
+        cls,
+        pipeline: Mapping[str, Any],
+        target: "Execution",
+        trigger: Mapping[str, str],
+    ) -> "Execution":
+        """Begin the record of a rollback, with artifacts and variables of its target."""
+        execution_id = str(uuid.uuid4())
+        kept = ("variables", "artifactRevisions", "revisions", "artifacts")
+        return cls._begin(
+            pipeline,
+            execution_id,
+            trigger=dict(trigger),
+            executionType="ROLLBACK",
+            rollbackMetadata={"rollbackTargetPipelineExecutionId": target.id},
+            namespaces={
+                **target.record["namespaces"],
+                "codepipeline": {"PipelineExecutionId": execution_id},
+            },
+            **{key: target.record[key] for key in kept},
+        )
+
+    @classmethod
+    def _begin(cls, pipeline: Mapping[str, Any], execution_id: str, **own: Any) -> "Execution":
         now = time.time()
         executions[execution_id] = {
             "pipelineName": pipeline["name"],
@@ -62,22 +110,13 @@ class Execution:
             "pipelineExecutionId": execution_id,
             "status": "InProgress",
             "executionMode": pipeline["executionMode"],
-            "executionType": "STANDARD",
-            "trigger": dict(trigger),
-            "variables": [
-                {"name": name, "resolvedValue": value} for name, value in variables.items()
-            ],
-            "artifactRevisions": [],
             "startTime": now,
             "lastUpdateTime": now,
             "declaration": dict(pipeline),
-            "revisions": dict(revisions),
             "attempt": 1,
-            "artifacts": {},
-            "namespaces": {
-                "codepipeline": {"PipelineExecutionId": execution_id},
-                "variables": dict(variables),
-            },
+            "stages": {},
+            "retries": {},
+            **own,
         }
         return cls(execution_id)
 
@@ -128,20 +167,98 @@ class Execution:
             if "namespace" in action:
                 namespaces = {**namespaces, action["namespace"]: dict(variables)}
             given = {name: [place.bucket, place.key] for name, place in outputs.items()}
+            revisions = record["artifactRevisions"]
+            if revision:
+                others = [each for each in revisions if each["name"] != revision["name"]]
+                revisions = [*others, revision]
             self.update(
                 namespaces=namespaces,
                 artifacts={**record["artifacts"], **given},
-                artifactRevisions=[*record["artifactRevisions"], *([revision] if revision else ())],
+                artifactRevisions=revisions,
             )
 
-    def enter(self, stage: str, status: str = "InProgress") -> None:
-        """Record the execution's state in a stage."""
-        stage_executions[f"{self.record['pipelineName']}/{stage}"] = {
+    def revision(self, action: str) -> Revision | None:
+        """Return what a source action has to take; None for the newest."""
+        wanted = self.record["revisions"].get(action)
+        return Revision(**wanted) if wanted else None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it runs a stage once more as an earlier execution ran it."""
+        return bool(self.record["executionType"] == "ROLLBACK")
+
+    def enter(self, stage: str, *, retried: bool = False) -> None:
+        """Record that it is in a stage from now on."""
+        with _changing:
+            started = {"status": "InProgress", "startTime": time.time()}
+            self.update(stages={**self.record["stages"], stage: started})
+            self._show(stage, "InProgress", "Resumed" if retried else "InProgress")
+
+    def leave(self, stage: str, status: str) -> None:
+        """Record how it ended in a stage."""
+        with _changing:
+            stages = self.record["stages"]
+            self.update(stages={**stages, stage: {**stages[stage], "status": status}})
+            self._show(stage, status, status)
+
+    def stopping(self, summary: str) -> None:
+        """Record that somebody has asked it to stop."""
+        with _changing:
+            self.update(status="Stopping", stopTrigger={"reason": summary})
+            events.pipeline_changed(self.record, "Stopping")
+            for stage, run in self.record["stages"].items():
+                if run["status"] == "InProgress":
+                    self.leave(stage, "Stopping")
+
+    def count_retry(self, stage: str, *, automatic: bool) -> None:
+        """Count one more attempt at a stage.
+
+        It is what https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_RetryStageMetadata.html
+        shows.
+        """
+        kind, trigger = (
+            ("autoStageRetryAttempt", "AutomatedStageRetry")
+            if automatic
+            else ("manualStageRetryAttempt", "ManualStageRetry")
+        )
+        with _changing:
+            record = self.record
+            known = record["retries"].get(stage, {})
+            counted = {**known, kind: known.get(kind, 0) + 1, "latestRetryTrigger": trigger}
+            self.update(
+                attempt=record["attempt"] + 1,
+                retries={**record["retries"], stage: counted},
+                lastRetry=time.time(),
+            )
+
+    def was_retried_automatically(self, stage: str) -> bool:
+        """Tell whether the one automatic retry of a stage is used up."""
+        return "autoStageRetryAttempt" in self.record["retries"].get(stage, {})
+
+    def succeeded_actions(self, stage: str) -> frozenset[str]:
+        """Return the actions of a stage whose latest run succeeded."""
+        return self._actions(stage, "Succeeded")
+
+    def failed_actions(self, stage: str) -> frozenset[str]:
+        """Return the actions of a stage whose latest run failed."""
+        return self._actions(stage, "Failed")
+
+    def _actions(self, stage: str, status: str) -> frozenset[str]:
+        latest = {
+            run["actionName"]: run["status"]
+            for run in reversed(actions_of({self.id}))
+            if run["stageName"] == stage
+        }
+        return frozenset(name for name, found in latest.items() if found == status)
+
+    def _show(self, stage: str, status: str, told: str) -> None:
+        record = self.record
+        stage_executions[f"{record['pipelineName']}/{stage}"] = {
             "pipelineExecutionId": self.id,
             "status": status,
-            "type": "STANDARD",
+            "type": record["executionType"],
         }
-        events.stage_changed(self.record, stage, status)
+        events.stage_changed(record, stage, told)
 
 
 class ActionExecution:
@@ -181,7 +298,7 @@ class ActionExecution:
                 "actionTypeId": action["actionTypeId"],
                 "configuration": action["configuration"],
                 "resolvedConfiguration": {},
-                "inputArtifacts": _artifacts(inputs),
+                "inputArtifacts": artifact_details(inputs),
                 **{key: action[key] for key in ("roleArn", "region", "namespace") if key in action},
             },
             "output": {
@@ -204,10 +321,10 @@ class ActionExecution:
         """Record the configuration with its variables filled in."""
         self._update(input={**self.record["input"], "resolvedConfiguration": dict(configuration)})
 
-    def report(self, **result: str) -> None:
-        """Record what is known of its result; ``token`` is the open approval's."""
-        if (token := result.pop("token", None)) is not None:
-            self._update(token=token)
+    def report(self, **result: Any) -> None:
+        """Record what is known of its result, and what only the state shows."""
+        for key in _STATE_ONLY & result.keys():
+            self._update(**{key: result.pop(key)})
         output = self.record["output"]
         self._update(output={**output, "executionResult": {**output["executionResult"], **result}})
 
@@ -218,7 +335,7 @@ class ActionExecution:
             status="Succeeded",
             output={
                 **output,
-                "outputArtifacts": _artifacts(self._outputs),
+                "outputArtifacts": artifact_details(self._outputs),
                 "outputVariables": dict(variables),
             },
         )
@@ -260,20 +377,8 @@ def actions_of(execution_ids: set[str]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: -record["startTime"])
 
 
-def give_up_running() -> None:
-    """End the executions of an earlier process: nobody works on them any more."""
-    summary = "The emulator was restarted while this execution ran."
-    for (account, region, key), record in list(executions.all_items()):
-        if record["status"] not in FINAL:
-            ended = {**record, "status": "Stopped", "statusSummary": summary}
-            executions.set_scoped(account, region, key, ended)
-    for records, status in ((action_executions, "Abandoned"), (stage_executions, "Stopped")):
-        for (account, region, key), record in list(records.all_items()):
-            if record["status"] == "InProgress":
-                records.set_scoped(account, region, key, {**record, "status": status})
-
-
-def _artifacts(places: Mapping[str, Location]) -> list[dict[str, Any]]:
+def artifact_details(places: Mapping[str, Location]) -> list[dict[str, Any]]:
+    """Return artifacts as the API lists them."""
     return [
         {"name": name, "s3location": {"bucket": place.bucket, "key": place.key}}
         for name, place in places.items()

@@ -1,40 +1,35 @@
-"""CodePipeline's API and its resource type."""
+"""CodePipeline's API: what it can be told to do."""
 
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from local.emulator import scope
-from local.emulator.pages import page
-from local.emulator.pipelines import declaration
-from local.emulator.pipelines.action import Providers
-from local.emulator.pipelines.engine import Engine, disabled_transitions
+from local.emulator.pipelines import rollbacks
+from local.emulator.pipelines.action import Providers, Revision
+from local.emulator.pipelines.catalogue import find, find_execution, find_stage, pipelines
+from local.emulator.pipelines.declared_triggers import check_value
+from local.emulator.pipelines.engine import Engine, StageBusyError, disabled_transitions
 from local.emulator.pipelines.executions import (
     FINAL,
     Execution,
     action_executions,
-    actions_of,
     executions,
-    give_up_running,
     of_pipeline,
     stage_executions,
 )
 from local.emulator.pipelines.providers.approval import Approvals
 from local.emulator.pipelines.providers.invoke import Jobs
-from local.emulator.pipelines.state import show
-from local.emulator.resources import (
-    Attributes,
-    Created,
-    Declared,
-    Properties,
-    add_resource_type,
-    tag_map,
-)
-from local.emulator.service import Service, ServiceError, plug_in, store
-
-pipelines = store()
+from local.emulator.pipelines.queries import Queries
+from local.emulator.pipelines.resource_type import ResourceType
+from local.emulator.pipelines.restart import give_up_running
+from local.emulator.pipelines.rule_executions import condition, condition_states, rule_executions
+from local.emulator.service import Service, ServiceError, plug_in
 
 _STARTED_BY_HAND = "StartPipelineExecution"
+# AWS's quota for the modes in which nothing is superseded.
+_MOST_ACTIVE = 50
+_KINDS = {"BEFORE_ENTRY": "beforeEntry", "ON_SUCCESS": "onSuccess"}
 
 
 class CodePipeline:
@@ -45,7 +40,7 @@ class CodePipeline:
     engine
         Runs executions.
     providers
-        Who does the work of actions.
+        Who does the work of actions and rules.
     approvals, jobs
         What answers PutApprovalResult, and PutJobSuccessResult and PutJobFailureResult.
     """
@@ -60,6 +55,8 @@ class CodePipeline:
 
     def register(self) -> None:
         """Add the service and the resource type."""
+        resource_type = ResourceType(self._engine, self._providers, self.start)
+        resource_type.register()
         plug_in(
             Service(
                 "codepipeline",
@@ -67,39 +64,28 @@ class CodePipeline:
                     "StartPipelineExecution": self._start,
                     "StopPipelineExecution": self._stop,
                     "RetryStageExecution": self._retry,
-                    "GetPipeline": self._get,
-                    "GetPipelineExecution": self._get_execution,
-                    "GetPipelineState": self._get_state,
-                    "ListPipelines": self._list,
-                    "ListPipelineExecutions": self._list_executions,
-                    "ListActionExecutions": self._list_actions,
+                    "RollbackStage": self._roll_back,
+                    "OverrideStageCondition": self._override,
                     "PutApprovalResult": self._put_approval,
                     "PutJobSuccessResult": self._jobs.succeed,
                     "PutJobFailureResult": self._jobs.fail,
                     "EnableStageTransition": self._enable_transition,
                     "DisableStageTransition": self._disable_transition,
-                    "ListTagsForResource": self._list_tags,
-                    "TagResource": self._tag,
-                    "UntagResource": self._untag,
+                    **Queries(self._engine).operations(),
+                    **resource_type.operations(),
                 },
                 {
                     "pipelines": pipelines,
                     "executions": executions,
                     "actions": action_executions,
                     "stages": stage_executions,
+                    "rules": rule_executions,
+                    "conditions": condition_states,
                     "transitions": disabled_transitions,
                 },
                 restored=give_up_running,
             ),
             "CodePipeline_20150709",
-        )
-        add_resource_type(
-            "AWS::CodePipeline::Pipeline",
-            create=self._create,
-            delete=self._delete,
-            update=self._update,
-            replaces=("Name",),
-            tags="Tags",
         )
 
     def start(
@@ -107,8 +93,9 @@ class CodePipeline:
         name: str,
         *,
         trigger: Mapping[str, str],
-        revisions: Mapping[str, str] | None = None,
+        revisions: Mapping[str, Revision] | None = None,
         variables: Mapping[str, str] | None = None,
+        git: Mapping[str, str] | None = None,
     ) -> str:
         """Start a pipeline.
 
@@ -119,39 +106,40 @@ class CodePipeline:
         trigger
             ``triggerType`` and ``triggerDetail``.
         revisions
-            Source action -> commit that it has to take; the others take the newest.
+            Source action -> what it has to take; the others take the newest.
         variables
             Values of pipeline variables that are not to have their default.
+        git
+            What events tell of the push or pull request that started it.
 
         Returns
         -------
         str
             The id of the execution.
+
+        Raises
+        ------
+        ServiceError
+            There is no such pipeline, its variables are other ones, or too many executions run.
         """
-        pipeline = _find(name)["declaration"]
-        execution = Execution.new(
-            pipeline, trigger, _variables(pipeline, variables or {}), revisions or {}
-        )
+        pipeline = find(name)["declaration"]
+        values = _variables(pipeline, variables or {})
+        _check_room(pipeline)
+        execution = Execution.new(pipeline, trigger, values, revisions or {}, git)
         self._engine.start(execution)
         return execution.id
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         execution_id = self.start(
             request["name"],
-            trigger={
-                "triggerType": _STARTED_BY_HAND,
-                "triggerDetail": f"arn:aws:iam::{scope.current().account}:root",
-            },
-            variables={each["name"]: each["value"] for each in request.get("variables", ())},
-            revisions={
-                each["actionName"]: each["revisionValue"]
-                for each in request.get("sourceRevisions", ())
-            },
+            trigger={"triggerType": _STARTED_BY_HAND, "triggerDetail": _caller()},
+            variables=given_variables(request),
+            revisions=given_revisions(request),
         )
         return {"pipelineExecutionId": execution_id}
 
     def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        execution = _find_execution(request["pipelineName"], request["pipelineExecutionId"])
+        execution = find_execution(request["pipelineName"], request["pipelineExecutionId"])
         abandon = bool(request.get("abandon"))
         status = execution.record["status"]
         if status == "Stopping" and not abandon:
@@ -170,173 +158,149 @@ class CodePipeline:
 
     def _retry(self, request: dict[str, Any]) -> dict[str, Any]:
         name, stage = request["pipelineName"], request["stageName"]
-        execution = _find_execution(name, request["pipelineExecutionId"])
-        _check_stage(name, stage)
-        latest = stage_executions.get(f"{name}/{stage}", {})
-        if latest.get("pipelineExecutionId") != execution.id:
-            raise ServiceError(
-                "NotLatestPipelineExecutionException",
-                f"{execution.id} is not the latest execution in stage '{stage}'",
-            )
-        if latest["status"] not in {"Failed", "Stopped"} or execution.record["status"] not in FINAL:
+        execution = _latest(name, stage, request["pipelineExecutionId"])
+        status = _status(execution, stage)
+        if status not in {"Failed", "Stopped"} or execution.record["status"] not in FINAL:
             raise ServiceError(
                 "StageNotRetryableException",
-                f"The stage '{stage}' has not failed in this execution",
+                f"The stage '{stage}' has not failed in this execution: it is {status}",
             )
-        self._engine.retry(execution, stage, only_failed=request["retryMode"] == "FAILED_ACTIONS")
+        if request["retryMode"] not in {"FAILED_ACTIONS", "ALL_ACTIONS"}:
+            raise ServiceError(
+                "ValidationException",
+                f"retryMode must be FAILED_ACTIONS or ALL_ACTIONS, not {request['retryMode']!r}",
+            )
+        only_failed = request["retryMode"] == "FAILED_ACTIONS"
+        if only_failed and status == "Failed" and not execution.failed_actions(stage):
+            raise ServiceError(
+                "StageNotRetryableException",
+                f"The stage '{stage}' has no failed actions, it was a condition that failed it; "
+                "retry ALL_ACTIONS, or override the condition",
+            )
+        _check_version(execution, "StageNotRetryableException")
+        _check_room(execution.pipeline)
+        self._engine.retry(execution, stage, only_failed=only_failed)
         return {"pipelineExecutionId": execution.id}
 
-    def _get(self, request: dict[str, Any]) -> dict[str, Any]:
-        record = _find(request["name"])
-        return {
-            "pipeline": record["declaration"],
-            "metadata": {
-                "pipelineArn": _arn(request["name"]),
-                "created": record["created"],
-                "updated": record["updated"],
-            },
-        }
+    def _roll_back(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, stage = request["pipelineName"], request["stageName"]
+        find_stage(name, stage)
+        execution = rollbacks.manual(
+            find(name)["declaration"], stage, request["targetPipelineExecutionId"], _caller()
+        )
+        try:
+            self._engine.roll_back(execution, stage)
+        except StageBusyError:
+            executions.pop(execution.id, None)
+            raise ServiceError(
+                "UnableToRollbackStageException",
+                f"Unable to roll back the stage '{stage}': the stage is running; wait until it "
+                "has ended, or stop the execution",
+            ) from None
+        return {"pipelineExecutionId": execution.id}
 
-    def _get_execution(self, request: dict[str, Any]) -> dict[str, Any]:
-        record = _find_execution(request["pipelineName"], request["pipelineExecutionId"]).record
-        return {"pipelineExecution": record}
-
-    def _get_state(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["name"]
-        record = _find(name)
-        return {
-            "pipelineName": name,
-            "pipelineVersion": record["declaration"]["version"],
-            "created": record["created"],
-            "updated": record["updated"],
-            "stageStates": show(
-                record["declaration"],
-                disabled_transitions,
-                lambda stage: self._engine.waiting(name, stage),
-            ),
-        }
-
-    def _list(self, request: dict[str, Any]) -> dict[str, Any]:
-        found = [
-            {
-                "name": name,
-                "version": record["declaration"]["version"],
-                "pipelineType": record["declaration"]["pipelineType"],
-                "executionMode": record["declaration"]["executionMode"],
-                "created": record["created"],
-                "updated": record["updated"],
-            }
-            for name, record in sorted(pipelines.items())
-        ]
-        return page("pipelines", found, request)
-
-    def _list_executions(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["pipelineName"]
-        _find(name)
-        found = [
-            {**record, "sourceRevisions": record["artifactRevisions"]}
-            for record in of_pipeline(name)
-        ]
-        return page("pipelineExecutionSummaries", found, request)
-
-    def _list_actions(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request["pipelineName"]
-        _find(name)
-        wanted = {record["pipelineExecutionId"] for record in of_pipeline(name)}
-        if one := request.get("filter", {}).get("pipelineExecutionId"):
-            wanted = {_find_execution(name, one).id}
-        return page("actionExecutionDetails", actions_of(wanted), request)
+    def _override(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, stage_name = request["pipelineName"], request["stageName"]
+        kind = _KINDS.get(request["conditionType"])
+        if kind is None:
+            raise ServiceError(
+                "ValidationException",
+                f"conditionType must be {' or '.join(_KINDS)}, not {request['conditionType']!r}",
+            )
+        execution = _latest(name, stage_name, request["pipelineExecutionId"])
+        stage = next(s for s in execution.pipeline["stages"] if s["name"] == stage_name)
+        conditions = stage.get(kind, {}).get("conditions") or [{"result": "SKIP"}]
+        state = condition(execution, stage_name, kind)
+        is_over = state == "Failed" and execution.record["status"] in FINAL
+        if conditions[0].get("result") == "SKIP" or not (is_over or state == "InProgress"):
+            raise ServiceError(
+                "ConditionNotOverridableException",
+                f"The {kind} condition of stage '{stage_name}' cannot be overridden: only one can "
+                "that is in progress or has failed, and whose result is not SKIP",
+            )
+        if is_over:
+            _check_version(execution, "ConditionNotOverridableException")
+            _check_room(execution.pipeline)
+        self._engine.override(execution, stage_name, kind)
+        return {}
 
     def _put_approval(self, request: dict[str, Any]) -> dict[str, Any]:
-        name, stage = request["pipelineName"], request["stageName"]
-        actions = _check_stage(name, stage)["actions"]
-        if request["actionName"] not in {action["name"] for action in actions}:
-            raise ServiceError(
-                "ActionNotFoundException", f"The action {request['actionName']} does not exist"
-            )
-        self._approvals.put(request["token"], **request["result"])
+        name, stage, action = (request[key] for key in ("pipelineName", "stageName", "actionName"))
+        if action not in {each["name"] for each in find_stage(name, stage)["actions"]}:
+            raise ServiceError("ActionNotFoundException", f"The action {action} does not exist")
+        self._approvals.put((name, stage, action), request["token"], **request["result"])
         return {"approvedAt": time.time()}
 
     def _enable_transition(self, request: dict[str, Any]) -> dict[str, Any]:
-        _check_stage(request["pipelineName"], request["stageName"])
+        find_stage(request["pipelineName"], request["stageName"])
         disabled_transitions.pop(f"{request['pipelineName']}/{request['stageName']}", None)
         self._engine.look_again()
         return {}
 
     def _disable_transition(self, request: dict[str, Any]) -> dict[str, Any]:
-        _check_stage(request["pipelineName"], request["stageName"])
+        find_stage(request["pipelineName"], request["stageName"])
         disabled_transitions[f"{request['pipelineName']}/{request['stageName']}"] = {
             "enabled": False,
             "disabledReason": request["reason"],
             "lastChangedAt": time.time(),
+            "lastChangedBy": _caller(),
         }
         return {}
 
-    def _list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
-        tags = _find(_name(request["resourceArn"]))["tags"]
-        return {"tags": [{"key": key, "value": value} for key, value in tags.items()]}
 
-    def _tag(self, request: dict[str, Any]) -> dict[str, Any]:
-        record = _find(_name(request["resourceArn"]))
-        tags = record["tags"] | {tag["key"]: tag["value"] for tag in request["tags"]}
-        pipelines[_name(request["resourceArn"])] = {**record, "tags": tags}
-        return {}
+def given_variables(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of a request to start a pipeline."""
+    return {each["name"]: str(each["value"]) for each in request.get("variables", ())}
 
-    def _untag(self, request: dict[str, Any]) -> dict[str, Any]:
-        record = _find(_name(request["resourceArn"]))
-        kept = {key: tag for key, tag in record["tags"].items() if key not in request["tagKeys"]}
-        pipelines[_name(request["resourceArn"])] = {**record, "tags": kept}
-        return {}
 
-    def _create(self, declared: Declared) -> Created:
-        name = declared.name("Name", 100)
-        if name in pipelines:
-            raise ValueError(f"A pipeline with the name '{name}' already exists in account")
-        now = time.time()
-        pipelines[name] = {
-            "declaration": self._checked(declared, name, 1),
-            "tags": tag_map(declared.properties),
-            "created": now,
-            "updated": now,
-        }
-        self._set_transitions(name, declared.properties)
-        return name, _attributes(name)
+def given_revisions(request: Mapping[str, Any]) -> dict[str, Revision]:
+    """Return the source revisions of a request to start a pipeline."""
+    return {
+        each["actionName"]: Revision(each["revisionValue"])
+        for each in request.get("sourceRevisions", ())
+    }
 
-    def _update(self, name: str, _: Properties, declared: Declared) -> Attributes:
-        record = pipelines[name]
-        version = record["declaration"]["version"] + 1
-        pipelines[name] = {
-            **record,
-            "declaration": self._checked(declared, name, version),
-            "tags": tag_map(declared.properties),
-            "updated": time.time(),
-        }
-        self._set_transitions(name, declared.properties)
-        if declared.properties.get("RestartExecutionOnUpdate"):
-            self.start(name, trigger={"triggerType": "UpdatePipeline", "triggerDetail": _arn(name)})
-        return _attributes(name)
 
-    def _delete(self, name: str, _: Properties) -> None:
-        pipelines.pop(name, None)
-        for record in of_pipeline(name):
-            for action in actions_of({record["pipelineExecutionId"]}):
-                if record["status"] in FINAL:
-                    action_executions.pop(action["actionExecutionId"], None)
-            if record["status"] in FINAL:
-                executions.pop(record["pipelineExecutionId"], None)
+def _latest(name: str, stage: str, execution_id: str) -> Execution:
+    """Return an execution that a stage can go on with."""
+    find_stage(name, stage)
+    execution = find_execution(name, execution_id)
+    is_latest = (
+        execution.record["executionMode"] == "PARALLEL"
+        or stage_executions.get(f"{name}/{stage}", {}).get("pipelineExecutionId") == execution.id
+    )
+    if not is_latest or stage not in execution.record["stages"]:
+        raise ServiceError(
+            "NotLatestPipelineExecutionException",
+            f"{execution.id} is not the latest execution in stage '{stage}'",
+        )
+    return execution
 
-    def _checked(self, declared: Declared, name: str, version: int) -> dict[str, Any]:
-        found = declaration.from_template(declared.properties, name)
-        declaration.check(found, self._providers)
-        return {**found, "version": version}
 
-    def _set_transitions(self, name: str, properties: Properties) -> None:
-        for stage in properties.get("DisableInboundStageTransitions") or ():
-            disabled_transitions[f"{name}/{stage['StageName']}"] = {
-                "enabled": False,
-                "disabledReason": stage["Reason"],
-                "lastChangedAt": time.time(),
-            }
+def _status(execution: Execution, stage: str) -> str:
+    return str(execution.record["stages"][stage]["status"])
+
+
+def _check_version(execution: Execution, code: str) -> None:
+    version = find(execution.pipeline["name"])["declaration"]["version"]
+    if execution.record["pipelineVersion"] != version:
+        raise ServiceError(
+            code,
+            f"{execution.id} ran in version {execution.record['pipelineVersion']} of the "
+            f"pipeline's structure, which has version {version} now; start a new execution",
+        )
+
+
+def _check_room(pipeline: Mapping[str, Any]) -> None:
+    if pipeline["executionMode"] == "SUPERSEDED":
+        return
+    active = [each for each in of_pipeline(pipeline["name"]) if each["status"] not in FINAL]
+    if len(active) >= _MOST_ACTIVE:
+        raise ServiceError(
+            "ConcurrentPipelineExecutionsLimitExceededException",
+            f"The pipeline {pipeline['name']} has {len(active)} executions that have not ended, "
+            f"and can have {_MOST_ACTIVE}; wait, or stop some",
+        )
 
 
 def _variables(pipeline: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
@@ -346,6 +310,11 @@ def _variables(pipeline: Mapping[str, Any], given: Mapping[str, str]) -> dict[st
             "ValidationException",
             f"The pipeline declares no variable {', '.join(sorted(unknown))}",
         )
+    for name, value in given.items():
+        try:
+            check_value(name, value)
+        except ValueError as error:
+            raise ServiceError("ValidationException", str(error)) from None
     values = declared | dict(given)
     if missing := sorted(name for name, value in values.items() if value is None):
         raise ServiceError(
@@ -355,41 +324,5 @@ def _variables(pipeline: Mapping[str, Any], given: Mapping[str, str]) -> dict[st
     return {name: str(value) for name, value in values.items()}
 
 
-def _arn(name: str) -> str:
-    return scope.arn("codepipeline", name)
-
-
-def _name(pipeline_arn: str) -> str:
-    return pipeline_arn.rpartition(":")[2]
-
-
-def _attributes(name: str) -> Attributes:
-    return {"Version": str(pipelines[name]["declaration"]["version"]), "Arn": _arn(name)}
-
-
-def _find(name: str) -> dict[str, Any]:
-    if name not in pipelines:
-        raise ServiceError(
-            "PipelineNotFoundException",
-            f"Account '{scope.current().account}' does not have a pipeline with name '{name}'",
-        )
-    record: dict[str, Any] = pipelines[name]
-    return record
-
-
-def _find_execution(name: str, execution_id: str) -> Execution:
-    _find(name)
-    if executions.get(execution_id, {}).get("pipelineName") != name:
-        raise ServiceError(
-            "PipelineExecutionNotFoundException",
-            f"The pipeline '{name}' has no execution {execution_id}",
-        )
-    return Execution(execution_id)
-
-
-def _check_stage(name: str, stage_name: str) -> dict[str, Any]:
-    for stage in _find(name)["declaration"]["stages"]:
-        if stage["name"] == stage_name:
-            found: dict[str, Any] = stage
-            return found
-    raise ServiceError("StageNotFoundException", f"The stage {stage_name} does not exist")
+def _caller() -> str:
+    return f"arn:aws:iam::{scope.current().account}:root"

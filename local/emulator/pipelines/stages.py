@@ -75,6 +75,20 @@ class StageGates:
             self._inside[stage] = execution_id
             return Entry.ENTERED
 
+    def take(self, stage: StageKey, execution_id: str) -> bool:
+        """Go into a stage past all who wait, unless somebody is inside; tell whether it worked."""
+        with self._changed:
+            if stage in self._inside:
+                return False
+            self._inside[stage] = execution_id
+            return True
+
+    def hand_over(self, stage: StageKey, execution_id: str, successor_id: str) -> None:
+        """Leave a stage to another execution, past all who wait."""
+        with self._changed:
+            if self._inside.get(stage) == execution_id:
+                self._inside[stage] = successor_id
+
     def leave(self, stage: StageKey, execution_id: str) -> None:
         """Let the next one in."""
         with self._changed:

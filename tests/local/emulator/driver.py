@@ -155,7 +155,8 @@ class Emulator:
         cloudformation = self.client("cloudformation")
         known = {
             stack["StackName"]
-            for stack in cloudformation.list_stacks()["StackSummaries"]
+            for page in cloudformation.get_paginator("list_stacks").paginate()
+            for stack in page["StackSummaries"]
             if stack["StackStatus"] != "DELETE_COMPLETE"
         }
         act = cloudformation.update_stack if name in known else cloudformation.create_stack

@@ -1,4 +1,4 @@
-"""The providers of actions, one module each, and the table of all of them."""
+"""The providers of actions, one module each, and the table of all of them and those of rules."""
 
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
@@ -8,6 +8,9 @@ from local.emulator.pipelines.providers.codebuild import codebuild_provider
 from local.emulator.pipelines.providers.ecs import ecs_provider
 from local.emulator.pipelines.providers.invoke import Jobs
 from local.emulator.pipelines.providers.source import codecommit_provider, connection_provider
+from local.emulator.pipelines.rules.alarm import alarm_provider
+from local.emulator.pipelines.rules.variable_check import variable_check_provider
+from local.emulator.pipelines.rules.window import window_provider
 from local.emulator.repositories import Repositories
 
 
@@ -18,8 +21,9 @@ def all_providers(
     approvals: Approvals,
     jobs: Jobs,
 ) -> Providers:
-    """Return who provides which type of action."""
+    """Return who provides which type of action or rule."""
     builds = codebuild_provider(codebuild)
+    functions = jobs.provider()
     return {
         ("Source", "AWS", "CodeStarSourceConnection"): connection_provider(repositories),
         ("Source", "AWS", "CodeCommit"): codecommit_provider(repositories),
@@ -27,5 +31,10 @@ def all_providers(
         ("Test", "AWS", "CodeBuild"): builds,
         ("Deploy", "AWS", "ECS"): ecs_provider(clients),
         ("Approval", "AWS", "Manual"): approvals.provider(),
-        ("Invoke", "AWS", "Lambda"): jobs.provider(),
+        ("Invoke", "AWS", "Lambda"): functions,
+        ("Rule", "AWS", "CloudWatchAlarm"): alarm_provider(clients),
+        ("Rule", "AWS", "CodeBuild"): builds,
+        ("Rule", "AWS", "DeploymentWindow"): window_provider(),
+        ("Rule", "AWS", "LambdaInvoke"): functions,
+        ("Rule", "AWS", "VariableCheck"): variable_check_provider(),
     }

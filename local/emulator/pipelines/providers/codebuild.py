@@ -1,4 +1,7 @@
-"""The CodeBuild action: a build of the input artifact."""
+"""The CodeBuild action and rule: a build of the input artifact.
+
+Batch builds, and what else CodePipeline can override of a project, are refused as unknown keys.
+"""
 
 import json
 from collections.abc import Mapping
@@ -47,7 +50,13 @@ def codebuild_provider(codebuild: CodeBuild) -> Provider:
             }
         )
 
-    return Provider(run=run, required=("ProjectName",), inputs=(1, 5), outputs=(0, 5))
+    return Provider(
+        run=run,
+        required=("ProjectName",),
+        optional=("EnvironmentVariables", "PrimarySource"),
+        inputs=(1, 5),
+        outputs=(0, 5),
+    )
 
 
 def _variables(configuration: Mapping[str, str]) -> list[dict[str, Any]]:

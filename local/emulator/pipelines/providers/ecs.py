@@ -1,7 +1,6 @@
 """The ECS action: the service's current task definition with new images."""
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from local.emulator.pipelines.action import (
     Outcome,
     Provider,
 )
+from local.emulator.pipelines.clock import clock
 
 _POLL_SECONDS = 0.25
 _MOST_BYTES = 100 * 1024
@@ -47,7 +47,13 @@ def ecs_provider(clients: Clients) -> Provider:
             }
         )
 
-    return Provider(run=run, required=("ClusterName", "ServiceName"), inputs=(1, 1), outputs=(0, 0))
+    return Provider(
+        run=run,
+        required=("ClusterName", "ServiceName"),
+        optional=("FileName", "DeploymentTimeout"),
+        inputs=(1, 1),
+        outputs=(0, 0),
+    )
 
 
 def _image_definitions(invocation: Invocation) -> dict[str, str]:
@@ -141,8 +147,8 @@ def _register(ecs: Any, current: str, images: Mapping[str, str]) -> str:
 
 def _wait_until_stable(ecs: Any, invocation: Invocation, deployment_id: str, revision: str) -> None:
     minutes = int(invocation.configuration.get("DeploymentTimeout", _DEFAULT_MINUTES))
-    deadline = time.monotonic() + 60 * minutes
-    while time.monotonic() < deadline:
+    deadline = clock.now() + 60 * minutes
+    while clock.now() < deadline:
         service = _service(ecs, invocation.configuration)
         deployments = {each["id"]: each for each in service["deployments"]}
         deployment = deployments.pop(deployment_id, None)

@@ -2,13 +2,14 @@
 
 import json
 import queue
-import time
+import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from local.emulator import scope
 from local.emulator.builds.run import Location
 from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
@@ -18,16 +19,24 @@ from local.emulator.pipelines.action import (
     Outcome,
     Provider,
 )
+from local.emulator.pipelines.clock import clock
 from local.emulator.service import ServiceError
 
 _POLL_SECONDS = 0.1
 # How long a function that asks to be called again rests. On AWS it is about half a minute.
 _CONTINUE_SECONDS = 1.0
-_TIMEOUT_SECONDS = 60 * 60.0
+_SILENT_SECONDS = 20 * 60.0
+_LONGEST_SECONDS = 24 * 60 * 60.0
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
+_MOST_VARIABLE_BYTES = 122_880
 
 
 class Jobs:
-    """The jobs that functions work on.
+    """The jobs that functions work on, for actions and rules.
+
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html: a function that sends no
+    reply for 20 minutes fails the action, one that keeps asking for more time does after 24 hours.
+    A function that breaks fails it at once here, while AWS waits for the 20 minutes.
 
     Parameters
     ----------
@@ -39,13 +48,28 @@ class Jobs:
         self._clients = clients
         self._open: dict[str, queue.Queue[dict[str, Any]]] = {}
         self._done: set[str] = set()
+        self._answering = threading.Lock()
 
     def provider(self) -> Provider:
         """Return the provider of the action."""
-        return Provider(run=self._run, required=("FunctionName",), inputs=(0, 5), outputs=(0, 5))
+        return Provider(
+            run=self._run,
+            required=("FunctionName",),
+            optional=("UserParameters",),
+            inputs=(0, 5),
+            outputs=(0, 5),
+        )
 
     def succeed(self, request: dict[str, Any]) -> dict[str, Any]:
         """Take a PutJobSuccessResult."""
+        variables = request.get("outputVariables", {})
+        if sum(len(f"{key}{value}".encode()) for key, value in variables.items()) > (
+            _MOST_VARIABLE_BYTES
+        ):
+            raise ServiceError(
+                "OutputVariablesSizeExceededException",
+                f"The output variables have more than {_MOST_VARIABLE_BYTES} bytes together",
+            )
         return self._answer(request)
 
     def fail(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -54,28 +78,28 @@ class Jobs:
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         job = request["jobId"]
-        if job in self._done:
-            raise ServiceError("InvalidJobStateException", f"The job {job} has a result already")
-        if job not in self._open:
-            raise ServiceError("JobNotFoundException", f"The job {job} does not exist")
-        if "continuationToken" not in request:
+        with self._answering:
+            if job in self._done:
+                raise ServiceError(
+                    "InvalidJobStateException",
+                    f"The job {job} has ended: it has a result, or nobody waits for it any more",
+                )
+            if job not in self._open:
+                raise ServiceError("JobNotFoundException", f"The job {job} does not exist")
+            # A function that goes on gets a new job to answer for.
             self._done.add(job)
-        self._open[job].put(request)
+            self._open[job].put(request)
         return {}
 
     def _run(self, invocation: Invocation) -> Outcome:
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        last = clock.now() + _LONGEST_SECONDS
         continuation: str | None = None
         while True:
-            job = str(uuid.uuid4())
-            answers = self._open[job] = queue.Queue()
-            try:
-                self._call(invocation, job, continuation)
-                answer = self._wait(invocation, answers, deadline)
-            finally:
-                del self._open[job]
+            answer = self._ask(invocation, continuation, last)
             if "failureDetails" in answer:
                 details = answer["failureDetails"]
+                if external := details.get("externalExecutionId"):
+                    invocation.report(externalExecutionId=external)
                 raise ActionError(details["message"], details.get("type", "JobFailed"))
             shown = answer.get("executionDetails", {})
             invocation.report(
@@ -84,6 +108,7 @@ class Jobs:
                     for key, member in (
                         ("summary", "externalExecutionSummary"),
                         ("externalExecutionId", "externalExecutionId"),
+                        ("percentComplete", "percentComplete"),
                     )
                     if key in shown
                 }
@@ -94,41 +119,56 @@ class Jobs:
             if invocation.stop.wait(_CONTINUE_SECONDS):
                 raise ActionAbandoned
 
-    def _call(self, invocation: Invocation, job: str, continuation: str | None) -> None:
-        function = invocation.configuration["FunctionName"]
+    def _ask(self, invocation: Invocation, continuation: str | None, last: float) -> dict[str, Any]:
+        """Call the function with a new job, and return its answer."""
+        job = str(uuid.uuid4())
+        answers = self._open[job] = queue.Queue()
+        scope.in_background(f"job-{job}", self._call, invocation, job, continuation, answers)
+        deadline = min(last, clock.now() + _SILENT_SECONDS)
         try:
-            # Synchronously, unlike on AWS: there a function that breaks is noticed after an hour.
-            reply = self._clients("lambda").invoke(
-                FunctionName=function,
-                Payload=json.dumps(self._event(invocation, job, continuation)),
-            )
-        except ClientError as error:
-            raise ActionError(
-                f"The AWS Lambda function {function} cannot be called: {error}",
-                "ConfigurationError",
-            ) from error
-        if "FunctionError" in reply and self._open[job].empty():
-            cause = reply["Payload"].read().decode(errors="replace")
-            raise ActionError(
-                f"The AWS Lambda function {function} failed to return a result: {cause[:1500]}"
-            )
-
-    @staticmethod
-    def _wait(
-        invocation: Invocation, answers: queue.Queue[dict[str, Any]], deadline: float
-    ) -> dict[str, Any]:
-        while time.monotonic() < deadline:
-            if invocation.stop.is_set():
-                raise ActionAbandoned
-            try:
-                return answers.get(timeout=_POLL_SECONDS)
-            except queue.Empty:
-                continue
+            while clock.now() < deadline:
+                if invocation.stop.is_set():
+                    raise ActionAbandoned
+                try:
+                    return answers.get(timeout=_POLL_SECONDS)
+                except queue.Empty:
+                    continue
+        finally:
+            with self._answering:
+                self._done.add(job)
+                del self._open[job]
         raise ActionError(
             f"The AWS Lambda function {invocation.configuration['FunctionName']} failed to return "
             "a result. Check the function to verify that it has permission to call the "
             "PutJobSuccessResult action, and that it made the call"
         )
+
+    def _call(
+        self,
+        invocation: Invocation,
+        job: str,
+        continuation: str | None,
+        answers: "queue.Queue[dict[str, Any]]",
+    ) -> None:
+        """Call the function, and answer for it where it breaks without having done so."""
+        function = invocation.configuration["FunctionName"]
+        try:
+            reply = self._clients("lambda").invoke(
+                FunctionName=function,
+                Payload=json.dumps(self._event(invocation, job, continuation)),
+            )
+        except (ClientError, BotoCoreError) as error:
+            kind, why = "ConfigurationError", f"cannot be called: {error}"
+        else:
+            if "FunctionError" not in reply:
+                return
+            cause = reply["Payload"].read().decode(errors="replace")
+            kind, why = "JobFailed", f"failed to return a result: {cause[:1500]}"
+        details = {"type": kind, "message": f"The AWS Lambda function {function} {why}"}
+        with self._answering:
+            if job not in self._done:
+                self._done.add(job)
+                answers.put({"failureDetails": details})
 
     def _event(self, invocation: Invocation, job: str, continuation: str | None) -> dict[str, Any]:
         keys = self._clients.environment()

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 
 from local.emulator.connections import unusable
 from local.emulator.pipelines.action import ActionError, Invocation, Outcome, Provider
@@ -25,13 +26,15 @@ def connection_provider(repositories: Repositories) -> Provider:
             ),
             externalExecutionUrl=f"https://github.com/{repository}/commit/{commit.commit_id}",
         )
+        tag = invocation.revision and invocation.revision.tag
         return Outcome(
             revision=commit.commit_id,
             revision_summary=commit.message,
             variables={
-                "AuthorDate": _date(commit),
+                "AuthorDate": date(commit),
                 "AuthorDisplayName": commit.author,
-                "BranchName": commit.branch,
+                # As in events, it is either.
+                **({"TagName": tag} if tag else {"BranchName": commit.branch}),
                 "CommitId": commit.commit_id,
                 "CommitMessage": commit.message,
                 "ConnectionArn": connection,
@@ -43,6 +46,8 @@ def connection_provider(repositories: Repositories) -> Provider:
     return Provider(
         run=run,
         required=("ConnectionArn", "FullRepositoryId", "BranchName"),
+        optional=("DetectChanges", "OutputArtifactFormat"),
+        check=_check_format,
         inputs=(0, 0),
         outputs=(1, 1),
     )
@@ -62,32 +67,46 @@ def codecommit_provider(repositories: Repositories) -> Provider:
             revision=commit.commit_id,
             revision_summary=commit.message,
             variables={
-                "AuthorDate": _date(commit),
+                "AuthorDate": date(commit),
                 "BranchName": commit.branch,
                 "CommitId": commit.commit_id,
                 "CommitMessage": commit.message,
-                "CommitterDate": _date(commit),
+                "CommitterDate": date(commit),
                 "RepositoryName": repository,
             },
         )
 
     return Provider(
-        run=run, required=("RepositoryName", "BranchName"), inputs=(0, 0), outputs=(1, 1)
+        run=run,
+        required=("RepositoryName", "BranchName"),
+        optional=("PollForSourceChanges", "OutputArtifactFormat"),
+        check=_check_format,
+        inputs=(0, 0),
+        outputs=(1, 1),
     )
+
+
+def _check_format(configuration: Mapping[str, str]) -> None:
+    if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
+        raise ValueError(
+            "OutputArtifactFormat must be CODE_ZIP in this emulator, not "
+            f"{configuration['OutputArtifactFormat']!r}: there is no repository to clone"
+        )
 
 
 def _take(
     repositories: Repositories, invocation: Invocation, repository: str, branch: str
 ) -> Commit:
-    if invocation.revision is None:
+    wanted = invocation.revision
+    if wanted is None:
         commit = repositories.newest(repository, branch)
         missing = (
             f"Nothing was pushed to branch '{branch}' of {repository} yet. Push a commit: "
             f"POST /_local/push?repository={repository}&branch={branch}&commit=ID"
         )
     else:
-        commit = repositories.find(repository, invocation.revision)
-        missing = f"{repository} has no commit {invocation.revision}"
+        commit = repositories.find(repository, wanted.commit_id, wanted.branch)
+        missing = f"{repository} has no commit {wanted.commit_id}"
     if commit is None:
         raise ActionError(missing, "ConfigurationError")
     (place,) = invocation.outputs.values()
@@ -95,6 +114,7 @@ def _take(
     return commit
 
 
-def _date(commit: Commit) -> str:
+def date(commit: Commit) -> str:
+    """Return when a commit was made, as AWS spells it."""
     moment = dt.datetime.fromtimestamp(commit.authored, dt.UTC)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""The providers of rules, one module each."""

@@ -1,0 +1,93 @@
+"""The stages of a pipeline execution, as a person follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from types_boto3_codepipeline import CodePipelineClient
+    from types_boto3_codepipeline.type_defs import (
+        ActionExecutionDetailTypeDef,
+        RuleExecutionDetailTypeDef,
+    )
+
+    _Run: TypeAlias = ActionExecutionDetailTypeDef | RuleExecutionDetailTypeDef
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """A stage of a pipeline execution.
+
+    Attributes
+    ----------
+    name
+        The stage's name.
+    status
+        AWS's word for how it stands; empty before it begins.
+    reason
+        Why it failed; empty otherwise.
+    seconds
+        How long its actions have taken so far.
+    """
+
+    name: str
+    status: str
+    reason: str
+    seconds: float
+
+
+def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list[Stage]:
+    """Tell how the stages of an execution stand that have begun.
+
+    Parameters
+    ----------
+    client
+        The client of CodePipeline.
+    pipeline
+        The pipeline's name.
+    execution
+        The execution's id.
+
+    Returns
+    -------
+    list of Stage
+        The stages, in the order in which they began.
+    """
+    actions = client.list_action_executions(
+        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+    )
+    rules = client.list_rule_executions(
+        pipelineName=pipeline, filter={"pipelineExecutionId": execution}
+    )
+    found: list[_Run] = [*actions["actionExecutionDetails"], *rules["ruleExecutionDetails"]]
+    runs = sorted(found, key=lambda run: run["startTime"])
+    now = {
+        state["stageName"]: latest["status"]
+        for state in client.get_pipeline_state(name=pipeline)["stageStates"]
+        if (latest := state.get("latestExecution")) and latest["pipelineExecutionId"] == execution
+    }
+    return [
+        _stage(name, [run for run in runs if run["stageName"] == name], now.get(name))
+        for name in dict.fromkeys(run["stageName"] for run in runs)
+    ]
+
+
+def _stage(
+    name: str,
+    runs: Sequence[_Run],
+    now: str | None,
+) -> Stage:
+    # What was retried counts as it ended in the last attempt.
+    last = {run.get("actionName", run.get("ruleName")): run for run in runs}.values()
+    status = now or next((r["status"] for r in last if r["status"] != "Succeeded"), "Succeeded")
+    results = [run.get("output", {}).get("executionResult", {}) for run in last]
+    reasons = [result.get("errorDetails", {}).get("message", "") for result in results]
+    took = max(run["lastUpdateTime"] for run in runs) - min(run["startTime"] for run in runs)
+    return Stage(
+        name=name,
+        status=status,
+        reason="\n".join(filter(None, reasons)),
+        seconds=took.total_seconds(),
+    )
