@@ -3,7 +3,6 @@
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
@@ -15,9 +14,11 @@ from container_pipelines import (
     BuildSecret,
     DockerBuild,
     DockerHubCredentials,
+    EcrRepo,
     EcsRollingPipeline,
     Platform,
     PullThroughCache,
+    ReleaseRecorder,
     ScanGate,
     ScanGateMode,
     Severity,
@@ -40,8 +41,10 @@ class PipelineStack(cdk.Stack):
         The service's settings.
     service
         The service of the app, or the settings that name one that is there already.
-    repository
-        Where its images are.
+    ecr_repo
+        Where its images are, and what names the live one.
+    recorder
+        The recorder that the app's pipelines share.
     artifact_bucket
         The bucket that the app's pipelines share.
     connection_arn
@@ -57,7 +60,8 @@ class PipelineStack(cdk.Stack):
         *,
         settings: Service,
         service: ecs.IBaseService | ExistingService,
-        repository: ecr.IRepository,
+        ecr_repo: EcrRepo,
+        recorder: ReleaseRecorder,
         artifact_bucket: s3.IBucket,
         connection_arn: str | None,
         env: cdk.Environment | None,
@@ -66,7 +70,7 @@ class PipelineStack(cdk.Stack):
         self.build = BuildProject(
             self,
             "Build",
-            repository=repository,
+            repository=ecr_repo.repository,
             project_name=settings.name,
             description=f"Builds {settings.name}",
             docker_build=_docker_build(settings.build),
@@ -90,6 +94,8 @@ class PipelineStack(cdk.Stack):
             service=self._existing(service) if isinstance(service, ExistingService) else service,
             container_name=existing.container_name if existing else None,
             task_roles=self._task_roles(existing) if existing else None,
+            image_pointer=ecr_repo.image_pointer,
+            recorder=recorder,
             pipeline_name=settings.name,
             artifact_bucket=artifact_bucket,
             deployment_timeout=cdk.Duration.minutes(settings.deployment_timeout_minutes),

@@ -5,11 +5,11 @@ from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines import ArtifactBucket
+from container_pipelines import ArtifactBucket, ReleaseRecorder
 
 
 class SharedStack(cdk.Stack):
-    """The artifact bucket, and the connection to the code host.
+    """The artifact bucket, the release recorder, and the connection to the code host.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ class SharedStack(cdk.Stack):
                 "data events tell who read them where that is asked for.",
             )
         )
+        self.recorder = ReleaseRecorder(self, "Recorder")
         self.connection_arn: str | None = None
         if connection:
             # At most 32 characters; the settings keep the stack's name as short as that.

@@ -19,6 +19,7 @@ from container_pipelines.gates import Approval, Check, Gate
 from container_pipelines.image_pointer import SEED_IMAGE, ImagePointer
 from container_pipelines.load_balanced_service import LoadBalancedService
 from container_pipelines.pipeline_controls import OnFailure, PipelineControls
+from container_pipelines.release_recorder import ReleaseRecorder
 from container_pipelines.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
 from container_pipelines.service_options import HealthCheck, Scaling
 from container_pipelines.source import Source
@@ -52,6 +53,7 @@ __all__ = [
     "PullRequestTrigger",
     "PullThroughCache",
     "PushTrigger",
+    "ReleaseRecorder",
     "ReportFormat",
     "Scaling",
     "ScanGate",

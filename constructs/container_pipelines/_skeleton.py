@@ -6,6 +6,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -14,7 +15,9 @@ from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
 from container_pipelines.artifact_bucket import ArtifactBucket, grant_artifacts
 from container_pipelines.build_project import BuildProject
+from container_pipelines.image_pointer import ImagePointer
 from container_pipelines.pipeline_controls import IMAGE_VARIABLE, OnFailure, PipelineControls
+from container_pipelines.release_recorder import ReleaseRecorder
 from container_pipelines.source import Source
 from container_pipelines.triggers import add_triggers
 
@@ -41,6 +44,10 @@ class PipelineSkeleton:
         The bucket for artifacts; one of its own by default.
     controls
         When the pipeline runs and what a release must pass.
+    image_pointer
+        What is moved once a release is live; None to record nothing.
+    recorder
+        What moves it; one of the pipeline's own by default.
 
     Raises
     ------
@@ -58,10 +65,20 @@ class PipelineSkeleton:
         pipeline_name: str | None,
         artifact_bucket: s3.IBucket | None,
         controls: PipelineControls,
+        image_pointer: ImagePointer | None,
+        recorder: ReleaseRecorder | None,
     ) -> None:
         controls.check_source(source)
+        if recorder is not None and image_pointer is None:
+            raise ValueError(
+                "'recorder' must be given with 'image_pointer', got none; give the pointer that it "
+                "is to move, such as EcrRepo.image_pointer"
+            )
         self._scope = scope
         self._controls = controls
+        self._container_name = container_name
+        self._image_pointer = image_pointer
+        self._recorder = recorder
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
         self.role = iam.Role(
             scope,
@@ -93,7 +110,7 @@ class PipelineSkeleton:
         # A new pipeline starts at once: its role must be complete by then.
         self.pipeline.node.add_dependency(self.role)
         self._add_source(source)
-        self._add_build(source, build, container_name)
+        self._add_build(source, build)
 
     def action_role(self, construct_id: str, description: str, *, writes: bool) -> iam.Role:
         """Make the role of one action: taken by the pipeline alone, reading its artifacts.
@@ -116,13 +133,20 @@ class PipelineSkeleton:
         self._grant_artifacts(role, write=writes)
         return role
 
-    def add_deploy_stage(self, actions: Sequence[codepipeline.IAction]) -> codepipeline.IStage:
-        """Add the gates and, after them, the stage that deploys.
+    def add_deploy_stage(
+        self, actions: Sequence[codepipeline.IAction], service: ecs.IBaseService
+    ) -> codepipeline.IStage:
+        """Add the gates and, after them, the stage that deploys and records.
+
+        Recording is part of the stage, so that no other release can deploy before this one is
+        recorded, and so that a retry or a roll-back of the stage records as well.
 
         Parameters
         ----------
         actions
-            The actions of the stage; their run orders say which waits for which.
+            The actions that deploy; their run orders say which waits for which.
+        service
+            What they deploy to.
 
         Returns
         -------
@@ -131,7 +155,26 @@ class PipelineSkeleton:
         """
         self._add_gates()
         self._grant_alarms()
-        return self._controls.add_deploy_stage(self.pipeline, actions)
+        return self._controls.add_deploy_stage(
+            self.pipeline, [*actions, *self._recording(actions, service)]
+        )
+
+    def _recording(
+        self, actions: Sequence[codepipeline.IAction], service: ecs.IBaseService
+    ) -> list[codepipeline.IAction]:
+        if self._image_pointer is None:
+            return []
+        recorder = self._recorder or ReleaseRecorder(self._scope, "Recorder")
+        return [
+            recorder.action(
+                self._scope,
+                role=self._role_without_artifacts("RecordRole", "Has the release recorded"),
+                service=service,
+                container_name=self._container_name,
+                image_pointer=self._image_pointer,
+                run_order=1 + max(int(a.action_properties.run_order or 1) for a in actions),
+            )
+        ]
 
     def _role_without_artifacts(self, construct_id: str, description: str) -> iam.Role:
         role = iam.Role(
@@ -152,7 +195,7 @@ class PipelineSkeleton:
         self.pipeline.add_stage(stage_name="Source", actions=[action])
         add_triggers(self.pipeline, action, triggers, source.branch)
 
-    def _add_build(self, source: Source, build: BuildProject, container_name: str) -> None:
+    def _add_build(self, source: Source, build: BuildProject) -> None:
         self.build_output = codepipeline.Artifact("Build")
         role = iam.Role(
             self._scope,
@@ -169,6 +212,8 @@ class PipelineSkeleton:
         self.pipeline.node.add_dependency(role)
         # The build, not the action, reads and writes the artifacts.
         self._grant_artifacts(build.role, write=True)
+        if self._image_pointer is not None:
+            self._image_pointer.grant_read(build)
         if source.full_clone:
             source.grant_clone(build)
         retry = OnFailure.RETRY_FAILED_ACTIONS.conditions() if self._controls.retry_build else None
@@ -182,17 +227,24 @@ class PipelineSkeleton:
                     input=self.source_output,
                     outputs=[self.build_output],
                     environment_variables={
-                        "CONTAINER_NAME": codebuild.BuildEnvironmentVariable(value=container_name),
-                        "RELEASE_IMAGE": codebuild.BuildEnvironmentVariable(
-                            value=f"#{{variables.{IMAGE_VARIABLE}}}"
-                        ),
-                        "SOURCE_URL": codebuild.BuildEnvironmentVariable(value=source.url),
+                        name: codebuild.BuildEnvironmentVariable(value=value)
+                        for name, value in self._build_variables(source).items()
                     },
                     role=role.without_policy_updates(),
                     variables_namespace="BuildVariables",
                 )
             ],
         )
+
+    def _build_variables(self, source: Source) -> dict[str, str]:
+        variables = {
+            "CONTAINER_NAME": self._container_name,
+            "RELEASE_IMAGE": f"#{{variables.{IMAGE_VARIABLE}}}",
+            "SOURCE_URL": source.url,
+        }
+        if self._image_pointer is not None:
+            variables["PREVIOUS_IMAGE_PARAMETER"] = self._image_pointer.previous_parameter_name
+        return variables
 
     def _add_gates(self) -> None:
         gates = [

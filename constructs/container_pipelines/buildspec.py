@@ -9,9 +9,8 @@ import jsii
 from aws_cdk import aws_codebuild as codebuild
 from constructs import Construct
 
+from container_pipelines._assets import shipped
 from container_pipelines.build_report import BuildReport
-
-_PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +153,6 @@ def build_file(name: str) -> Path:
     Returns
     -------
     Path
-        Where it is: a wheel carries the folder in the package, in a checkout it stands at the top.
+        Where it is.
     """
-    packaged = _PACKAGE / "buildspecs"
-    folder = packaged if packaged.is_dir() else _PACKAGE.parents[1] / "buildspecs"
-    return folder / name
+    return shipped("buildspecs") / name

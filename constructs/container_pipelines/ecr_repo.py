@@ -62,7 +62,7 @@ class EcrRepo(Construct):
     repository
         The repository.
     image_pointer
-        The pointer to the image that is live.
+        The pointer to the image that is live, and to the one before.
 
     Raises
     ------

@@ -13,7 +13,9 @@ from container_pipelines._checks import check_duration
 from container_pipelines._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.build_project import BuildProject
 from container_pipelines.deploy_target import DeployTarget
+from container_pipelines.image_pointer import ImagePointer
 from container_pipelines.pipeline_controls import PipelineControls
+from container_pipelines.release_recorder import ReleaseRecorder
 from container_pipelines.source import Source
 
 
@@ -22,7 +24,9 @@ class EcsRollingPipeline(Construct):
 
     The deploy action takes the service's own task definition, puts the image in that the build
     names by digest, and waits until the service is stable. Each action has a role of its own with
-    the statements that AWS lists for it.
+    the statements that AWS lists for it. With an image pointer the release then counts only once
+    all tasks run what was built: the recorder moves the pointer, or fails the pipeline with ECS's
+    reason.
 
     Parameters
     ----------
@@ -45,6 +49,13 @@ class EcsRollingPipeline(Construct):
     task_definition_family
         The family that revisions are registered in. Taken from the task definition by default; for
         an imported service every family, unless given.
+    image_pointer
+        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
+        Without it nothing is verified or recorded: a ``cdk deploy`` then resets the image, and
+        there is no previous one to go back to.
+    recorder
+        The recorder that moves it; give one to pipelines of an app to share. One of the pipeline's
+        own by default.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
@@ -70,7 +81,8 @@ class EcsRollingPipeline(Construct):
     ------
     ValueError
         If a value is out of range, the task definition lacks the container, an imported service
-        comes without its container and roles, or the controls do not go with the source.
+        comes without its container and roles, the controls do not go with the source, or a
+        recorder comes without a pointer.
 
     Notes
     -----
@@ -88,6 +100,8 @@ class EcsRollingPipeline(Construct):
         container_name: str | None = None,
         task_roles: Sequence[iam.IRole] | None = None,
         task_definition_family: str | None = None,
+        image_pointer: ImagePointer | None = None,
+        recorder: ReleaseRecorder | None = None,
         pipeline_name: str | None = None,
         artifact_bucket: s3.IBucket | None = None,
         deployment_timeout: Duration | None = None,
@@ -118,6 +132,8 @@ class EcsRollingPipeline(Construct):
             pipeline_name=pipeline_name,
             artifact_bucket=artifact_bucket,
             controls=controls or PipelineControls(),
+            image_pointer=image_pointer,
+            recorder=recorder,
         )
         self.pipeline = skeleton.pipeline
         self.artifact_bucket = skeleton.artifact_bucket
@@ -135,5 +151,6 @@ class EcsRollingPipeline(Construct):
                     role=self.deploy_role.without_policy_updates(),
                     variables_namespace="DeployVariables",
                 )
-            ]
+            ],
+            service,
         )

@@ -1,4 +1,4 @@
-"""The image pointer: which image of a service is live."""
+"""The image pointer: which image of a service is live, and which was before."""
 
 from typing import Final
 
@@ -19,6 +19,10 @@ to the container's port for every image, so a release leaves nothing of the seed
 """
 
 
+# A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
+_PREVIOUS: Final = "-previous"
+
+
 class ImagePointer(Construct):
     """A parameter in Parameter Store that holds the image that is live.
 
@@ -26,6 +30,8 @@ class ImagePointer(Construct):
     anew at each stack update, so ``cdk deploy`` ships changed settings and keeps the running image.
     The template only gives the value that the parameter is created with: CloudFormation leaves a
     value that was written later alone as long as the template's own does not change.
+
+    A second parameter holds the image that was live before, for a release that goes back.
 
     Parameters
     ----------
@@ -46,6 +52,11 @@ class ImagePointer(Construct):
         The SSM parameter. It is retained when the stack is deleted.
     parameter_name
         The parameter's full path.
+    previous_parameter
+        The SSM parameter of the image before, retained as well. Until there was one it holds the
+        seed image.
+    previous_parameter_name
+        Its full path: the pointer's with ``-previous`` at the end.
 
     Raises
     ------
@@ -70,7 +81,7 @@ class ImagePointer(Construct):
             "parameter_name",
             parameter_name,
             pattern=r"(?!/(aws|ssm)(/|$))(/[A-Za-z0-9_.-]+){1,15}",
-            maximum=1011,
+            maximum=1011 - len(_PREVIOUS),
             allowed="a path such as '/container-pipelines/my-app/image'",
         )
         super().__init__(scope, construct_id)
@@ -82,7 +93,16 @@ class ImagePointer(Construct):
             string_value=seed_image,
             description="The image that is live; written by the release, read by the service.",
         )
-        self.parameter.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
+        self.previous_parameter = ssm.StringParameter(
+            self,
+            "Previous",
+            parameter_name=self.previous_parameter_name,
+            string_value=seed_image,
+            description="The image that was live before; written by the release.",
+        )
+        for parameter in (self.parameter, self.previous_parameter):
+            parameter.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
         """Give the image for a container of a task definition.
@@ -116,6 +136,21 @@ class ImagePointer(Construct):
             ssm.StringParameter.value_for_string_parameter(consumer, self.parameter_name)
         )
 
+    def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to read which image is live, and which was before.
+
+        Parameters
+        ----------
+        grantee
+            Who may read them.
+
+        Returns
+        -------
+        iam.Grant
+            ``ssm:GetParameter`` on the two parameters.
+        """
+        return self._grant(grantee, "ssm:GetParameter")
+
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow to move the pointer.
 
@@ -127,10 +162,16 @@ class ImagePointer(Construct):
         Returns
         -------
         iam.Grant
-            ``ssm:PutParameter`` on this parameter alone.
+            ``ssm:PutParameter`` on the two parameters.
         """
+        return self._grant(grantee, "ssm:PutParameter")
+
+    def _grant(self, grantee: iam.IGrantable, action: str) -> iam.Grant:
         return iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=["ssm:PutParameter"],
-            resource_arns=[self.parameter.parameter_arn],
+            actions=[action],
+            resource_arns=[
+                self.parameter.parameter_arn,
+                self.previous_parameter.parameter_arn,
+            ],
         )

@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from local.agent.buildspec import Report
-
 Status = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"]
 
 
@@ -70,6 +68,23 @@ class PhaseResult:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CollectedReport:
+    """The files of a report.
+
+    Attributes
+    ----------
+    file_format
+        CodeBuild's word for what they are, such as ``JUNITXML``.
+    folder
+        A new folder beside the source with the files; None if none was found. It belongs to the
+        caller, who removes it.
+    """
+
+    file_format: str
+    folder: Path | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class BuildResult:
     """How a build went.
 
@@ -84,7 +99,8 @@ class BuildResult:
     secondary_artifacts
         The same by artifact identifier.
     reports
-        The report groups that the buildspec declares; nothing is read or published for them.
+        The reports that the buildspec declares, by the group's ARN or name; none after a build that
+        has ended before its artifacts.
     """
 
     status: Status
@@ -92,4 +108,4 @@ class BuildResult:
     exported: Mapping[str, str] = field(default_factory=dict)
     artifacts: Path | None = None
     secondary_artifacts: Mapping[str, Path] = field(default_factory=dict)
-    reports: Mapping[str, Report] = field(default_factory=dict)
+    reports: Mapping[str, CollectedReport] = field(default_factory=dict)

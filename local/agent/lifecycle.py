@@ -17,8 +17,16 @@ from functools import partial
 from pathlib import Path
 
 from local.agent import artifacts, variables
-from local.agent.build import Build, BuildResult, PhaseResult, Status
-from local.agent.buildspec import Artifact, Buildspec, BuildspecError, Phase, parse
+from local.agent.build import Build, BuildResult, CollectedReport, PhaseResult, Status
+from local.agent.buildspec import (
+    Artifact,
+    Artifacts,
+    Buildspec,
+    BuildspecError,
+    Phase,
+    Report,
+    parse,
+)
 from local.agent.journal import Journal
 from local.agent.shell import InterruptedBuildError, Shell, ShellError
 
@@ -72,14 +80,15 @@ class _Run:
         self._phases: list[PhaseResult] = []
         self._artifacts: Path | None = None
         self._secondary_artifacts: dict[str, Path] = {}
+        self._reports: dict[str, CollectedReport] = {}
 
     def to_the_end(self) -> BuildResult:
-        exported, reports = {}, {}
+        exported = {}
         with contextlib.ExitStack() as cleanup:
             if self._phase("DOWNLOAD_SOURCE", partial(self._prepare, cleanup)):
                 if self._run_phases():
-                    self._phase("UPLOAD_ARTIFACTS", self._collect_artifacts)
-                exported, reports = self._exported(), self._spec.reports
+                    self._phase("UPLOAD_ARTIFACTS", self._collect)
+                exported = self._exported()
             self._phase("FINALIZING", cleanup.close)
         return BuildResult(
             status=self._status,
@@ -87,7 +96,7 @@ class _Run:
             exported=exported,
             artifacts=self._artifacts,
             secondary_artifacts=self._secondary_artifacts,
-            reports=reports,
+            reports=self._reports,
         )
 
     def _phase(self, name: str, work: Callable[[], None], *, tolerate: bool = False) -> bool:
@@ -212,22 +221,39 @@ class _Run:
             self._journal.agent(f"Command did not exit successfully {command} {reason}")
         return reason
 
-    def _collect_artifacts(self) -> None:
+    def _collect(self) -> None:
         self._shell.check()
-        spec = self._spec.artifacts
+        try:
+            self._collect_artifacts(self._spec.artifacts)
+        finally:
+            for name, report in self._spec.reports.items():
+                self._reports[name] = self._collect_report(name, report)
+
+    def _collect_artifacts(self, spec: Artifacts | None) -> None:
         if spec is None:
             return
         try:
             if spec.files:
-                self._artifacts = self._collect(spec)
+                self._artifacts = self._copy(spec, "artifact-")
             for name, secondary in spec.secondary_artifacts.items():
-                self._secondary_artifacts[name] = self._collect(secondary)
+                self._secondary_artifacts[name] = self._copy(secondary, f"artifact-{name}-")
         except (artifacts.ArtifactError, OSError) as error:
             raise _PhaseError("CLIENT_ERROR", str(error)) from error
 
-    def _collect(self, artifact: Artifact) -> Path:
+    def _collect_report(self, name: str, report: Report) -> CollectedReport:
+        """Collect the files of a report; one without files is no failure of the build."""
+        self._journal.agent(f"Preparing to copy report {name}")
+        wanted = Artifact.model_validate(report.model_dump(by_alias=True, exclude={"file_format"}))
+        folder = None
+        try:
+            folder = self._copy(wanted, "report-")
+        except (artifacts.ArtifactError, OSError) as error:
+            self._journal.agent(f"Report {name} is incomplete: {error}")
+        return CollectedReport(file_format=report.file_format, folder=folder)
+
+    def _copy(self, artifact: Artifact, prefix: str) -> Path:
         source = self._build.source
-        folder = Path(tempfile.mkdtemp(prefix="artifact-", dir=source.parent))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=source.parent))
         try:
             artifacts.collect(artifact, source, folder, self._journal.agent)
         except BaseException:
@@ -258,5 +284,3 @@ def _remarks(spec: Buildspec) -> Iterator[str]:
         yield "Ignoring proxy: this agent uses none"
     if spec.cache:
         yield f"Not caching {', '.join(spec.cache.paths)}: this agent keeps no cache"
-    if spec.reports:
-        yield f"Not publishing reports: {', '.join(spec.reports)}"

@@ -14,7 +14,11 @@ SHELLCHECK = Path(sys.executable).parent / "shellcheck"
 
 def phases() -> list[Any]:
     return [
-        pytest.param(spec["env"]["shell"], phase["commands"], id=f"{file.stem}-{name}")
+        pytest.param(
+            spec["env"]["shell"],
+            [*phase["commands"], *phase.get("finally", ())],
+            id=f"{file.stem}-{name}",
+        )
         for file in sorted(BUILDSPECS.glob("*.yml"))
         for spec in [yaml.safe_load(file.read_text())]
         for name, phase in spec["phases"].items()
@@ -44,5 +48,9 @@ def test_everything_that_deploys_comes_after_what_may_fail() -> None:
 
     assert first("docker run") < first("--push") < first("scan_gate.py") < first("imagedefinitions")
     # It runs after a failed build too.
-    assert "imagedefinitions" not in str(spec["phases"]["post_build"])
-    assert spec["artifacts"]["files"] == ["imagedefinitions.json", "scan-findings.json", "sbom/**/*"]
+    assert "imagedefinitions" not in str(spec["phases"]["post_build"]["commands"])
+    assert spec["artifacts"]["files"] == [
+        "imagedefinitions.json",
+        "scan-findings.json",
+        "sbom/**/*",
+    ]

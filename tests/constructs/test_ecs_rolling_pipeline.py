@@ -14,11 +14,13 @@ from container_pipelines import (
     Approval,
     ArtifactBucket,
     BuildProject,
+    EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
     OnFailure,
     PipelineControls,
     PushTrigger,
+    ReleaseRecorder,
     Source,
 )
 
@@ -348,3 +350,64 @@ def test_nothing_is_left_for_a_security_check_to_find(
 ) -> None:
     make(artifact_bucket=ArtifactBucket.from_bucket_name(stack, "Bucket", "artifacts"))
     assert nag(stack) == []
+
+
+def stage(template: Template, name: str) -> list[dict[str, Any]]:
+    (pipeline,) = template.find_resources(PIPELINE).values()
+    (found,) = [stage for stage in pipeline["Properties"]["Stages"] if stage["Name"] == name]
+    return found["Actions"]
+
+
+def test_without_a_pointer_nothing_is_recorded(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    make()
+    rendered = template(stack)
+    assert [action["Name"] for action in stage(rendered, "Deploy")] == ["Deploy"]
+    rendered.resource_count_is("AWS::Lambda::Function", 0)
+    (build,) = stage(rendered, "Build")
+    assert "PREVIOUS_IMAGE_PARAMETER" not in json.dumps(build["Configuration"])
+
+
+def test_with_a_pointer_a_release_is_recorded_after_its_deployment(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    images: EcrRepo,
+    template: Callable[[cdk.Stack], Template],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+    nag: Callable[[cdk.Stack], list[str]],
+) -> None:
+    bucket = ArtifactBucket.from_bucket_name(stack, "Bucket", "artifacts")
+    make(image_pointer=images.image_pointer, artifact_bucket=bucket)
+    deploy, record = stage(template(stack), "Deploy")
+    assert (deploy["RunOrder"], record["RunOrder"]) == (1, 2)
+    parameters = json.dumps(record["Configuration"]["UserParameters"])
+    assert "/container-pipelines/my-app/image" in parameters
+    assert "#{BuildVariables.IMAGE_URI}" in parameters
+    (build,) = stage(template(stack), "Build")
+    assert "/container-pipelines/my-app/image-previous" in json.dumps(build["Configuration"])
+    (read,) = [s for s in statements(stack, "BuildRole") if s["Action"] == "ssm:GetParameter"]
+    assert len(read["Resource"]) == 2
+    assert "*" not in json.dumps(read["Resource"])
+    assert nag(stack) == []
+
+
+def test_pipelines_share_a_recorder(
+    app: cdk.App,
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    images: EcrRepo,
+    template: Callable[[cdk.Stack], Template],
+) -> None:
+    recorder = ReleaseRecorder(cdk.Stack(app, "Shared"), "Recorder")
+    make(image_pointer=images.image_pointer, recorder=recorder)
+    template(stack).resource_count_is("AWS::Lambda::Function", 0)
+
+
+def test_a_recorder_without_a_pointer_is_rejected(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline]
+) -> None:
+    with pytest.raises(ValueError, match="'recorder' must be given with 'image_pointer', got none"):
+        make(recorder=ReleaseRecorder(stack, "Recorder"))

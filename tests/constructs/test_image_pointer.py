@@ -7,7 +7,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
-from container_pipelines import ImagePointer
+from container_pipelines import SEED_IMAGE, ImagePointer
 
 
 @pytest.fixture
@@ -39,12 +39,48 @@ def test_a_reader_in_the_same_stack_is_rejected(pointer: ImagePointer) -> None:
         pointer.container_image(cdk.Stack.of(pointer))
 
 
-def test_writing_is_granted_on_this_parameter_alone(
-    pointer: ImagePointer, statements: Callable[[cdk.Stack, str], list[dict[str, Any]]]
+@pytest.mark.parametrize(
+    ("grant", "action"),
+    [("grant_write", "ssm:PutParameter"), ("grant_read", "ssm:GetParameter")],
+)
+def test_both_parameters_are_granted_and_no_other(
+    pointer: ImagePointer,
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+    grant: str,
+    action: str,
 ) -> None:
     stack = cdk.Stack.of(pointer)
     role = iam.Role(stack, "Writer", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-    pointer.grant_write(role)
+    getattr(pointer, grant)(role)
     (statement,) = statements(stack, "Writer")
-    assert statement["Action"] == "ssm:PutParameter"
-    assert statement["Resource"]["Fn::Join"][1][-1] == {"Ref": "PointerParameterEB2252C8"}
+    assert statement["Action"] == action
+    assert [arn["Fn::Join"][1][-1] for arn in statement["Resource"]] == [
+        {"Ref": "PointerParameterEB2252C8"},
+        {"Ref": "PointerPreviousF64E55E9"},
+    ]
+
+
+def test_the_image_before_is_kept_beside_it(
+    pointer: ImagePointer, template: Callable[[cdk.Stack], Template]
+) -> None:
+    parameters = template(cdk.Stack.of(pointer)).find_resources("AWS::SSM::Parameter")
+    assert {
+        parameter["Properties"]["Name"]: parameter["Properties"]["Value"]
+        for parameter in parameters.values()
+    } == {"/my-app/image": SEED_IMAGE, "/my-app/image-previous": SEED_IMAGE}
+    assert {parameter["DeletionPolicy"] for parameter in parameters.values()} == {
+        "RetainExceptOnCreate"
+    }
+    assert {parameter["UpdateReplacePolicy"] for parameter in parameters.values()} == {"Retain"}
+
+
+@pytest.mark.parametrize("name", ["/a" * 15, "/" + "a" * 1001])
+def test_the_largest_names_leave_room_for_the_one_before(app: cdk.App, name: str) -> None:
+    pointer = ImagePointer(cdk.Stack(app, "Images"), "Pointer", parameter_name=name)
+    assert pointer.previous_parameter_name == f"{name}-previous"
+
+
+@pytest.mark.parametrize("name", ["/a" * 16, "/" + "a" * 1002, "a", "/aws/a", "/a b"])
+def test_a_bad_name_is_rejected(app: cdk.App, name: str) -> None:
+    with pytest.raises(ValueError, match="'parameter_name' must be 1 to 1002 characters"):
+        ImagePointer(cdk.Stack(app, "Images"), "Pointer", parameter_name=name)

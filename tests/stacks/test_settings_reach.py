@@ -150,8 +150,9 @@ def test_how_the_image_is_built(made: dict[str, Any]) -> None:
 def test_the_processor_and_the_seed(made: dict[str, Any]) -> None:
     task = only(made, "acme-shop-service", "AWS::ECS::TaskDefinition")
     assert task["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
-    pointer = only(made, "acme-shop-registry", "AWS::SSM::Parameter")
-    assert pointer["Value"] == "my/seed:1"
+    registry = made["acme-shop-registry"]["Resources"].values()
+    pointers = [r["Properties"]["Value"] for r in registry if r["Type"] == "AWS::SSM::Parameter"]
+    assert pointers == ["my/seed:1"] * 2
 
 
 def test_the_actions(made: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ RETAINED = {
     "delivery-my-container-app-registry": {
         "ImagesRepository2D0F5B9C": "AWS::ECR::Repository",
         "ImagesImagePointerParameter08417F4D": "AWS::SSM::Parameter",
+        "ImagesImagePointerPreviousDA6B13EC": "AWS::SSM::Parameter",
     },
 }
 
@@ -40,7 +41,13 @@ def test_what_keeps_data_keeps_its_logical_id_and_is_retained(
 def test_no_statement_allows_every_resource_but_where_aws_knows_none(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
-    unscoped = {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTasks"}
+    unscoped = {
+        "codepipeline:PutJobFailureResult",
+        "codepipeline:PutJobSuccessResult",
+        "ecr:GetAuthorizationToken",
+        "ecs:DescribeTaskDefinition",
+        "ecs:ListTasks",
+    }
     found = set()
     for template in templates(delivery).values():
         for policy in resources(template, "AWS::IAM::Policy"):

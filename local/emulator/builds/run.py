@@ -14,11 +14,13 @@ from botocore.exceptions import ClientError
 
 from local import agent
 from local.emulator.archives import ArchiveError, pack, unpack
+from local.emulator.builds import reports
 from local.emulator.builds.log import BuildLog
 from local.emulator.builds.machine import BuildMachine, MachineUnavailableError
 from local.emulator.builds.record import BuildRecord, PhaseError
 from local.emulator.builds.variables import Resolver, VariableError
 from local.emulator.clients import Clients
+from local.emulator.service import ServiceError
 
 # The phases that the emulator goes through itself; the others are the agent's.
 _OUR_PHASES = {
@@ -138,6 +140,10 @@ class Runner:
             ]
         )
         try:
+            record.update(reportArns=list(reports.publish(record.fields, result, self._clients)))
+        except ServiceError as error:
+            log(f"[Container] Reports are not published: {error}")
+        try:
             self._upload(job, result)
         except PhaseError as error:
             log(f"[Container] Phase context status code: {error.code} Message: {error}")
@@ -152,9 +158,15 @@ class Runner:
             engine = self._machine.environment()
         except MachineUnavailableError as error:
             raise PhaseError("FAILED", "BUILD_CONTAINER_UNABLE_TO_START", str(error)) from error
-        home = workshop / "home"
-        home.mkdir()
-        return {**engine, "HOME": str(home), **self._clients.environment()}
+        own = {"HOME": workshop / "home", "TMPDIR": workshop / "tmp"}
+        for folder in own.values():
+            folder.mkdir()
+        if settings := engine.get("DOCKER_CONFIG"):
+            # Logins end with the build, as they do on a machine that is thrown away.
+            own["DOCKER_CONFIG"] = workshop / "docker"
+            shutil.copytree(settings, own["DOCKER_CONFIG"], ignore=shutil.ignore_patterns("buildx"))
+        variables = {name: str(folder) for name, folder in own.items()}
+        return {**engine, **variables, **self._clients.environment()}
 
     def _prepare(
         self, record: BuildRecord, job: Job, workshop: Path, machine: dict[str, str]

@@ -8,13 +8,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.emulator import scope
-from local.emulator.builds import projects
+from local.emulator.builds import projects, reports
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.record import BuildRecord, builds
 from local.emulator.builds.run import Job, Location, Runner
 from local.emulator.clients import Clients
 from local.emulator.service import Service, ServiceError, plug_in
 
+# Where a project keeps what a start can override: section -> member -> name in StartBuild.
+_OVERRIDES: Mapping[str, Mapping[str, str]] = {
+    "source": {"type": "sourceType", "location": "sourceLocation", "buildspec": "buildspec"},
+    "environment": {
+        "type": "environmentType",
+        "image": "image",
+        "computeType": "computeType",
+        "privilegedMode": "privilegedMode",
+    },
+    "": {
+        name: name
+        for name in (
+            "artifacts",
+            "secondaryArtifacts",
+            "secondarySources",
+            "cache",
+            "serviceRole",
+            "timeoutInMinutes",
+            "queuedTimeoutInMinutes",
+            "encryptionKey",
+            "logsConfig",
+        )
+    },
+}
 _ENDED = ("SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED")
 
 
@@ -65,6 +89,7 @@ class CodeBuild:
                 "codebuild",
                 {
                     **projects.operations(),
+                    **reports.operations(),
                     "StartBuild": self._start,
                     "StopBuild": self._stop,
                     "BatchGetBuilds": self._batch_get,
@@ -72,11 +97,18 @@ class CodeBuild:
                     "ListBuilds": self._list,
                     "ListBuildsForProject": self._list_for_project,
                 },
-                {"projects": projects.projects, "builds": builds},
+                {
+                    "projects": projects.projects,
+                    "builds": builds,
+                    "report-groups": reports.groups,
+                    "reports": reports.reports,
+                    "test-cases": reports.cases,
+                },
                 restored=_give_up_running,
             )
         )
         projects.register_resource_type()
+        reports.register_resource_type()
 
     def start(self, request: Mapping[str, Any], handed: HandOver | None = None) -> dict[str, Any]:
         """Start a build.
@@ -93,10 +125,10 @@ class CodeBuild:
         dict
             The build as it is now.
         """
-        project = projects.find(request["projectName"])
-        job = _job(project, request, handed)
+        project = _overridden(projects.find(request["projectName"]), request)
+        job = _job(project, handed)
         with self._starting:
-            build = _new_build(project, request, handed)
+            build = _new_build(project, request, job, handed)
             builds[build["id"]] = build
         record = BuildRecord(build["id"])
         for phase in ("SUBMITTED", "QUEUED"):
@@ -163,17 +195,41 @@ def _give_up_running() -> None:
             builds.set_scoped(account, region, build_id, ended)
 
 
+def _overridden(project: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a project with what a start has of its own.
+
+    https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html
+    """
+    overridden = dict(project)
+    for where, names in _OVERRIDES.items():
+        changes = {
+            name: request[f"{override}Override"]
+            for name, override in names.items()
+            if f"{override}Override" in request
+        }
+        overridden |= {where: {**project[where], **changes}} if where else changes
+    # Of two variables with one name the start's counts.
+    variables = {
+        variable["name"]: {"type": "PLAINTEXT", **variable}
+        for variable in (
+            *project["environment"].get("environmentVariables", ()),
+            *request.get("environmentVariablesOverride", ()),
+        )
+    }
+    overridden["environment"] = {
+        **overridden["environment"],
+        "environmentVariables": list(variables.values()),
+    }
+    return overridden
+
+
 def _new_build(
-    project: Mapping[str, Any], request: Mapping[str, Any], handed: HandOver | None
+    project: Mapping[str, Any], request: Mapping[str, Any], job: Job, handed: HandOver | None
 ) -> dict[str, Any]:
     name = project["name"]
     unique = str(uuid.uuid4())
     build_id = f"{name}:{unique}"
     numbers = [build["buildNumber"] for build in builds.values() if build["projectName"] == name]
-    environment = {
-        **project["environment"],
-        "environmentVariables": list(_variables(project, request)),
-    }
     version = handed.source.arn if handed else request.get("sourceVersion", "")
     return {
         "id": build_id,
@@ -187,12 +243,16 @@ def _new_build(
         "phases": [],
         "source": project["source"],
         "secondarySources": project.get("secondarySources", []),
-        "artifacts": {"location": handed.artifact.arn if handed and handed.artifact else ""},
+        "artifacts": {"location": job.artifact.arn if job.artifact else ""},
+        "secondaryArtifacts": [
+            {"artifactIdentifier": identifier, "location": location.arn}
+            for identifier, location in job.secondary_artifacts.items()
+        ],
         "cache": project["cache"],
-        "environment": environment,
+        "environment": project["environment"],
         "serviceRole": project.get("serviceRole", ""),
-        "logs": _logs(request.get("logsConfigOverride") or project.get("logsConfig"), name, unique),
-        "timeoutInMinutes": request.get("timeoutInMinutesOverride", project["timeoutInMinutes"]),
+        "logs": _logs(project.get("logsConfig"), name, unique),
+        "timeoutInMinutes": project["timeoutInMinutes"],
         "queuedTimeoutInMinutes": project["queuedTimeoutInMinutes"],
         "initiator": handed.initiator if handed else request.get("initiator", "local"),
         "encryptionKey": project["encryptionKey"],
@@ -221,19 +281,9 @@ def _logs(configuration: Mapping[str, Any] | None, project: str, unique: str) ->
     }
 
 
-def _variables(project: Mapping[str, Any], request: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the variables by precedence: those of the start over those of the project."""
-    declared = [
-        *project["environment"].get("environmentVariables", ()),
-        *request.get("environmentVariablesOverride", ()),
-    ]
-    by_name = {variable["name"]: {"type": "PLAINTEXT", **variable} for variable in declared}
-    return list(by_name.values())
-
-
-def _job(project: Mapping[str, Any], request: Mapping[str, Any], handed: HandOver | None) -> Job:
-    buildspec = request.get("buildspecOverride") or project["source"].get("buildspec", "")
-    variables = tuple(_variables(project, request))
+def _job(project: Mapping[str, Any], handed: HandOver | None) -> Job:
+    buildspec = project["source"].get("buildspec", "")
+    variables = tuple(project["environment"]["environmentVariables"])
     if handed:
         return Job(
             buildspec=buildspec,
@@ -244,26 +294,37 @@ def _job(project: Mapping[str, Any], request: Mapping[str, Any], handed: HandOve
             artifact=handed.artifact,
             secondary_artifacts=handed.secondary_artifacts,
         )
-    kind = request.get("sourceTypeOverride") or project["source"]["type"]
-    location = request.get("sourceLocationOverride") or project["source"].get("location", "")
-    match kind:
+    return Job(
+        buildspec=buildspec,
+        variables=variables,
+        source=_source(project["source"]),
+        secondary_sources={
+            source["sourceIdentifier"]: location
+            for source in project.get("secondarySources", ())
+            if (location := _source(source))
+        },
+        artifact=_artifact(project["artifacts"]),
+        secondary_artifacts={
+            artifacts["artifactIdentifier"]: location
+            for artifacts in project.get("secondaryArtifacts", ())
+            if (location := _artifact(artifacts))
+        },
+    )
+
+
+def _source(source: Mapping[str, Any]) -> Location | None:
+    match source["type"]:
         case "NO_SOURCE":
-            source = None
+            return None
         case "S3":
-            bucket, _, key = location.removeprefix("arn:aws:s3:::").partition("/")
-            source = Location(bucket, key)
-        case _:
+            bucket, _, key = source["location"].removeprefix("arn:aws:s3:::").partition("/")
+            return Location(bucket, key)
+        case kind:
             raise ServiceError(
                 "InvalidInputException",
                 f"A {kind} source can only be built by "
                 + ("a pipeline." if kind == "CODEPIPELINE" else "AWS, not by this emulator."),
             )
-    return Job(
-        buildspec=buildspec,
-        variables=variables,
-        source=source,
-        artifact=_artifact(request.get("artifactsOverride") or project["artifacts"]),
-    )
 
 
 def _artifact(artifacts: Mapping[str, Any]) -> Location | None:

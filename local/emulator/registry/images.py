@@ -148,7 +148,12 @@ def _describe(request: dict[str, Any]) -> dict[str, Any]:
 
 def _size(image: Mapping[str, Any]) -> int:
     manifest = json.loads(image["imageManifest"])
-    parts = [manifest.get("config", {}), *manifest.get("layers", manifest.get("manifests", ()))]
+    # An image of labels alone has null for its layers.
+    parts = [
+        manifest.get("config", {}),
+        *(manifest.get("layers") or ()),
+        *(manifest.get("manifests") or ()),
+    ]
     return sum(int(part.get("size", 0)) for part in parts)
 
 

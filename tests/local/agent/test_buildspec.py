@@ -171,12 +171,10 @@ cache: {paths: [node_modules]}
     )
 
     assert result.status == "SUCCEEDED"
-    assert result.reports["unit"].files == ("out.xml",)
     for said in (
         "Ignoring git-credential-helper",
         "Ignoring proxy",
         "Skipping install of runtimes",
         "Not caching node_modules",
-        "Not publishing reports: unit",
     ):
         assert said in build.log

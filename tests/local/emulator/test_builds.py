@@ -344,3 +344,70 @@ def test_without_a_machine_builds_fail_in_provisioning(
 def test_the_account_is_that_of_the_caller(emulator: Emulator) -> None:
     name = deploy(emulator, project(spec("true"), Source=NO_SOURCE))
     assert f":{REGION}:{ACCOUNT}:build/{name}:" in run(emulator, name)["arn"]
+
+
+def test_a_start_has_its_own_source_artifact_and_machine(emulator: Emulator) -> None:
+    bucket = emulator.new_name("own")
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=bucket, Key="source.zip", Body=packed({"a.txt": "a"}))
+    s3.put_object(Bucket=bucket, Key="more.zip", Body=packed({"b.txt": "b"}))
+    buildspec = spec(
+        'cp "$CODEBUILD_SRC_DIR_more/b.txt" .',
+        artifacts={"files": ["a.txt"], "secondary-artifacts": {"second": {"files": ["b.txt"]}}},
+    )
+    name = deploy(emulator, project(spec("false")))
+    target = {"type": "S3", "location": bucket, "packaging": "ZIP"}
+    build = run(
+        emulator,
+        name,
+        buildspecOverride=buildspec,
+        sourceTypeOverride="S3",
+        sourceLocationOverride=f"{bucket}/source.zip",
+        secondarySourcesOverride=[
+            {"type": "S3", "location": f"{bucket}/more.zip", "sourceIdentifier": "more"}
+        ],
+        artifactsOverride={**target, "path": "out", "name": "first.zip"},
+        secondaryArtifactsOverride=[
+            {**target, "name": "second.zip", "artifactIdentifier": "second"}
+        ],
+        imageOverride="own-image:1",
+        timeoutInMinutesOverride=6,
+    )
+    assert build["buildStatus"] == "SUCCEEDED"
+    assert build["source"]["location"] == f"{bucket}/source.zip"
+    assert build["environment"]["image"] == "own-image:1"
+    assert build["timeoutInMinutes"] == 6
+    assert build["artifacts"]["location"] == f"arn:aws:s3:::{bucket}/out/first.zip"
+    (second,) = build["secondaryArtifacts"]
+    assert (second["artifactIdentifier"], second["location"]) == (
+        "second",
+        f"arn:aws:s3:::{bucket}/second.zip",
+    )
+    for key, file in (("out/first.zip", "a.txt"), ("second.zip", "b.txt")):
+        content = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.namelist() == [file]
+    # The project is as it was.
+    (found,) = emulator.client("codebuild").batch_get_projects(names=[name])["projects"]
+    assert (found["source"]["type"], found["timeoutInMinutes"]) == ("CODEPIPELINE", 60)
+
+
+def test_a_builds_temporary_files_and_logins_end_with_it(
+    new_emulator: Callable[..., Emulator], tmp_path: Path
+) -> None:
+    settings = tmp_path / "docker"
+    settings.mkdir()
+    (settings / "config.json").write_text('{"auths": {}}')
+    machine = tmp_path / "build.json"
+    machine.write_text(json.dumps({"PATH": "/usr/bin:/bin", "DOCKER_CONFIG": str(settings)}))
+    emulator = new_emulator("--build-environment", str(machine))
+    buildspec = spec(
+        'echo changed > "$DOCKER_CONFIG/config.json"',
+        'export FILE="$(mktemp)"',
+        env={"exported-variables": ["FILE"]},
+    )
+    build = run(emulator, deploy(emulator, project(buildspec, Source=NO_SOURCE)))
+    assert build["buildStatus"] == "SUCCEEDED"
+    assert (settings / "config.json").read_text() == '{"auths": {}}'
+    assert not Path(exported(build)["FILE"]).exists()

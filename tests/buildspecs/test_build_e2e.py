@@ -1,0 +1,255 @@
+"""The shipped buildspec, executed as it is: what becomes of a commit."""
+
+import datetime as dt
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from container_pipelines import DockerBuild, PhaseCommands, Platform, PullThroughCache
+from tests.buildspecs.builds import COMMIT, ECR, SCRATCH, SOURCE_URL, TAG, Project
+from tests.buildspecs.registry_front import RegistryFront
+from tests.local.emulator.driver import Emulator, Registry
+
+pytestmark = pytest.mark.e2e
+
+LAYERS = {
+    "Dockerfile": "FROM scratch\nCOPY first.txt /\nCOPY second.txt /\n",
+    "first.txt": "first",
+    "second.txt": "second",
+}
+ODD_NAME = """a "quoted" 'name' $(touch executed) `touch executed` \\n; touch executed; é✓ """
+
+
+def test_a_clean_build(project: Project) -> None:
+    before = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    build = project.build(SCRATCH, commit=COMMIT)
+    assert build.status == "SUCCEEDED"
+    assert build.failure is None
+    tags = project.tags()
+    assert list(tags) == [TAG]
+    digest = tags[TAG]
+    assert build.exported == {
+        "COMMIT_ID": COMMIT,
+        "IMAGE_TAG": TAG,
+        "IMAGE_DIGEST": digest,
+        "IMAGE_URI": f"{project.uri}@{digest}",
+    }
+    assert build.artifact is not None
+    assert sorted(build.artifact) == ["imagedefinitions.json", "scan-findings.json"]
+    assert build.deploys == [{"name": "app", "imageUri": f"{project.uri}@{digest}"}]
+    findings = json.loads(build.artifact["scan-findings.json"])
+    assert (findings["digest"], findings["verdict"]) == (digest, "passed")
+    assert project.files(digest) == {"app.txt": b"one"}
+    config = project.config(digest)
+    assert (config["os"], config["architecture"]) == ("linux", "amd64")
+    labels = config["config"]["Labels"]
+    created = dt.datetime.fromisoformat(labels.pop("org.opencontainers.image.created"))
+    assert before <= created <= dt.datetime.now(dt.UTC)
+    assert labels == {
+        "org.opencontainers.image.revision": COMMIT,
+        "org.opencontainers.image.source": SOURCE_URL,
+    }
+    # One image and the layer cache: no index, no attestation.
+    assert len(project.images()) == 2
+    assert build.said.splitlines()[-1] == f"Ready to deploy {project.uri}@{digest}"
+
+
+def test_the_second_build_takes_unchanged_layers_from_the_cache(
+    project: Project, registry: RegistryFront, forget_cache: Callable[[], None]
+) -> None:
+    assert project.build(LAYERS, commit=COMMIT).status == "SUCCEEDED"
+    uploaded = registry.uploads(project.repository)
+    # As on a machine that has never built anything.
+    forget_cache()
+    build = project.build({**LAYERS, "second.txt": "changed"}, commit="b" * 40)
+    assert build.status == "SUCCEEDED"
+    assert build.cached_steps() == {"COPY first.txt /"}
+    # Layer and configuration of the image, and the cache's own configuration.
+    assert registry.uploads(project.repository) - uploaded == 3
+    assert uploaded == 4
+    first, second = project.tags()[TAG], project.tags()["bbbbbbb"]
+    layers = [project.manifest(each)["layers"] for each in (first, second)]
+    assert layers[0][0] == layers[1][0]
+    assert layers[0][1] != layers[1][1]
+    assert project.files(second) == {"first.txt": b"first", "second.txt": b"changed"}
+
+
+def test_nothing_is_built_again_for_an_unchanged_source(
+    project: Project, registry: RegistryFront, forget_cache: Callable[[], None]
+) -> None:
+    project.build(LAYERS, commit=COMMIT)
+    uploaded = registry.uploads(project.repository)
+    forget_cache()
+    build = project.build(LAYERS, commit="b" * 40)
+    assert build.cached_steps() == {"COPY first.txt /", "COPY second.txt /"}
+    # The labels have changed, and so the configuration.
+    assert registry.uploads(project.repository) - uploaded == 1
+
+
+def test_without_a_commit_the_tag_is_the_builds_number(project: Project) -> None:
+    build = project.build(SCRATCH)
+    assert list(project.tags()) == ["build-1"]
+    assert (build.exported["IMAGE_TAG"], build.exported["COMMIT_ID"]) == ("build-1", "")
+
+
+def test_a_commit_that_is_built_again_gets_a_tag_of_its_own(project: Project) -> None:
+    builds = [project.build({**SCRATCH, "app.txt": text}, commit=COMMIT) for text in "ab"]
+    assert [build.status for build in builds] == ["SUCCEEDED", "SUCCEEDED"]
+    assert [build.exported["IMAGE_TAG"] for build in builds] == [TAG, f"{TAG}-2"]
+    tags = project.tags()
+    assert project.files(tags[TAG])["app.txt"] == b"a"
+    assert project.files(tags[f"{TAG}-2"])["app.txt"] == b"b"
+
+
+def test_two_builds_of_a_commit_at_the_same_time(project: Project, registry: RegistryFront) -> None:
+    # The first to push waits for the other: both have found the tag free by then.
+    both = threading.Barrier(2, timeout=30)
+
+    def meet(method: str, path: str) -> None:
+        if (method, path) == ("PUT", f"/v2/{project.repository}/manifests/{TAG}"):
+            both.wait()
+
+    with registry.failing(meet):
+        started = [project.start(SCRATCH, commit=COMMIT) for _ in range(2)]
+        builds = [project.finished(each) for each in started]
+    assert [build.status for build in builds] == ["SUCCEEDED", "SUCCEEDED"]
+    first, second = sorted(builds, key=lambda build: len(build.exported["IMAGE_TAG"]))
+    number = second.record["buildNumber"]
+    assert first.exported["IMAGE_TAG"] == TAG
+    assert second.exported["IMAGE_TAG"] == f"{TAG}-{number}"
+    for build in builds:
+        digest = project.tags()[build.exported["IMAGE_TAG"]]
+        assert build.deploys == [{"name": "app", "imageUri": f"{project.uri}@{digest}"}]
+    assert len(project.tags()) == 2
+
+
+def test_a_tag_that_is_taken_between_look_and_push(
+    project: Project, registry: RegistryFront, aws: Emulator
+) -> None:
+    client, taken = Registry(aws, project.repository), []
+
+    def take(method: str, path: str) -> None:
+        if (method, path) == ("PUT", f"/v2/{project.repository}/manifests/{TAG}") and not taken:
+            taken.append(client.push(TAG))
+
+    with registry.failing(take):
+        build = project.build(SCRATCH, commit=COMMIT)
+    assert taken[0][0] == 201
+    assert build.status == "SUCCEEDED"
+    assert build.exported["IMAGE_TAG"] == f"{TAG}-1"
+    tags = project.tags()
+    assert set(tags) == {TAG, f"{TAG}-1"}
+    assert build.exported["IMAGE_DIGEST"] == tags[f"{TAG}-1"] != tags[TAG]
+    assert "has taken the tag" in build.said
+
+
+@pytest.mark.parametrize("name", [ODD_NAME, "--option"], ids=["shell", "option"])
+def test_a_containers_name_is_only_a_name(project: Project, name: str, tmp_path: Path) -> None:
+    build = project.build(
+        SCRATCH, commit=COMMIT, container=name.replace("touch ", f"touch {tmp_path}/")
+    )
+    assert build.status == "SUCCEEDED"
+    assert build.deploys is not None
+    assert build.deploys[0]["name"] == name.replace("touch ", f"touch {tmp_path}/")
+    assert not list(tmp_path.iterdir())
+
+
+def test_build_arguments_are_only_values(
+    new_project: Callable[..., Project], tmp_path: Path
+) -> None:
+    values = {
+        "QUOTES": """a "b" 'c' `d`""",
+        "COMMAND": f"$(touch {tmp_path}/executed); touch {tmp_path}/executed",
+        "LINES": "first\nsecond",
+        "OPTION": "--push",
+        "BACKSLASH": r"a\b\\c",
+        "LETTERS": "é✓ 日本",
+        "NONE": "",
+        "EQUALS": "a=b=c",
+        "PERCENT": "%s %%",
+    }
+    lines = [f'ARG {name}\nLABEL {name.lower()}="${name}"' for name in values]
+    project = new_project(docker_build=DockerBuild(arguments=values))
+    build = project.build({**SCRATCH, "Dockerfile": "\n".join(["FROM scratch", *lines])})
+    assert build.status == "SUCCEEDED"
+    labels = project.config(build.exported["IMAGE_DIGEST"])["config"]["Labels"]
+    assert {name: labels[name.lower()] for name in values} == values
+    assert not list(tmp_path.iterdir())
+
+
+def test_dockerfile_context_and_target(new_project: Callable[..., Project]) -> None:
+    project = new_project(
+        docker_build=DockerBuild(
+            dockerfile="docker files/App.Dockerfile", context="the service", target="wanted"
+        )
+    )
+    dockerfile = "FROM scratch AS wanted\nCOPY a.txt /\nFROM wanted AS last\nCOPY b.txt /\n"
+    build = project.build(
+        {
+            "docker files/App.Dockerfile": dockerfile,
+            "Dockerfile": "FROM nowhere",
+            "the service/a.txt": "a",
+            "the service/b.txt": "b",
+        }
+    )
+    assert build.status == "SUCCEEDED"
+    assert project.files(build.exported["IMAGE_DIGEST"]) == {"a.txt": b"a"}
+
+
+def test_an_image_for_both_platforms(new_project: Callable[..., Project]) -> None:
+    both = (Platform.ARM64, Platform.AMD64)
+    project = new_project(docker_build=DockerBuild(platforms=both))
+    build = project.build(SCRATCH, commit=COMMIT)
+    assert build.status == "SUCCEEDED"
+    index = project.manifest(project.tags()[TAG])
+    assert build.exported["IMAGE_DIGEST"] == project.tags()[TAG]
+    parts = {each["platform"]["architecture"]: each["digest"] for each in index["manifests"]}
+    assert sorted(parts) == ["amd64", "arm64"]
+    for architecture, digest in parts.items():
+        assert project.config(digest)["architecture"] == architecture
+        assert project.files(digest) == {"app.txt": b"one"}
+    assert build.artifact is not None
+    scanned = json.loads(build.artifact["scan-findings.json"])["images"]
+    assert {each["digest"]: each["platform"] for each in scanned} == {
+        parts["amd64"]: "linux/amd64",
+        parts["arm64"]: "linux/arm64",
+    }
+
+
+def test_an_image_for_arm_alone(new_project: Callable[..., Project]) -> None:
+    project = new_project(docker_build=DockerBuild(platforms=(Platform.ARM64,)))
+    build = project.build(SCRATCH, commit=COMMIT)
+    assert build.status == "SUCCEEDED"
+    assert build.record["environment"]["type"] == "ARM_CONTAINER"
+    assert project.config(project.tags()[TAG])["architecture"] == "arm64"
+
+
+def test_the_builder_of_a_pull_through_cache(new_project: Callable[..., Project]) -> None:
+    # The engine here builds with its own builder; that of the cache is declared and not started.
+    show = 'cat "$BUILD_FOLDER/buildkitd.toml"; BUILDX_BUILDER="" docker buildx inspect'
+    project = new_project(docker_hub=PullThroughCache(), commands=PhaseCommands(post_build=[show]))
+    build = project.build(SCRATCH, commit=COMMIT)
+    assert build.status == "SUCCEEDED"
+    assert f'[registry."docker.io"]\nmirrors = ["{ECR}/docker-hub"]' in build.said
+    assert f'image="{ECR}/docker-hub/moby/buildkit:buildx-stable-1"' in build.said
+
+
+def test_what_came_with_the_source_is_not_handed_over(project: Project) -> None:
+    smuggled = json.dumps([{"name": "app", "imageUri": "evil"}])
+    files = {
+        "imagedefinitions.json": smuggled,
+        "scan-findings.json": smuggled,
+        "sbom/sbom.spdx.json": smuggled,
+        ".container-test-results/results.xml": smuggled,
+    }
+    build = project.build({**SCRATCH, **files}, commit=COMMIT)
+    assert build.status == "SUCCEEDED"
+    assert build.artifact is not None
+    assert sorted(build.artifact) == ["imagedefinitions.json", "scan-findings.json"]
+    assert not [content for content in build.artifact.values() if b"evil" in content]
+    failed = project.build({**files, "Dockerfile": "FROM scratch\nCOPY absent /\n"})
+    assert failed.status == "FAILED"
+    assert failed.artifact is None
