@@ -1,0 +1,80 @@
+"""Turns an event into a notice, without a look-up and without an exception."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from slack_notifier import release_events, runtime_events
+from slack_notifier.event import Event, moment, text
+from slack_notifier.notice import Notice, Outcome
+from slack_notifier.records import Record
+from slack_notifier.redact import redact_structure
+
+
+def describe(record: Record) -> Notice:
+    """Say what an event means.
+
+    Parameters
+    ----------
+    record
+        The event and its id.
+
+    Returns
+    -------
+    Notice
+        What happened; for an event that nothing here understands, the event itself.
+    """
+    event = record.event
+    if isinstance(event, Mapping):
+        kind = (text(event, "source"), text(event, "detail-type"))
+        detail = event.get("detail")
+        reader = _READERS.get(kind)
+        if reader and isinstance(detail, Mapping):
+            known = reader(Event(record.id, event, detail))
+            if known:
+                return known
+    return _unknown(record)
+
+
+def _unknown(record: Record) -> Notice:
+    event = record.event
+    envelope = event if isinstance(event, Mapping) else {}
+    shown = redact_structure(event)
+    raw = (
+        shown
+        if isinstance(shown, str)
+        else json.dumps(shown, indent=1, ensure_ascii=False, default=str)
+    )
+    return Notice(
+        id=record.id,
+        outcome=Outcome.UNKNOWN,
+        subject=text(envelope, "source") or "Unknown source",
+        title=text(envelope, "detail-type") or "Unknown event",
+        time=moment(envelope.get("time")),
+        region=text(envelope, "region"),
+        account=text(envelope, "account"),
+        raw=raw,
+    )
+
+
+_READERS: dict[tuple[str, str], Callable[[Event], Notice | None]] = {
+    ("aws.codepipeline", "CodePipeline Pipeline Execution State Change"): release_events.pipeline(
+        "pipeline"
+    ),
+    ("aws.codepipeline", "CodePipeline Stage Execution State Change"): release_events.pipeline(
+        "stage"
+    ),
+    ("aws.codepipeline", "CodePipeline Action Execution State Change"): release_events.pipeline(
+        "action"
+    ),
+    ("aws.ecs", "ECS Deployment State Change"): runtime_events.ecs_deployment,
+    ("aws.ecs", "ECS Task State Change"): runtime_events.ecs_task,
+    (
+        "aws.codedeploy",
+        "CodeDeploy Deployment State-change Notification",
+    ): release_events.codedeploy,
+    ("aws.codebuild", "CodeBuild Build State Change"): release_events.codebuild,
+    ("aws.ecr", "ECR Image Scan"): runtime_events.scan,
+    ("aws.inspector2", "Inspector2 Scan"): runtime_events.scan,
+    ("aws.cloudwatch", "CloudWatch Alarm State Change"): runtime_events.alarm,
+    ("sns.alarm", ""): runtime_events.alarm_by_sns,
+}
