@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 import container_pipelines
+from slack_notifier.advice import ADVICE
 from stacks import settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,3 +42,8 @@ def test_everything_public_has_a_docstring_and_is_in_the_guide() -> None:
         if isinstance(public, type):
             assert public.__doc__, name
         assert f"`{name}`" in guide, name
+
+
+def test_the_notifiers_advice_leads_to_a_row_of_the_table() -> None:
+    page = (ROOT / "docs" / "troubleshooting.md").read_text()
+    assert {advice.anchor for advice in ADVICE} <= set(re.findall(r'<a id="([a-z-]+)">', page))
