@@ -13,7 +13,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, on this machine alone
-	@$(BIN)/python -m local demo
+	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
 
 test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
 	@npm test --silent --prefix samples/my-container-app

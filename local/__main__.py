@@ -46,7 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="deploy, release the sample application once, and end")
+    demonstration = commands.add_parser("demo", help="deploy, release an application once, and end")
+    demonstration.add_argument(
+        "--application",
+        type=Path,
+        default=SAMPLE,
+        help="folder with a Dockerfile; the sample application by default",
+    )
     up = commands.add_parser("up", help="start a cloud with the app deployed, and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background")
     commands.add_parser("down", help="end the cloud that `up` has started")
@@ -62,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "demo":
-                demo(_FOLDER, engine_cache=_ENGINE)
+                demo(_FOLDER, engine_cache=_ENGINE, application=options.application.resolve())
             case "up":
                 _up_in_background() if options.detach else _up()
             case "down":

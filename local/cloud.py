@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.engine import Engine, EngineUnavailableError, open_engine
+from local.engine import BaseImagesError, Engine, EngineUnavailableError, open_engine
 
 ACCOUNT: Final = "111122223333"
 REGION: Final = "ap-northeast-1"
@@ -110,7 +110,7 @@ def open_cloud(
     Raises
     ------
     CloudError
-        If the emulator does not start.
+        If the emulator does not start, or ``BASE_IMAGES`` cannot be used.
     """
     with contextlib.ExitStack() as stack:
         port = _free_port()
@@ -130,6 +130,8 @@ def open_cloud(
             )
         except EngineUnavailableError as error:
             unavailable = str(error)
+        except BaseImagesError as error:
+            raise CloudError(str(error)) from error
         build_environment.write_text(
             json.dumps(
                 dict(engine.environment) if engine is not None else {"unavailable": unavailable}
@@ -192,6 +194,7 @@ def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None
     command = [sys.executable, "-m", "local.emulator", "--port", str(port)]
     command += ["--state", str(state), "--build-environment", str(build_environment)]
     command += ["--node-modules", str(ROOT / "node_modules"), "--complete-connections"]
+    command += ["--end-with-input"]  # if this process is killed
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:
@@ -202,7 +205,7 @@ def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None
                 **{name: v for name, v in os.environ.items() if not name.startswith("AWS_")},
                 "PATH": path,
             },
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us: we end it in order
@@ -236,6 +239,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
     # What its functions and builds may have left in its session.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -8,14 +8,14 @@ from typing import Final
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
 from local.progress import console, note
-from local.release import Commit, ReleaseError, Releases, Running, Stage
+from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
 
 
-def demo(folder: Path, *, engine_cache: Path) -> None:
-    """Deploy the app to a local cloud of its own, release the sample application, end the cloud.
+def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> None:
+    """Deploy the app to a local cloud of its own, release an application, end the cloud.
 
     Parameters
     ----------
@@ -23,7 +23,16 @@ def demo(folder: Path, *, engine_cache: Path) -> None:
         The folder for the cloud's state and logs.
     engine_cache
         The folder for the private engine's programs and build cache.
+    application
+        The application's folder; the sample application by default.
+
+    Raises
+    ------
+    ReleaseError
+        If the folder has no Dockerfile, or the release failed.
     """
+    if not (application / "Dockerfile").is_file():
+        raise ReleaseError(f"{application} has no Dockerfile: name the folder of an application")
     started = time.monotonic()
     console.print("\n[bold]A release, from a commit to a running image, on this machine alone[/]")
     with deployed_cloud(folder, engine_cache=engine_cache) as cloud:
@@ -33,7 +42,7 @@ def demo(folder: Path, *, engine_cache: Path) -> None:
                 f"engine.[/]\n{cloud.unavailable}"
             )
         else:
-            release(cloud.endpoint, SAMPLE)
+            release(cloud.endpoint, application)
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",
@@ -91,10 +100,13 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
         now = releases.running(cluster, service)
         unchanged = "what runs is unchanged" if now == before else f"{now.image} runs now"
         raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}")
-    _summary(stages.values(), before, releases.running(cluster, service))
+    after = releases.running(cluster, service)
+    _summary(stages.values(), before, after, releases.recorded(pipeline))
 
 
-def _summary(stages: Iterable[Stage], before: Running, after: Running) -> None:
+def _summary(
+    stages: Iterable[Stage], before: Running, after: Running, recorded: Recorded | None
+) -> None:
     rows = [
         ("stages", ", ".join(f"{stage.name} {stage.seconds:.1f} s" for stage in stages)),
         ("digest", after.image.rpartition("@")[2]),
@@ -103,6 +115,9 @@ def _summary(stages: Iterable[Stage], before: Running, after: Running) -> None:
         ("after", after.task_definition),
         ("", after.image),
     ]
+    if recorded is not None:
+        what = "it" if recorded.image == after.image else recorded.image
+        rows.append(("pointer", f"{recorded.parameter} names {what}"))
     console.print("\n[bold]What came of it[/]")
     for title, value in rows:
         console.print(f"  [dim]{title:<7}[/] {value}", soft_wrap=True)

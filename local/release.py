@@ -15,13 +15,15 @@ import boto3
 
 from local.cloud import ACCOUNT, REGION
 from local.commit import Commit
+from local.recorded import Recorded, recorded_by
 from local.stages import Stage, stages_of
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_ecs import ECSClient
+    from types_boto3_ssm import SSMClient
 
-__all__ = ["Commit", "ReleaseError", "Releases", "Running", "Stage"]
+__all__ = ["Commit", "Recorded", "ReleaseError", "Releases", "Running", "Stage"]
 
 _POLL_SECONDS: Final = 0.25
 _ENDED: Final = ("Succeeded", "Failed", "Stopped", "Superseded", "Cancelled")
@@ -65,6 +67,7 @@ class Releases:
         )
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
+        self._ssm: SSMClient = session.client("ssm", endpoint_url=endpoint)
 
     def push(
         self,
@@ -292,6 +295,10 @@ class Releases:
             task_definition=arn.rpartition("/")[2],
             image=definition["containerDefinitions"][0]["image"],
         )
+
+    def recorded(self, pipeline: str) -> Recorded | None:
+        """Tell what a pipeline has recorded as live; None if it records nothing."""
+        return recorded_by(self._pipelines, self._ssm, pipeline)
 
     def pipelines(self) -> list[str]:
         """List the pipelines.

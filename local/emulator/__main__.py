@@ -24,6 +24,11 @@ def main() -> None:
         action="store_true",
         help="make each new connection AVAILABLE at once",
     )
+    parser.add_argument(
+        "--end-with-input",
+        action="store_true",
+        help="end when standard input closes, as it does when who started this is gone",
+    )
     try:
         serve(Settings(**vars(parser.parse_args())))
     except PortUnavailableError as error:

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 from ministack import app
 
 from local.emulator import (
+    alarms,
     autoscaling,
     connections,
-    containers,
     custom_resources,
+    ecs,
     flow_logs,
     network,
     outputs,
@@ -33,7 +34,6 @@ from local.emulator.registry import service as registry
 from local.emulator.repositories import Repositories
 from local.emulator.server import Settings
 from local.emulator.service import Service, plug_in
-from local.emulator.tasks import Tasks
 
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -41,21 +41,22 @@ Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 def application(settings: Settings) -> Application:
     """Return the emulator as an ASGI application."""
     clients = Clients(settings.endpoint)
+    machine = BuildMachine(settings.build_environment)
     repositories = Repositories(settings.state.resolve() / "repositories")
     plug_in(Service("local-repositories", {}, repositories.state))
     network.register()
     flow_logs.register()
+    alarms.register()
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
-    containers.register()
-    Tasks().register()
+    ecs.register(machine, settings.state.resolve() / "docker")
     custom_resources.register()
     outputs.register()
     updates.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 
-    codebuild = CodeBuild(clients, BuildMachine(settings.build_environment))
+    codebuild = CodeBuild(clients, machine)
     codebuild.register()
     approvals, jobs = Approvals(clients), Jobs(clients)
     providers = all_providers(clients, codebuild, repositories, approvals, jobs)

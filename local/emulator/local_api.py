@@ -36,6 +36,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 
 from local.emulator import connections
 from local.emulator.archives import ArchiveError
+from local.emulator.ecs import broken_images
 from local.emulator.events import emit
 from local.emulator.pipelines import triggers
 from local.emulator.pipelines.clock import clock
@@ -46,7 +47,6 @@ from local.emulator.registry import scans
 from local.emulator.repositories import NO_BRANCH, Commit, Repositories
 from local.emulator.scope import arn
 from local.emulator.service import ServiceError
-from local.emulator.tasks import broken_images
 
 _PREFIX = "/_local/"
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -26,6 +26,8 @@ class Settings:
         Packages that functions in Node.js can import, beside their own.
     complete_connections
         Whether a new connection is AVAILABLE at once.
+    end_with_input
+        Whether to end when standard input closes too: when whoever started the emulator is gone.
     """
 
     port: int
@@ -33,6 +35,7 @@ class Settings:
     build_environment: Path | None = None
     node_modules: Path | None = None
     complete_connections: bool = False
+    end_with_input: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -45,7 +48,7 @@ class PortUnavailableError(Exception):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, and end the process with the state saved.
+    """Serve until SIGTERM, SIGINT or the end of input, and end the process with the state saved.
 
     Raises
     ------
@@ -120,6 +123,13 @@ async def _serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    if settings.end_with_input:
+        loop.add_reader(sys.stdin, _read_until_closed, ended)
     app: Any = application(settings)
     await serve_asgi(app, config, shutdown_trigger=ended.wait)
     lambda_runtime.reset()  # ends the functions' processes
+
+
+def _read_until_closed(closed: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 1):
+        closed.set()

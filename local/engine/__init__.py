@@ -5,7 +5,8 @@ The registries behind those names are plain HTTP servers on this machine.
 
 ``CONTAINER_ENGINE`` chooses the engine: ``docker`` for the Docker that is running, ``private`` for
 one that is unpacked into a cache folder and runs as long as it is needed, ``none`` for no engine.
-Without it, the first of the two that works.
+Without it, the first of the two that works. ``BASE_IMAGES`` gives the private one base images of
+one's own.
 """
 
 import contextlib
@@ -13,12 +14,13 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from local.engine.base_images import BaseImagesError, base_image_archives
 from local.engine.docker import open_running_docker
 from local.engine.model import Engine, EngineUnavailableError, Progress, Registries
 from local.engine.private import open_private_engine
 from local.engine.stand_ins import STAND_INS
 
-__all__ = ["STAND_INS", "Engine", "EngineUnavailableError", "open_engine"]
+__all__ = ["STAND_INS", "BaseImagesError", "Engine", "EngineUnavailableError", "open_engine"]
 
 
 @contextlib.contextmanager
@@ -52,7 +54,10 @@ def open_engine(
     ------
     EngineUnavailableError
         If there is no engine to be had; the message says why and what to do.
+    BaseImagesError
+        If ``BASE_IMAGES`` cannot be used.
     """
+    base_image_archives()  # what is wrong with them is told before anything is started
     choice = os.environ.get("CONTAINER_ENGINE", "")
     engines = {
         "docker": lambda: open_running_docker(registries=registries, progress=progress),

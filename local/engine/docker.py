@@ -1,7 +1,8 @@
 """The Docker that runs already, used without changing anything of the user's.
 
 Its own settings folder keeps the registry passwords of a build away from the user's, and the
-builders that a build makes are removed with it.
+builders that a build makes are removed with it. So are the containers that carry its label, and
+those of an earlier run that was killed.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from local.engine.model import Engine, EngineUnavailableError, Progress, Registr
 
 _ANSWER_SECONDS = 20
 _SHIM = Path(__file__).with_name("docker_shim.py")
+_LABEL = "container-pipelines.local-cloud"
 _CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
@@ -42,8 +44,10 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
         if _CONTAINERD_STORE in status:
             # The default builder can export a registry cache: no need for one in a container.
             environment["BUILDX_BUILDER"] = "default"
+        environment["CONTAINER_LABEL"] = f"{_LABEL}={os.getpid()}"
         for address in addresses.values():
             _check_reach(docker, environment, address)
+        _remove_containers(docker, environment)
         try:
             yield Engine(
                 kind="docker",
@@ -109,7 +113,8 @@ def _check_reach(docker: str, environment: Mapping[str, str], address: str) -> N
 def _leave_nothing(
     docker: str, environment: Mapping[str, str], addresses: Mapping[str, str]
 ) -> None:
-    """Remove the builders and the images that the build made; their addresses end now."""
+    """Remove containers, builders and images of this run; their addresses end now."""
+    _remove_containers(docker, environment)
     instances = Path(environment["BUILDX_CONFIG"]) / "instances"
     builders = [path.name for path in instances.iterdir()] if instances.is_dir() else []
     if builders:
@@ -119,6 +124,21 @@ def _leave_nothing(
     images = [image for image in listed.splitlines() if image.startswith(ours)]
     if images:
         _run(docker, environment, ["image", "rm", "--force", *images])
+
+
+def _remove_containers(docker: str, environment: Mapping[str, str]) -> None:
+    """Remove the containers of this run, and of those whose process is gone."""
+    template = f'{{{{.ID}}}} {{{{.Label "{_LABEL}"}}}}'
+    filtered = ["--all", "--filter", f"label={_LABEL}", "--format", template]
+    listed = _run(docker, environment, ["container", "ls", *filtered])
+    pairs = [line.split() for line in listed.splitlines()]
+    ours = [pair[0] for pair in pairs if len(pair) == 2 and not _runs_elsewhere(pair[1])]
+    if ours:
+        _run(docker, environment, ["container", "rm", "--force", "--volumes", *ours])
+
+
+def _runs_elsewhere(process: str) -> bool:
+    return process != str(os.getpid()) and Path("/proc", process).exists()
 
 
 def _run(docker: str, environment: Mapping[str, str], arguments: Sequence[str]) -> str:

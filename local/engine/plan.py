@@ -9,7 +9,10 @@ from typing import Any, Self
 from local.engine.model import Registries
 from local.engine.relay import Target
 
-DOCKER_HUB = ("docker.io", "registry-1.docker.io", "index.docker.io", "auth.docker.io")
+STAND_IN_REGISTRIES = (
+    *("docker.io", "registry-1.docker.io", "index.docker.io", "auth.docker.io"),
+    "us-docker.pkg.dev",  # where the image is that services start with
+)
 
 # One of the few /24 that neither Docker's own defaults nor common private networks use.
 _BRIDGE_ADDRESS = "172.30.98.1"
@@ -41,7 +44,7 @@ class Plan:
     state
         What survives the run: images and build cache.
     base_images
-        Storage folder of the registry that answers as Docker Hub.
+        Storage folder of the registry that answers as Docker Hub and as that of the seed image.
     log
         File for everything that the engine's processes print.
     cgroup
@@ -112,7 +115,7 @@ class Plan:
     @property
     def targets(self) -> dict[str, Target]:
         """Server name -> what the TLS front connects it to."""
-        hub: dict[str, Target] = dict.fromkeys(DOCKER_HUB, self.hub_socket)
+        hub: dict[str, Target] = dict.fromkeys(STAND_IN_REGISTRIES, self.hub_socket)
         return hub | {name: (host, port) for name, (host, port) in self.registries.items()}
 
     def write(self) -> Path:

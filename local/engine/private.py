@@ -14,6 +14,7 @@ from pathlib import Path
 
 import trustme
 
+from local.engine.base_images import load_base_images
 from local.engine.cache_locks import installing, is_only_run, run_slot
 from local.engine.debian import this_release
 from local.engine.installation import install
@@ -57,12 +58,15 @@ def open_private_engine(
         )
         progress("starting the container engine")
         with _started(plan, lock) as environment:
+            loaded = load_base_images(environment, progress)
             yield Engine(
                 kind="private",
                 environment=environment,
                 stand_ins=tuple(base_images),
                 note="an engine of our own, without a network; base images are stand-ins: "
-                + ", ".join(base_images),
+                + ", ".join(base_images)
+                + "; so is the image that services start with"
+                + (f"; loaded: {', '.join(loaded)}" if loaded else ""),
             )
 
 
@@ -176,6 +180,8 @@ def _environment(plan: Plan, processes: Mapping[str, int]) -> Mapping[str, str]:
         # `docker buildx create --use` makes a builder whose image cannot be pulled here.
         "BUILDX_BUILDER": "default",
         "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}",
+        # A network namespace: the one in which containers have their addresses.
+        "CONTAINER_NETWORK_NAMESPACE": f"/proc/{processes['sandbox']}/ns/net",
     }
 
 

@@ -4,8 +4,8 @@ A stand-in carries the real Node.js and npm of its version, on a small root file
 packages. It answers to what Dockerfiles of Node.js services use; it is no Alpine Linux, has no
 package archive, and what is built on it is not for shipping.
 
-With them goes a stand-in of ``docker/dockerfile``, which Dockerfiles name in their ``syntax`` line;
-it uses the frontend that is built into the engine.
+With them goes a stand-in of ``docker/dockerfile``, which Dockerfiles name in their ``syntax`` line:
+it uses the frontend that is built into the engine. And one of the image that services start with.
 """
 
 import hashlib
@@ -27,8 +27,11 @@ _PACKAGES = ("busybox-static", "ca-certificates", "libatomic1", "libc6", "libgcc
 _YARN = "1.22.22"
 _OWN_FILES = Path(__file__).with_name("stand_in")
 _FRONTEND_FILES = Path(__file__).with_name("stand_in_frontend")
+_SEED_FILES = Path(__file__).with_name("stand_in_seed")
 # Up to what the engine's own frontend understands.
 _FRONTEND_TAGS = ("latest", "1", "1.2", "1.3", "1.4", "1.5", "1.6")
+_SEED = "google-samples/containers/gke/hello-app"
+_SEED_TAG = "1.0"
 _OWNERS = {"home/node": 1000}
 _UNUSED = ("usr/share", "usr/lib/*/gconv", "usr/lib/*/audit")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -59,7 +62,7 @@ def recipe() -> str:
     """Name everything that stand-ins are made by; it changes when they would."""
     digest = hashlib.sha256(platform.machine().encode())
     digest.update(Path(__file__).read_bytes())
-    for folder in (_OWN_FILES, _FRONTEND_FILES):
+    for folder in (_OWN_FILES, _FRONTEND_FILES, _SEED_FILES):
         for source in sorted(path for path in folder.rglob("*") if path.is_file()):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
@@ -96,11 +99,13 @@ def add_stand_ins(
     with TemporaryDirectory(dir=scratch) as folder:
         base = storage.add_layer(_base(archive, Path(folder)), _OWNERS)
     frontend = storage.add_layer(_FRONTEND_FILES, {})
+    seed = storage.add_layer(_SEED_FILES, {})
     for name, image in missing.items():
         progress(f"making the stand-in of {name}: Node.js {image.node}")
         with TemporaryDirectory(dir=scratch) as folder:
             layer = storage.add_layer(_node(image, Path(folder)), {})
         _store_frontend([base, layer, frontend], storage)
+        _store_seed([base, layer, seed], storage)
         # Last: from then on nothing of this is done again.
         _store(image, [base, layer], storage)
 
@@ -138,6 +143,16 @@ def _store_frontend(layers: list[Layer], storage: RegistryStorage) -> None:
             layers=layers,
             config={"Env": [f"PATH={_PATH}"], "Entrypoint": ["node", "/frontend.mjs"]},
         )
+
+
+def _store_seed(layers: list[Layer], storage: RegistryStorage) -> None:
+    storage.add_image(
+        _SEED,
+        _SEED_TAG,
+        architecture=_architecture()[0],
+        layers=layers,
+        config={"Env": [f"PATH={_PATH}"], "Entrypoint": ["node", "/hello.mjs"]},
+    )
 
 
 def _architecture() -> tuple[str, str]:

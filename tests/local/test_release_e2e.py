@@ -247,6 +247,36 @@ def test_a_good_release_follows_a_failed_one(
     assert release(application)[0] == "Succeeded"
 
 
+def test_a_release_that_is_not_healthy_is_rolled_back_and_changes_nothing(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    releases: Releases,
+    application: Path,
+    running: Callable[[], Running],
+    client: Callable[[str], Any],
+) -> None:
+    cluster, service = releases.deploy_targets(PIPELINE)
+    ecs, before = client("ecs"), running()
+    tasks = ecs.list_tasks(cluster=cluster, serviceName=service)["taskArns"]
+    app = application / "src" / "app.js"
+    healthy = "[200, { status: 'healthy' }]"
+    assert healthy in app.read_text()
+    app.write_text(app.read_text().replace(healthy, "[500, { status: 'ill' }]"))
+
+    status, stages = release(application)
+    assert (status, stages["Deploy"].status) == ("Failed", "Failed")
+    assert "circuit breaker" in stages["Deploy"].reason
+    assert running() == before
+    assert ecs.list_tasks(cluster=cluster, serviceName=service)["taskArns"] == tasks
+    newest = ecs.list_service_deployments(cluster=cluster, service=service)["serviceDeployments"][0]
+    assert newest["status"] == "ROLLBACK_SUCCESSFUL"
+    stopped = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")
+    told = ecs.describe_tasks(cluster=cluster, tasks=stopped["taskArns"])["tasks"]
+    reasons = [task["stoppedReason"] for task in told]
+    assert (
+        sum(r.startswith("Task failed ELB health checks in (target-group ") for r in reasons) == 3
+    )
+
+
 def test_the_build_log_shows_no_login(
     engine: Cloud,
     release: Callable[[Path], tuple[str, dict[str, Stage]]],

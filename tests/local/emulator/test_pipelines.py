@@ -618,7 +618,7 @@ def test_a_deployment_that_does_not_come_up_is_rolled_back_and_fails_the_action(
     assert emulator.local("POST", "broken-image", image="bad:2")[0] == 200
     bad = release("bad:2")
     assert pipeline.end(bad) == "Failed"
-    assert "circuit breaker was triggered" in pipeline.error(bad, "Deploy")["message"]
+    assert "circuit breaker" in pipeline.error(bad, "Deploy")["message"]
 
     configuration = pipeline.actions(bad)["Deploy"]["input"]["resolvedConfiguration"]
     ecs = emulator.client("ecs")

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,17 @@ def test_settings_that_cannot_be_read_are_no_obstacle(
         (tmp_path / "users/config.json").write_text(text)
     assert opened().kind == "docker"
     assert "version --format {{.Server.Version}}" in fake.asked
+
+
+def test_containers_are_removed_but_not_those_of_a_run_that_goes_on(fake: Fake) -> None:
+    with open_running_docker(registries={}, progress=lambda _: None) as engine:
+        name, _, process = engine.environment["CONTAINER_LABEL"].partition("=")
+        assert process == str(os.getpid())
+        fake.answer("container", f"aaa {process}\nbbb {os.getppid()}\nccc 999999999\n")
+    template = f'{{{{.ID}}}} {{{{.Label "{name}"}}}}'
+    listing = f"container ls --all --filter label={name} --format {template}"
+    assert fake.asked.count(listing) == 2  # of killed runs at the start, of this one at the end
+    assert fake.asked.count("container rm --force --volumes aaa ccc") == 1
 
 
 def test_builders_and_images_of_the_build_are_removed(fake: Fake) -> None:

@@ -19,6 +19,7 @@ import boto3
 import pytest
 
 from local.engine import Engine, EngineUnavailableError, open_engine
+from local.engine.base_images import load_base_images
 
 pytestmark = pytest.mark.e2e
 
@@ -255,6 +256,25 @@ def test_base_images_may_need_a_password(
         assert "401" in docker(engine, *login, input="wrong horse", check=False)
         docker(engine, *login, input="correct horse")
         docker(engine, "pull", "node:20-alpine")
+
+
+def test_base_images_of_ones_own_come_from_an_archive(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "registry.example.com/team/base:1"
+    (tmp_path / "Dockerfile").write_text("FROM node:20-alpine\nRUN echo mine >/base\n")
+    docker(engine, "build", "--tag", name, tmp_path)
+    docker(engine, "save", "--output", tmp_path / "base.tar", name)
+    docker(engine, "image", "rm", name)
+    (tmp_path / "Dockerfile").write_text(f"FROM {name}\nRUN cat /base\n")
+    build = ("buildx", "build", "--progress", "plain", "--no-cache", tmp_path)
+    assert "registry.example.com" in docker(engine, *build, check=False)
+    monkeypatch.setenv("BASE_IMAGES", str(tmp_path / "base.tar"))
+    try:
+        assert load_base_images(engine.environment, print) == [name]
+        assert " mine" in docker(engine, *build)
+    finally:
+        docker(engine, "image", "rm", name)
 
 
 def test_an_engine_that_does_not_start_tells_why(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from local.engine.plan import DOCKER_HUB, Plan, hosts
+from local.engine.plan import STAND_IN_REGISTRIES, Plan, hosts
 
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 
@@ -36,14 +36,14 @@ def test_what_is_written_is_read_with_passwords(plan: Plan) -> None:
 def test_all_registries_are_this_machine(plan: Plan) -> None:
     plan.write()
     lines = plan.hosts_file.read_text().splitlines()
-    assert lines == [f"127.0.0.1 {name}" for name in ("localhost", *DOCKER_HUB, ECR)]
+    assert lines == [f"127.0.0.1 {name}" for name in ("localhost", *STAND_IN_REGISTRIES, ECR)]
     assert hosts([]) == "127.0.0.1 localhost\n"
 
 
 def test_a_registry_is_reached_under_its_name_alone(plan: Plan) -> None:
     assert plan.targets == {
         ECR: ("127.0.0.1", 4566),
-        **dict.fromkeys(DOCKER_HUB, plan.hub_socket),
+        **dict.fromkeys(STAND_IN_REGISTRIES, plan.hub_socket),
     }
 
 
