@@ -46,8 +46,17 @@ def recorded_by(pipelines: CodePipelineClient, ssm: SSMClient, pipeline: str) ->
         for action in stage["actions"]:
             if action["actionTypeId"]["provider"] != "Lambda":
                 continue
-            given = action.get("configuration", {}).get("UserParameters", "{}")
-            if name := json.loads(given).get("pointer"):
+            given = _parameters(action.get("configuration", {}).get("UserParameters", ""))
+            if name := given.get("pointer"):
                 value = ssm.get_parameter(Name=name)["Parameter"]["Value"]
                 return Recorded(parameter=name, image=value)
     return None
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """Read a function's parameters; those of others may be any text."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}

@@ -248,7 +248,7 @@ class Releases:
         execution
             The execution's id.
         seen
-            Called with each stage as its status changes.
+            Called with each stage as its status changes, and when a reason is added to it.
         seconds
             How long to watch at most.
 
@@ -262,13 +262,13 @@ class Releases:
         ReleaseError
             If it has not ended in time.
         """
-        known: dict[str, str] = {}
+        known: dict[str, tuple[str, str]] = {}
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = self._status(pipeline, execution)
             for stage in stages_of(self._pipelines, pipeline, execution):
-                if known.get(stage.name) != stage.status:
-                    known[stage.name] = stage.status
+                if known.get(stage.name) != (stage.status, stage.reason):
+                    known[stage.name] = (stage.status, stage.reason)
                     seen(stage)
             if ended in _ENDED:
                 return ended

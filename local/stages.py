@@ -55,6 +55,12 @@ def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list
     list of Stage
         The stages, in the order in which they began.
     """
+    # First how they stand: of a stage that has ended every reason is then there to read.
+    now = {
+        state["stageName"]: latest["status"]
+        for state in client.get_pipeline_state(name=pipeline)["stageStates"]
+        if (latest := state.get("latestExecution")) and latest["pipelineExecutionId"] == execution
+    }
     actions = client.list_action_executions(
         pipelineName=pipeline, filter={"pipelineExecutionId": execution}
     )
@@ -63,11 +69,6 @@ def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list
     )
     found: list[_Run] = [*actions["actionExecutionDetails"], *rules["ruleExecutionDetails"]]
     runs = sorted(found, key=lambda run: run["startTime"])
-    now = {
-        state["stageName"]: latest["status"]
-        for state in client.get_pipeline_state(name=pipeline)["stageStates"]
-        if (latest := state.get("latestExecution")) and latest["pipelineExecutionId"] == execution
-    }
     return [
         _stage(name, [run for run in runs if run["stageName"] == name], now.get(name))
         for name in dict.fromkeys(run["stageName"] for run in runs)
@@ -88,6 +89,6 @@ def _stage(
     return Stage(
         name=name,
         status=status,
-        reason="\n".join(filter(None, reasons)),
+        reason="" if status == "InProgress" else "\n".join(filter(None, reasons)),
         seconds=took.total_seconds(),
     )

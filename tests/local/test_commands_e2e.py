@@ -23,7 +23,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout of its own, so that what runs there is told apart and disturbs nothing."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
-    for name in ("local", "samples", "stacks", "constructs", "buildspecs"):
+    for name in ("local", "samples", "stacks", "constructs", "buildspecs", "lambda"):
         shutil.copytree(
             ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
@@ -91,6 +91,7 @@ def test_the_demo_ends_with_a_summary_and_leaves_nothing(
     assert process.returncode == 0, said
     assert "✓ Build" in said
     assert "digest  sha256:" in said
+    assert "pointer /container-pipelines/my-container-app/image names it" in said
     assert left_of(checkout) == []
 
 

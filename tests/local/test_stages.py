@@ -1,0 +1,67 @@
+"""The stages of an execution that goes on while they are asked for."""
+
+import datetime as dt
+from typing import Any
+
+from local.stages import stages_of
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+class Pipeline:
+    """A client of a pipeline whose build runs, and fails before the third question is asked."""
+
+    def __init__(self, *runs: str, ends_with_question: int = 3) -> None:
+        self.runs = [*runs]
+        self.status = "InProgress"
+        self._left = ends_with_question
+
+    def _ask(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            self.status = self.runs[-1] = "Failed"
+
+    def get_pipeline_state(self, name: str) -> Any:
+        self._ask()
+        latest = {"pipelineExecutionId": "e", "status": self.status}
+        return {"stageStates": [{"stageName": "Build", "latestExecution": latest}]}
+
+    def list_action_executions(self, **_: Any) -> Any:
+        self._ask()
+        return {
+            "actionExecutionDetails": [
+                {
+                    "stageName": "Build",
+                    "actionName": "Build",
+                    "status": status,
+                    "startTime": START + dt.timedelta(minutes=number),
+                    "lastUpdateTime": START + dt.timedelta(minutes=number, seconds=30),
+                    "output": {"executionResult": {"errorDetails": {"message": f"no {number}"}}}
+                    if status == "Failed"
+                    else {},
+                }
+                for number, status in enumerate(self.runs, start=1)
+            ]
+        }
+
+    def list_rule_executions(self, **_: Any) -> Any:
+        self._ask()
+        return {"ruleExecutionDetails": []}
+
+
+def told(pipeline: Pipeline) -> list[tuple[str, str]]:
+    client: Any = pipeline
+    return [(stage.status, stage.reason) for stage in stages_of(client, "shop", "e")]
+
+
+def test_a_stage_that_fails_between_two_questions_is_never_told_as_failed_without_its_reason() -> (
+    None
+):
+    for question in (1, 2, 3):
+        found = told(Pipeline("InProgress", ends_with_question=question))
+        assert found == [("Failed", "no 1") if question == 1 else ("InProgress", "")]
+
+
+def test_of_a_stage_that_runs_again_the_reason_is_that_of_the_last_run() -> None:
+    assert told(Pipeline("Failed", "InProgress", ends_with_question=9)) == [("InProgress", "")]
+    assert told(Pipeline("Failed", "InProgress", ends_with_question=1)) == [("Failed", "no 2")]
