@@ -4,10 +4,11 @@ import contextlib
 from collections.abc import Iterator
 
 import aws_cdk as cdk
-from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from cdk_nag import AwsSolutionsChecks
 
-from container_pipelines import SEED_IMAGE
+from container_pipelines import SEED_IMAGE, BlueGreenPipeline, LoadBalancedService
+from stacks.monitoring_stack import MonitoringStack, Release
 from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
@@ -52,6 +53,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
         env=env,
     )
     platform: PlatformStack | ExistingPlatform | None = settings.platform.existing
+    releases: list[Release] = []
     for number, service in enumerate(settings.services):
         with _named(f"services.{number}"):
             prefix = f"{settings.name}-{service.name}"
@@ -63,22 +65,27 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 seed_image=container.seed_image or SEED_IMAGE,
                 env=env,
             )
-            target: ecs.IBaseService | ExistingService
+            target: LoadBalancedService | ExistingService
+            target_groups: list[elbv2.IApplicationTargetGroup] = []
             if service.existing_service is not None:
                 target = service.existing_service
             else:
                 platform = platform or PlatformStack(
                     app, f"{settings.name}-platform", settings=settings.platform, env=env
                 )
-                target = ServiceStack(
+                made = ServiceStack(
                     app,
                     f"{prefix}-service",
                     settings=service,
                     platform=platform,
                     ecr_repo=registry.ecr_repo,
                     env=env,
-                ).service.service
-            PipelineStack(
+                ).service
+                target = made
+                target_groups = [
+                    group for group in (made.target_group, made.green_target_group) if group
+                ]
+            pipeline = PipelineStack(
                 app,
                 f"{prefix}-pipeline",
                 settings=service,
@@ -87,6 +94,25 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 recorder=shared.recorder,
                 artifact_bucket=shared.artifact_bucket,
                 connection_arn=shared.connection_arn,
+                env=env,
+            ).pipeline
+            code_deploy = pipeline.code_deploy if isinstance(pipeline, BlueGreenPipeline) else None
+            releases.append(
+                Release(
+                    name=service.name,
+                    pipeline=pipeline,
+                    target_groups=target_groups,
+                    deployment_group=code_deploy.group if code_deploy else None,
+                )
+            )
+    if settings.monitoring.enabled:
+        with _named("monitoring"):
+            MonitoringStack(
+                app,
+                f"{settings.name}-monitoring",
+                app_name=settings.name,
+                settings=settings.monitoring,
+                releases=releases,
                 env=env,
             )
 

@@ -10,12 +10,14 @@ from constructs import Construct
 
 from container_pipelines import (
     AllowedFinding,
+    BlueGreenPipeline,
     BuildProject,
     BuildSecret,
     DockerBuild,
     DockerHubCredentials,
     EcrRepo,
     EcsRollingPipeline,
+    LoadBalancedService,
     Platform,
     PullThroughCache,
     ReleaseRecorder,
@@ -59,7 +61,7 @@ class PipelineStack(cdk.Stack):
         construct_id: str,
         *,
         settings: Service,
-        service: ecs.IBaseService | ExistingService,
+        service: LoadBalancedService | ExistingService,
         ecr_repo: EcrRepo,
         recorder: ReleaseRecorder,
         artifact_bucket: s3.IBucket,
@@ -85,22 +87,46 @@ class PipelineStack(cdk.Stack):
             ),
             timeout=cdk.Duration.minutes(settings.build.timeout_minutes),
         )
-        existing = service if isinstance(service, ExistingService) else None
-        self.pipeline = EcsRollingPipeline(
-            self,
-            "Release",
-            source=self._source(settings, connection_arn),
-            build=self.build,
-            service=self._existing(service) if isinstance(service, ExistingService) else service,
-            container_name=existing.container_name if existing else None,
-            task_roles=self._task_roles(existing) if existing else None,
-            image_pointer=ecr_repo.image_pointer,
-            recorder=recorder,
-            pipeline_name=settings.name,
-            artifact_bucket=artifact_bucket,
-            deployment_timeout=cdk.Duration.minutes(settings.deployment_timeout_minutes),
-            controls=pipeline_controls(self, settings.release),
-        )
+        source = self._source(settings, connection_arn)
+        controls = pipeline_controls(self, settings.release)
+        timeout = cdk.Duration.minutes(settings.deployment_timeout_minutes)
+        self.pipeline: EcsRollingPipeline | BlueGreenPipeline
+        if isinstance(service, LoadBalancedService) and service.deployment is not None:
+            given = "deployment_timeout_minutes" in settings.model_fields_set
+            self.pipeline = BlueGreenPipeline(
+                self,
+                "Release",
+                source=source,
+                build=self.build,
+                service=service,
+                image_pointer=ecr_repo.image_pointer,
+                recorder=recorder,
+                pipeline_name=settings.name,
+                artifact_bucket=artifact_bucket,
+                deployment_timeout=timeout if given else None,
+                controls=controls,
+            )
+        else:
+            existing = service if isinstance(service, ExistingService) else None
+            self.pipeline = EcsRollingPipeline(
+                self,
+                "Release",
+                source=source,
+                build=self.build,
+                service=(
+                    self._existing(service)
+                    if isinstance(service, ExistingService)
+                    else service.service
+                ),
+                container_name=existing.container_name if existing else None,
+                task_roles=self._task_roles(existing) if existing else None,
+                image_pointer=ecr_repo.image_pointer,
+                recorder=recorder,
+                pipeline_name=settings.name,
+                artifact_bucket=artifact_bucket,
+                deployment_timeout=timeout,
+                controls=controls,
+            )
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
 
     def _source(self, settings: Service, connection_arn: str | None) -> Source:

@@ -7,7 +7,17 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
-from container_pipelines import EcrRepo, HealthCheck, LoadBalancedService, Scaling
+from container_pipelines import (
+    CodeDeployBlueGreen,
+    EcrRepo,
+    EcsBlueGreen,
+    HealthCheck,
+    LiveGroup,
+    LoadBalancedService,
+    Scaling,
+    TrafficShift,
+)
+from stacks.blue_green_settings import BlueGreenSettings, TrafficShiftSettings
 from stacks.platform_stack import PlatformStack
 from stacks.settings import (
     Container,
@@ -79,6 +89,7 @@ class ServiceStack(cdk.Stack):
             },
             read_only_root_filesystem=container.read_only_root_filesystem,
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
+            deployment=_deployment(settings),
             scaling=_scaling(settings.scaling) if settings.scaling else None,
             priority=settings.priority,
             path_patterns=[settings.path_pattern],
@@ -118,6 +129,26 @@ def _health_check(settings: HealthCheckSettings) -> HealthCheck:
         healthy_threshold=settings.healthy_threshold,
         unhealthy_threshold=settings.unhealthy_threshold,
     )
+
+
+def _deployment(settings: Service) -> EcsBlueGreen | CodeDeployBlueGreen | None:
+    if settings.strategy == "rolling":
+        return None
+    blue_green = settings.blue_green or BlueGreenSettings()
+    shift = _traffic_shift(blue_green.traffic_shift)
+    keep = cdk.Duration.minutes(blue_green.keep_minutes)
+    live_group = LiveGroup[blue_green.live_group.upper()]
+    if blue_green.engine == "ecs":
+        return EcsBlueGreen(traffic_shift=shift, bake_time=keep, live_group=live_group)
+    return CodeDeployBlueGreen(traffic_shift=shift, termination_wait=keep, live_group=live_group)
+
+
+def _traffic_shift(settings: TrafficShiftSettings) -> TrafficShift:
+    if settings.type == "all-at-once":
+        return TrafficShift.all_at_once()
+    time = None if settings.minutes is None else cdk.Duration.minutes(settings.minutes)
+    make = TrafficShift.linear if settings.type == "linear" else TrafficShift.canary
+    return make(settings.percent, time)
 
 
 def _scaling(settings: ScalingSettings) -> Scaling:

@@ -9,27 +9,23 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
     model_validator,
 )
 
+from stacks._model import Model as _Model
+from stacks._model import Parameter
+from stacks._model import pattern as _pattern
+from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
+from stacks.monitoring_settings import Monitoring
+
 CONTEXT_KEY = "delivery"
 
 
 class SettingsError(ValueError):
     """The settings are not usable; the message names each JSON path and what is allowed."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def _pattern(pattern: str, *, minimum: int = 1, maximum: int) -> StringConstraints:
-    return StringConstraints(pattern=pattern, min_length=minimum, max_length=maximum)
 
 
 Name = Annotated[str, _pattern(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", minimum=2, maximum=40)]
@@ -88,9 +84,6 @@ class Scan(_Model):
     max_wait_minutes: Annotated[int, Field(ge=1, le=60)] = 10
     allow: list[Allowed] = Field(default_factory=list)
 
-
-Parameter = Annotated[str, _pattern(r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", maximum=1011)]
-"""The name of a parameter in Parameter Store."""
 
 Architecture = Literal["amd64", "arm64"]
 
@@ -265,7 +258,9 @@ class Service(_Model):
     """One service: its repository, its build, where it runs, and its pipeline."""
 
     name: Name
-    strategy: Literal["rolling"] = "rolling"
+    strategy: Literal["rolling", "blue-green"] = "rolling"
+    blue_green: BlueGreenSettings | None = None
+    """How traffic is shifted; the defaults of each setting when left out."""
     source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
     build: Build = Build()
     release: Release = Release()
@@ -279,6 +274,26 @@ class Service(_Model):
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None
     deployment_timeout_minutes: Annotated[int, Field(ge=1, le=60)] = 30
+
+    @model_validator(mode="after")
+    def _one_strategy(self) -> Self:
+        if self.strategy == "rolling" and self.blue_green is not None:
+            message = "blue_green must be left out with strategy 'rolling': set 'blue-green'"
+            raise ValueError(message)
+        if self.strategy == "blue-green" and self.existing_service is not None:
+            message = (
+                "strategy must be 'rolling' with existing_service, whose own strategy decides, got "
+                "'blue-green': leave it out"
+            )
+            raise ValueError(message)
+        by_code_deploy = self.blue_green is not None and self.blue_green.engine == "code-deploy"
+        if by_code_deploy and "deployment_timeout_minutes" in self.model_fields_set:
+            message = (
+                "deployment_timeout_minutes must be left out with the engine 'code-deploy', whose "
+                "action has none"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _built_for_its_processor(self) -> Self:
@@ -367,6 +382,7 @@ class Settings(_Model):
     """What every stack's name starts with."""
     environment: Environment | None = None
     platform: Platform = Platform()
+    monitoring: Monitoring = Monitoring()
     services: Annotated[list[Service], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -9,14 +9,14 @@ from pydantic import BaseModel
 
 import container_pipelines
 from slack_notifier.advice import ADVICE
-from stacks import settings
+from stacks import monitoring_settings, settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def models() -> Iterator[type[BaseModel]]:
-    for value in vars(settings).values():
+    for value in {**vars(settings), **vars(monitoring_settings)}.values():
         if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields:
             yield value
 

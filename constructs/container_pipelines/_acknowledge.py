@@ -29,13 +29,13 @@ def acknowledge(scope: IConstruct, finding: str, reason: str) -> None:
     Validations.of(scope).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 
-def acknowledge_wildcard(role: iam.Role, resource: str, reason: str) -> None:
+def acknowledge_wildcard(role: iam.Role | iam.Policy, resource: str, reason: str) -> None:
     """Acknowledge that a role's statement names a resource with a wildcard.
 
     Parameters
     ----------
     role
-        The role.
+        The role, or a policy of its own.
     resource
         The resource as the statement has it.
     reason
@@ -48,7 +48,9 @@ def acknowledge_wildcard(role: iam.Role, resource: str, reason: str) -> None:
 
 @jsii.implements(IValidation)
 class _FinalForm:
-    def __init__(self, role: iam.Role, resource: str, finding: str, reason: str) -> None:
+    def __init__(
+        self, role: iam.Role | iam.Policy, resource: str, finding: str, reason: str
+    ) -> None:
         self._role = role
         self._resource = resource
         self._finding = finding
@@ -66,7 +68,7 @@ class _FinalForm:
         return []
 
 
-def _finding(role: iam.Role, resource: str) -> str:
+def _finding(role: iam.Role | iam.Policy, resource: str) -> str:
     return f"AwsSolutions-IAM5[Resource::{_flat(Stack.of(role).resolve(resource))}]"
 
 

@@ -1,6 +1,6 @@
 """What every release pipeline of this library has: roles, artifacts, stages and controls."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
@@ -48,6 +48,10 @@ class PipelineSkeleton:
         What is moved once a release is live; None to record nothing.
     recorder
         What moves it; one of the pipeline's own by default.
+    build_variables
+        Further variables of the build action.
+    further_outputs
+        What a build makes beside its first artifact.
 
     Raises
     ------
@@ -67,6 +71,8 @@ class PipelineSkeleton:
         controls: PipelineControls,
         image_pointer: ImagePointer | None,
         recorder: ReleaseRecorder | None,
+        build_variables: Mapping[str, str] | None = None,
+        further_outputs: Sequence[codepipeline.Artifact] = (),
     ) -> None:
         controls.check_source(source)
         if recorder is not None and image_pointer is None:
@@ -79,6 +85,8 @@ class PipelineSkeleton:
         self._container_name = container_name
         self._image_pointer = image_pointer
         self._recorder = recorder
+        self._further_build_variables = dict(build_variables or {})
+        self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
         self.role = iam.Role(
             scope,
@@ -225,7 +233,7 @@ class PipelineSkeleton:
                     action_name="Build",
                     project=build.project,
                     input=self.source_output,
-                    outputs=[self.build_output],
+                    outputs=[self.build_output, *self._further_outputs],
                     environment_variables={
                         name: codebuild.BuildEnvironmentVariable(value=value)
                         for name, value in self._build_variables(source).items()
@@ -241,6 +249,7 @@ class PipelineSkeleton:
             "CONTAINER_NAME": self._container_name,
             "RELEASE_IMAGE": f"#{{variables.{IMAGE_VARIABLE}}}",
             "SOURCE_URL": source.url,
+            **self._further_build_variables,
         }
         if self._image_pointer is not None:
             variables["PREVIOUS_IMAGE_PARAMETER"] = self._image_pointer.previous_parameter_name

@@ -26,7 +26,8 @@ from container_pipelines.scan_gate import ScanGate
 _MOST_REPORTS: Final = 5
 _OWN_VARIABLES: Final = re.compile(
     r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PLATFORMS|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID"
-    r"|CONTAINER_NAME|DOCKERHUB_TOKEN|DOCKERHUB_USER|EXISTING_IMAGE|IMAGE_DIGEST|IMAGE_REPO_NAME"
+    r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DEPLOY_FILES_PROGRAM|DOCKERHUB_TOKEN|DOCKERHUB_USER"
+    r"|EXISTING_IMAGE|IMAGE_DIGEST|IMAGE_REPO_NAME"
     r"|IMAGE_TAG|IMAGE_URI|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE|RELEASE_IMAGE|REPOSITORY_URI"
     r"|SBOM_GENERATOR|SCAN_GATE|SCAN_GATE_PROGRAM|SOURCE_URL|TEST_COMMAND)"
 )
@@ -109,6 +110,8 @@ class BuildProject(Construct):
         Where builds log.
     repository
         Where images are pushed.
+    has_own_buildspec
+        Whether it runs a buildspec of yours.
 
     Raises
     ------
@@ -177,6 +180,7 @@ class BuildProject(Construct):
         docker_build = docker_build or DockerBuild()
         super().__init__(scope, construct_id)
         self.repository = repository
+        self.has_own_buildspec = build_spec is not None
         self.role = iam.Role(
             self,
             "Role",

@@ -100,7 +100,13 @@ class DeployTarget:
         Notes
         -----
         https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+
+        Raises
+        ------
+        ValueError
+            If the service is of the app and deploys by CodeDeploy.
         """
+        self._check_controller()
         stack = Stack.of(role)
         cluster = self.service.cluster.cluster_name
         # Not the service's own attribute: for an imported one it depends on a flag of the app
@@ -133,11 +139,7 @@ class DeployTarget:
                 resources=["*"],
                 conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
             ),
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[task_role.role_arn for task_role in self.task_roles],
-                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-            ),
+            self._pass_task_roles(),
         ):
             role.add_to_policy(statement)
         for resource, reason in (
@@ -146,6 +148,95 @@ class DeployTarget:
             (tasks_arn, "Each release starts new tasks in the cluster."),
         ):
             acknowledge_wildcard(role, resource, reason)
+
+    def grant_register(self, role: iam.Role) -> None:
+        """Allow an action to register a revision that CodeDeploy then deploys.
+
+        Parameters
+        ----------
+        role
+            The role of the deploy action.
+
+        Notes
+        -----
+        https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
+        """
+        family_arn = Stack.of(role).format_arn(
+            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
+        )
+        role.add_to_policy(
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn])
+        )
+        role.add_to_policy(self._pass_task_roles())
+        acknowledge_wildcard(
+            role, family_arn, "Each release registers a new revision of the family."
+        )
+
+    def grant_task_sets(self, role: iam.Role) -> None:
+        """Allow CodeDeploy to start new tasks beside the old ones, and to end the old ones.
+
+        Parameters
+        ----------
+        role
+            The role that CodeDeploy takes.
+        """
+        stack = Stack.of(role)
+        service_arn = stack.format_arn(
+            service="ecs",
+            resource="service",
+            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}",
+        )
+        for statement in (
+            iam.PolicyStatement(
+                actions=["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"],
+                resources=[service_arn],
+            ),
+            iam.PolicyStatement(
+                actions=["ecs:CreateTaskSet", "ecs:DeleteTaskSet"],
+                resources=[self.task_sets_arn(stack)],
+            ),
+            self._pass_task_roles(),
+        ):
+            role.add_to_policy(statement)
+
+    def task_sets_arn(self, stack: Stack) -> str:
+        """Name all task sets of the service.
+
+        Parameters
+        ----------
+        stack
+            The stack that names them.
+
+        Returns
+        -------
+        str
+            An ARN with a wildcard.
+        """
+        return stack.format_arn(
+            service="ecs",
+            resource="task-set",
+            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}/*",
+        )
+
+    def _pass_task_roles(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[task_role.role_arn for task_role in self.task_roles],
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        )
+
+    def _check_controller(self) -> None:
+        if not isinstance(self.service, ecs.BaseService):
+            return
+        resource = self.service.node.default_child
+        if not isinstance(resource, ecs.CfnService):
+            return
+        controller = Stack.of(self.service).resolve(resource.deployment_controller) or {}
+        if controller.get("type") == ecs.DeploymentControllerType.CODE_DEPLOY.value:
+            raise ValueError(
+                "'service' must have the deployment controller ECS for the deploy action of ECS, "
+                "got CODE_DEPLOY; release it with BlueGreenPipeline"
+            )
 
 
 def _container_name(definition: ecs.TaskDefinition, container_name: str | None) -> str:

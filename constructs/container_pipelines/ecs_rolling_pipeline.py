@@ -72,6 +72,10 @@ class EcsRollingPipeline(Construct):
     ----------
     pipeline
         The pipeline.
+    build
+        What makes the image.
+    service
+        What it deploys to.
     artifact_bucket
         The bucket for artifacts.
     deploy_role
@@ -135,6 +139,8 @@ class EcsRollingPipeline(Construct):
             image_pointer=image_pointer,
             recorder=recorder,
         )
+        self.build = build
+        self.service = service
         self.pipeline = skeleton.pipeline
         self.artifact_bucket = skeleton.artifact_bucket
         self.deploy_role = skeleton.action_role(

@@ -1,6 +1,7 @@
 """A Fargate service behind a load balancer, made to be deployed to by a pipeline."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from aws_cdk import Duration, Size
@@ -14,9 +15,23 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._service_deployment import (
+    add_hooks,
+    check_deployment,
+    deployment_options,
+)
+from container_pipelines.code_deploy_target import CodeDeployTarget
+from container_pipelines.deployments import BlueGreen, CodeDeployBlueGreen, EcsBlueGreen
 from container_pipelines.ecr_repo import LOGIN_REASON
 from container_pipelines.image_pointer import ImagePointer
 from container_pipelines.service_options import HealthCheck, Scaling, check_fargate_size
+from container_pipelines.traffic_routes import (
+    forward_actions,
+    infrastructure_role,
+    listener_rule,
+    target_group,
+)
+from container_pipelines.validation_hooks import TrafficTest, bind_hooks
 
 _ECS_NAME: Final = r"[A-Za-z0-9_-]+"
 _ECS_NAME_ALLOWED: Final = "letters, digits, '_' and '-'"
@@ -27,8 +42,8 @@ class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 
     It comes up on the seed image before anything has been built. The container is told its port
-    in ``PORT``. A deployment starts the new tasks before it stops the old ones (200 % and 100 %),
-    and goes back by itself when they do not get healthy.
+    in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
+    ones (200 % and 100 %), and goes back by itself when they do not get healthy.
 
     Parameters
     ----------
@@ -65,8 +80,12 @@ class LoadBalancedService(Construct):
         Environment variables from Parameter Store or Secrets Manager, by name.
     health_check
         When a task counts as healthy; ``/health`` every 30 seconds by default.
+    deployment
+        How new tasks take over, if not by rolling: :class:`EcsBlueGreen` or
+        :class:`CodeDeployBlueGreen`; released by a :class:`BlueGreenPipeline`.
     scaling
-        How the number of tasks follows the load; a fixed number by default.
+        How the number of tasks follows the load; a fixed number by default. Without
+        ``requests_per_task`` where there is a ``deployment``.
     desired_count
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
@@ -97,10 +116,16 @@ class LoadBalancedService(Construct):
         The task definition that CloudFormation registers; the pipeline derives its own from it.
     container
         The container that is released.
+    deployment
+        How new tasks take over; None for rolling.
     target_group
-        The load balancer's target group.
+        The load balancer's target group; the blue one if there are two.
+    green_target_group
+        The green target group; None for rolling.
     listener_rule
         The rule that sends traffic to it.
+    test_listener_rule
+        The rule that sends test traffic; None without a test listener.
     task_role
         What the application may do: nothing, until you grant it something.
     execution_role
@@ -111,7 +136,8 @@ class LoadBalancedService(Construct):
     Raises
     ------
     ValueError
-        If a value is out of range or options contradict each other.
+        If a value is out of range or options contradict each other, a hook needs a test listener
+        that is not there, or the test listener is the listener itself.
     """
 
     def __init__(
@@ -132,6 +158,7 @@ class LoadBalancedService(Construct):
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, ecs.Secret] | None = None,
         health_check: HealthCheck | None = None,
+        deployment: BlueGreen | None = None,
         scaling: Scaling | None = None,
         desired_count: int | None = None,
         priority: int = 100,
@@ -156,6 +183,7 @@ class LoadBalancedService(Construct):
             priority=priority,
             conditions=[*path_patterns, *host_headers],
         )
+        check_deployment(deployment, listener, scaling)
         stop_timeout = stop_timeout or Duration.seconds(30)
         check_duration(
             "stop_timeout",
@@ -165,6 +193,10 @@ class LoadBalancedService(Construct):
             default="give a task 30 seconds to stop",
         )
         super().__init__(scope, construct_id)
+        self.deployment = deployment
+        self._listener = listener
+        self._container_port = container_port
+        self._test_host = next((host for host in host_headers if not set(host) & set("*?")), None)
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
@@ -220,7 +252,7 @@ class LoadBalancedService(Construct):
             desired_count=desired_count,
             min_healthy_percent=100,
             max_healthy_percent=200,
-            circuit_breaker=ecs.DeploymentCircuitBreaker(enable=True, rollback=True),
+            **deployment_options(deployment),
             health_check_grace_period=health.grace_period,
             vpc_subnets=vpc_subnets,
             assign_public_ip=assign_public_ip,
@@ -228,44 +260,35 @@ class LoadBalancedService(Construct):
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        self.target_group = elbv2.ApplicationTargetGroup(
+        group = partial(target_group, self, vpc=cluster.vpc, port=container_port, health=health)
+        rule = partial(
+            listener_rule,
             self,
-            "TargetGroup",
-            vpc=cluster.vpc,
-            port=container_port,
-            protocol=elbv2.ApplicationProtocol.HTTP,
-            target_type=elbv2.TargetType.IP,
-            deregistration_delay=Duration.seconds(30),
-            health_check=elbv2.HealthCheck(
-                path=health.path,
-                protocol=elbv2.Protocol.HTTP,
-                healthy_http_codes=health.healthy_http_codes,
-                interval=health.interval,
-                timeout=health.timeout,
-                healthy_threshold_count=health.healthy_threshold,
-                unhealthy_threshold_count=health.unhealthy_threshold,
-            ),
-        )
-        self.service.attach_to_application_target_group(self.target_group)
-        self.listener_rule = elbv2.ApplicationListenerRule(
-            self,
-            "ListenerRule",
-            listener=listener,
             priority=priority,
-            conditions=[
-                *(
-                    [elbv2.ListenerCondition.path_patterns(list(path_patterns))]
-                    if path_patterns
-                    else []
-                ),
-                *(
-                    [elbv2.ListenerCondition.host_headers(list(host_headers))]
-                    if host_headers
-                    else []
-                ),
-            ],
-            action=elbv2.ListenerAction.forward([self.target_group]),
+            path_patterns=path_patterns,
+            host_headers=host_headers,
         )
+        self.target_group = group("TargetGroup")
+        self.green_target_group = None if deployment is None else group("GreenTargetGroup")
+        self.test_listener_rule: elbv2.ApplicationListenerRule | None = None
+        if self.green_target_group is None or deployment is None:
+            self.service.attach_to_application_target_group(self.target_group)
+            self.listener_rule = rule(
+                "ListenerRule",
+                listener=listener,
+                action=elbv2.ListenerAction.forward([self.target_group]),
+            )
+        else:
+            live, other = forward_actions(
+                deployment.engine, self.target_group, self.green_target_group, deployment.live_group
+            )
+            self.listener_rule = rule("ListenerRule", listener=listener, action=live)
+            if deployment.test_listener is not None:
+                self.test_listener_rule = rule(
+                    "TestListenerRule", listener=deployment.test_listener, action=other
+                )
+                self.service.node.add_dependency(self.test_listener_rule)
+            self._attach_both(self.green_target_group, deployment)
         # ECS refuses a service whose target group no listener uses yet.
         self.service.node.add_dependency(self.listener_rule)
         if scaling is not None:
@@ -275,6 +298,62 @@ class LoadBalancedService(Construct):
             "AwsSolutions-ECS2",
             "Plain settings such as the port stand here; 'secrets' takes what is secret.",
         )
+
+    @property
+    def code_deploy_target(self) -> CodeDeployTarget:
+        """The service as a :class:`BlueGreenPipeline` needs it for CodeDeploy.
+
+        Raises
+        ------
+        ValueError
+            If the service does not deploy by CodeDeploy.
+        """
+        if not isinstance(self.deployment, CodeDeployBlueGreen):
+            raise ValueError(  # noqa: TRY004 - as every other check of a parameter
+                "'deployment' must be a CodeDeployBlueGreen for a deployment by CodeDeploy, got "
+                f"{type(self.deployment).__name__}; give the service one"
+            )
+        rules = [self.listener_rule, self.test_listener_rule]
+        return CodeDeployTarget(
+            service=self.service,
+            container_name=self.container.container_name,
+            container_port=self._container_port,
+            blue_target_group=self.target_group,
+            green_target_group=self.green_target_group,
+            listener=self._listener,
+            listener_rules=[rule for rule in rules if rule is not None],
+            test_host=self._test_host,
+            deployment=self.deployment,
+        )
+
+    def _attach_both(self, green: elbv2.ApplicationTargetGroup, deployment: BlueGreen) -> None:
+        if not isinstance(deployment, EcsBlueGreen):
+            self.service.attach_to_application_target_group(self.target_group)
+            # No rule may name it, but CodeDeploy puts it behind the listener.
+            green.register_listener(self._listener)
+            green.register_connectable(self.service, ec2.Port.tcp(self._container_port))
+            return
+        rules = [self.listener_rule]
+        if self.test_listener_rule is not None:
+            rules.append(self.test_listener_rule)
+        role = infrastructure_role(self, target_groups=[self.target_group, green], rules=rules)
+        production, *test = map(ecs.ListenerRuleConfiguration.application_listener_rule, rules)
+        self.service.load_balancer_target(
+            container_name=self.container.container_name,
+            container_port=self._container_port,
+            alternate_target=ecs.AlternateTarget(
+                "Green",
+                alternate_target_group=green,
+                production_listener=production,
+                test_listener=next(iter(test), None),
+                role=role,
+            ),
+        ).attach_to_application_target_group(self.target_group)
+        green.register_connectable(self.service, ec2.Port.tcp(self._container_port))
+        self.service.node.add_dependency(role)
+        traffic = TrafficTest(deployment.test_listener, self._test_host)
+        hooks = bind_hooks(self, tuple(deployment.hooks), traffic)
+        add_hooks(self, self.service, hooks, deployment)
 
     def _scale(self, scaling: Scaling) -> None:
         count = self.service.auto_scale_task_count(

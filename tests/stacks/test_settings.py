@@ -31,6 +31,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("services.0.name", "x" * 41, rf"{S}\.name: .*at most 40 characters"),
     ("services.0.name", None, rf"{S}\.name: .*got nothing"),
     ("services.0.strategy", "magic", rf"{S}\.strategy: .*'rolling'.*got 'magic'"),
+    ("services.0.strategy", "blue_green", rf"{S}\.strategy: .*'blue-green'.*got 'blue_green'"),
+    ("services.0.blue_green", {"engine": "ecs"}, rf"{S}: .*blue_green must be left out"),
     ("services.0.source", {}, rf"{S}\.source: .*type"),
     ("services.0.source.type", "svn", rf"{S}\.source: .*'github', 'codecommit'"),
     ("services.0.source.repository", "my-app", rf"{S}\.source\.repository: .*'my-app'"),

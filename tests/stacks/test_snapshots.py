@@ -20,6 +20,7 @@ STACKS = (
     "delivery-my-container-app-registry",
     "delivery-my-container-app-service",
     "delivery-my-container-app-pipeline",
+    "delivery-monitoring",
 )
 
 EXISTING = {
@@ -78,6 +79,7 @@ def test_an_existing_service_needs_only_registry_and_pipeline(
 ) -> None:
     made = templates(EXISTING)
     assert sorted(made) == [
+        "delivery-monitoring",
         "delivery-my-app-pipeline",
         "delivery-my-app-registry",
         "delivery-shared",

@@ -160,7 +160,7 @@ def test_services_share_platform_bucket_and_connection(
     second = {**delivery["services"][0], "name": "second", "priority": 200}
     delivery["services"].append(second)
     made = templates(delivery)
-    assert len(made) == 8
+    assert len(made) == 9
     assert sum(len(resources(t, "AWS::S3::Bucket")) for t in made.values()) == 2
     assert sum(len(resources(t, "AWS::EC2::VPC")) for t in made.values()) == 1
     assert sum(len(resources(t, "AWS::KMS::Key")) for t in made.values()) == 0

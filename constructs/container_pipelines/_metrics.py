@@ -1,0 +1,126 @@
+"""The metrics that alarms and dashboards read.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/monitoring-pipelines.html
+https://docs.aws.amazon.com/codebuild/latest/userguide/cloudwatch_metrics-codebuild.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+
+# Where fewer requests came in a period, one failure would be many per cent.
+_FEWEST_REQUESTS: Final = 10
+
+
+def pipeline_metric(
+    pipeline: codepipeline.IPipeline, name: str, statistic: str, period: Duration, label: str = ""
+) -> cloudwatch.Metric:
+    """Read a metric that CodePipeline keeps of a pipeline."""
+    return cloudwatch.Metric(
+        namespace="AWS/CodePipeline",
+        metric_name=name,
+        dimensions_map={"PipelineName": pipeline.pipeline_name},
+        statistic=statistic,
+        period=period,
+        label=label or None,
+    )
+
+
+def release_metric(
+    pipeline: codepipeline.IPipeline, name: str, statistic: str, period: Duration, label: str = ""
+) -> cloudwatch.Metric:
+    """Read a metric that the notifier keeps of a pipeline's releases."""
+    return cloudwatch.Metric(
+        namespace="ContainerPipelines",
+        metric_name=name,
+        # The notifier calls the service what the pipeline is called.
+        dimensions_map={"Service": pipeline.pipeline_name, "Pipeline": pipeline.pipeline_name},
+        statistic=statistic,
+        period=period,
+        label=label or None,
+    )
+
+
+def build_metric(
+    project: codebuild.IProject, name: str, statistic: str, period: Duration, label: str = ""
+) -> cloudwatch.Metric:
+    """Read a metric that CodeBuild keeps of a project."""
+    return project.metric(name, statistic=statistic, period=period, label=label or None)
+
+
+def insight(
+    service: ecs.IBaseService, name: str, statistic: str, period: Duration, label: str = ""
+) -> cloudwatch.Metric:
+    """Read a metric that Container Insights keeps of a service."""
+    return _of_service("ECS/ContainerInsights", service, name, statistic, period, label)
+
+
+def utilisation(
+    service: ecs.IBaseService, name: str, statistic: str, period: Duration, label: str = ""
+) -> cloudwatch.Metric:
+    """Read a metric that ECS keeps of a service."""
+    return _of_service("AWS/ECS", service, name, statistic, period, label)
+
+
+def _of_service(
+    namespace: str,
+    service: ecs.IBaseService,
+    name: str,
+    statistic: str,
+    period: Duration,
+    label: str,
+) -> cloudwatch.Metric:
+    return cloudwatch.Metric(
+        namespace=namespace,
+        metric_name=name,
+        dimensions_map={
+            "ClusterName": service.cluster.cluster_name,
+            "ServiceName": service.service_name,
+        },
+        statistic=statistic,
+        period=period,
+        label=label or None,
+    )
+
+
+def missing_tasks(service: ecs.IBaseService, period: Duration) -> cloudwatch.MathExpression:
+    """Count the tasks that should run and do not."""
+    return cloudwatch.MathExpression(
+        expression="desired - running",
+        using_metrics={
+            "desired": insight(service, "DesiredTaskCount", "Average", period),
+            "running": insight(service, "RunningTaskCount", "Average", period),
+        },
+        period=period,
+        label="Missing tasks",
+    )
+
+
+def server_errors(
+    groups: Sequence[elbv2.IApplicationTargetGroup], period: Duration
+) -> cloudwatch.MathExpression:
+    """Tell which part of the requests the targets of all groups answered with 5xx, in per cent."""
+    metrics: dict[str, cloudwatch.IMetric] = {}
+    for number, group in enumerate(groups):
+        metrics[f"e{number}"] = group.metrics.http_code_target(
+            elbv2.HttpCodeTarget.TARGET_5XX_COUNT, period=period, statistic="Sum"
+        )
+        metrics[f"r{number}"] = group.metrics.request_count(period=period, statistic="Sum")
+    # Only the group that has the traffic counts requests, and no failure is no data.
+    errors, requests = (
+        " + ".join(f"FILL({letter}{number}, 0)" for number in range(len(groups))) for letter in "er"
+    )
+    return cloudwatch.MathExpression(
+        expression=f"IF(({requests}) >= {_FEWEST_REQUESTS}, 100 * ({errors}) / ({requests}), 0)",
+        using_metrics=metrics,
+        period=period,
+        label="Requests answered with 5xx (%)",
+    )

@@ -1,0 +1,120 @@
+"""The settings below ``monitoring``: what is watched, and who is told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from stacks._model import Model, Parameter, pattern
+
+Minutes = Annotated[int, Field(ge=1, le=1440)]
+ChannelId = Annotated[str, pattern(r"^[CGD][A-Z0-9]{6,20}$", maximum=21)]
+NewsName = Literal["failed", "recovered", "approval", "started", "succeeded", "stopped"]
+EventName = Literal[
+    "releases",
+    "stages",
+    "actions",
+    "approvals",
+    "builds",
+    "deployments",
+    "code_deploy",
+    "tasks",
+    "scans",
+]
+ThresholdName = Literal[
+    "failed-releases",
+    "release-duration",
+    "failed-builds",
+    "build-duration",
+    "unhealthy-targets",
+    "server-errors",
+    "missing-tasks",
+]
+
+
+class SlackSettings(Model):
+    """How to get into Slack; the secret itself never stands here."""
+
+    parameter: Parameter | None = None
+    """The SecureString parameter with the webhook's URL or the bot's token."""
+    secret: Annotated[str, pattern(r"^[A-Za-z0-9/_+=.@-]+$", maximum=512)] | None = None
+    """The name of a secret in Secrets Manager, in the place of a parameter."""
+    channel: ChannelId | None = None
+    """The channel that a bot posts to; a webhook has one of its own."""
+    docs_url: Annotated[str, pattern(r"^https?://[^\s<>|]+$", maximum=1000)] | None = None
+    """A page with advice that messages link to."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.parameter is None) == (self.secret is None):
+            message = (
+                "parameter or secret must be given, and not both: say where the webhook's URL or "
+                "the bot's token is kept"
+            )
+            raise ValueError(message)
+        return self
+
+
+class ChatSettings(Model):
+    """The channel of AWS's chat application, in the place of a secret."""
+
+    workspace_id: Annotated[str, pattern(r"^[0-9A-Z]+$", maximum=255)]
+    channel_id: ChannelId
+
+
+class ThresholdSettings(Model):
+    """What is to be otherwise of an alarm's default threshold."""
+
+    value: Annotated[float, Field(gt=0, strict=False)] | None = None
+    period_minutes: Minutes | None = None
+    periods: Minutes | None = None
+    datapoints: Minutes | None = None
+
+
+class Monitoring(Model):
+    """Alarms, dashboard, and who is told."""
+
+    enabled: bool = True
+    slack: SlackSettings | None = None
+    chat_application: ChatSettings | None = None
+    emails: list[Annotated[str, pattern(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", maximum=320)]] = Field(
+        default_factory=list
+    )
+    """Who gets mail; nobody by default."""
+    news: Annotated[list[NewsName], Field(min_length=1)] = ["failed", "recovered", "approval"]
+    events: list[EventName] = [
+        "releases",
+        "approvals",
+        "deployments",
+        "code_deploy",
+        "tasks",
+        "scans",
+    ]
+    thresholds: dict[ThresholdName, ThresholdSettings] = Field(default_factory=dict)
+    """Changes to alarms, by their name."""
+    alarms_left_out: list[ThresholdName] = Field(default_factory=list)
+    """Alarms that are not made."""
+    anomaly_deviations: Annotated[float, Field(ge=0.1, le=10, strict=False)] | None = None
+    """Asks for an alarm on releases that take longer than usual: by how many deviations."""
+
+    @model_validator(mode="after")
+    def _made_or_left_out(self) -> Self:
+        if both := sorted(set(self.thresholds) & set(self.alarms_left_out)):
+            message = (
+                f"thresholds and alarms_left_out must not name the same alarm, got "
+                f"{', '.join(both)} in both: remove one"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_for_nobody(self) -> Self:
+        given = sorted(self.model_fields_set - {"enabled"})
+        if not self.enabled and given:
+            message = (
+                f"{', '.join(given)} must be left out with enabled: false, for nothing is watched: "
+                "remove them, or enabled"
+            )
+            raise ValueError(message)
+        return self

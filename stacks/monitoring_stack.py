@@ -1,0 +1,176 @@
+"""What watches the app's pipelines and services."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from container_pipelines import (
+    DEFAULT_THRESHOLDS,
+    AlarmName,
+    AlertTopic,
+    AnomalyBand,
+    Channel,
+    ChatApplication,
+    DeliveryDashboard,
+    EventKind,
+    News,
+    PipelineAlarms,
+    ReleasePipeline,
+    SlackBot,
+    SlackNotifier,
+    SlackWebhook,
+    Threshold,
+    no_notifications,
+)
+from stacks.monitoring_settings import (
+    ChatSettings,
+    Monitoring,
+    SlackSettings,
+    ThresholdSettings,
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A service with what releases it.
+
+    Parameters
+    ----------
+    name
+        The service's name.
+    pipeline
+        Its pipeline.
+    target_groups
+        Its target groups; none for a service that is there already.
+    deployment_group
+        CodeDeploy's, where that deploys.
+    """
+
+    name: str
+    pipeline: ReleasePipeline
+    target_groups: Sequence[elbv2.IApplicationTargetGroup] = ()
+    deployment_group: codedeploy.IEcsDeploymentGroup | None = None
+
+
+class MonitoringStack(cdk.Stack):
+    """Alarms and events of all services, who is told of them, and the dashboard.
+
+    Parameters
+    ----------
+    scope
+        The app.
+    construct_id
+        The stack's id.
+    app_name
+        The app's name, which the dashboard gets.
+    settings
+        The settings.
+    releases
+        What is watched.
+    env
+        Where the stack goes.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        app_name: str,
+        settings: Monitoring,
+        releases: Sequence[Release],
+        env: cdk.Environment | None,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, env=env, description="Watches pipelines and what they deploy"
+        )
+        self._news = [News(news) for news in settings.news]
+        topic = (
+            AlertTopic(self, "Mail", emails=settings.emails, news=self._news)
+            if settings.emails
+            else None
+        )
+        notifier = self._slack(settings.slack, topic) if settings.slack else None
+        chat = (
+            self._chat(settings.chat_application, app_name) if settings.chat_application else None
+        )
+        channels: list[Channel] = [
+            channel for channel in (topic, notifier, chat) if channel is not None
+        ]
+        services = [
+            PipelineAlarms(
+                self,
+                release.name,
+                name=release.name,
+                notifications=channels or no_notifications(),
+                pipeline=release.pipeline,
+                target_groups=release.target_groups,
+                deployment_group=release.deployment_group,
+                events=[EventKind(kind) for kind in settings.events],
+                alarms=_alarms(settings),
+            )
+            for release in releases
+        ]
+        dashboard = DeliveryDashboard(
+            self, "Dashboard", dashboard_name=app_name, services=services, notifier=notifier
+        )
+        cdk.CfnOutput(self, "DashboardName", value=dashboard.dashboard.dashboard_name)
+
+    def _slack(self, settings: SlackSettings, topic: AlertTopic | None) -> SlackNotifier:
+        return SlackNotifier(
+            self,
+            "Slack",
+            slack=self._credential(settings),
+            news=self._news,
+            docs_url=settings.docs_url,
+            alarm_topic=topic.topic if topic else None,
+        )
+
+    def _credential(self, settings: SlackSettings) -> SlackWebhook | SlackBot:
+        if settings.parameter is not None:
+            if settings.channel is None:
+                return SlackWebhook.from_parameter_store(settings.parameter)
+            return SlackBot.from_parameter_store(settings.parameter, channel=settings.channel)
+        secret = secretsmanager.Secret.from_secret_name_v2(
+            self, "SlackSecret", settings.secret or ""
+        )
+        if settings.channel is None:
+            return SlackWebhook.from_secret(secret)
+        return SlackBot.from_secret(secret, channel=settings.channel)
+
+    def _chat(self, settings: ChatSettings, app_name: str) -> ChatApplication:
+        return ChatApplication(
+            self,
+            "Chat",
+            configuration_name=app_name,
+            slack_workspace_id=settings.workspace_id,
+            slack_channel_id=settings.channel_id,
+            news=self._news,
+        )
+
+
+def _alarms(settings: Monitoring) -> dict[AlarmName, Threshold | AnomalyBand | None]:
+    changes: dict[AlarmName, Threshold | AnomalyBand | None] = {
+        AlarmName(name): _threshold(DEFAULT_THRESHOLDS[AlarmName(name)], change)
+        for name, change in settings.thresholds.items()
+    }
+    changes.update((AlarmName(name), None) for name in settings.alarms_left_out)
+    if settings.anomaly_deviations is not None:
+        changes[AlarmName.UNUSUAL_DURATION] = AnomalyBand(deviations=settings.anomaly_deviations)
+    return changes
+
+
+def _threshold(default: Threshold, change: ThresholdSettings) -> Threshold:
+    minutes = change.period_minutes
+    return Threshold(
+        value=change.value or default.value,
+        period=cdk.Duration.minutes(minutes) if minutes else default.period,
+        periods=change.periods or default.periods,
+        # Fewer periods than the default's data points would be none that can be met.
+        datapoints=change.datapoints or (None if change.periods else default.datapoints),
+    )

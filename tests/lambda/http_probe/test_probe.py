@@ -1,0 +1,86 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from http_probe.probe import Probe, SettingError
+
+
+def probe(version: Any, path: str = "/health", **options: Any) -> Probe:
+    return Probe(**{"url": version.url + path, "status": 200, "timeout": 30, **options})
+
+
+def test_the_expected_status_passes_at_once(version: Any, clock: Callable[[], float]) -> None:
+    assert probe(version, "/health?deep=1").passes()
+    assert [path for path, _ in version.asked] == ["/health?deep=1"]
+    assert clock() == 0
+
+
+def test_it_asks_again_until_the_new_version_is_there(
+    version: Any, clock: Callable[[], float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    version.answers = [503, 404, 200]
+    assert probe(version).passes()
+    assert len(version.asked) == 3
+    assert "Attempt 1: " in capsys.readouterr().out
+
+
+def test_in_the_end_it_gives_up(
+    version: Any, clock: Callable[[], float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    version.answers = [500]
+    assert not probe(version, timeout=9).passes()
+    assert len(version.asked) == 5
+    assert clock() < 9
+    assert "gave 500, expected 200" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [204, 301, 404, 503])
+def test_any_status_can_be_the_expected_one(
+    version: Any, clock: Callable[[], float], status: int
+) -> None:
+    version.answers = [status]
+    assert probe(version, status=status).passes()
+    assert [path for path, _ in version.asked] == ["/health"], "a redirect is not followed"
+
+
+def test_the_rules_host_is_asked_for(version: Any, clock: Callable[[], float]) -> None:
+    assert probe(version, host="shop.example.com").passes()
+    assert version.asked == [("/health", "shop.example.com")]
+
+
+def test_no_http_is_no_answer(
+    version: Any, clock: Callable[[], float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    version.answers = [0, 200]
+    assert probe(version).passes()
+    assert "gave no answer (BadStatusLine)" in capsys.readouterr().out
+
+
+def test_nobody_there_is_no_answer(
+    clock: Callable[[], float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not Probe(url="http://127.0.0.1:1/health", status=200, timeout=3).passes()
+    assert "no answer ([Errno 111] Connection refused)" in capsys.readouterr().out
+
+
+def test_the_environment_says_what_to_ask() -> None:
+    environment = {"PROBE_URL": "http://x/", "PROBE_STATUS": "204", "PROBE_TIMEOUT": "60"}
+    assert Probe.of(environment) == Probe(url="http://x/", status=204, timeout=60)
+    assert Probe.of({**environment, "PROBE_HOST": "a.com"}).host == "a.com"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"PROBE_URL": None}, "PROBE_URL is not set"),
+        ({"PROBE_STATUS": "ok"}, "must be numbers"),
+        ({"PROBE_TIMEOUT": ""}, "must be numbers"),
+    ],
+)
+def test_an_environment_that_the_library_does_not_set(
+    change: dict[str, str | None], message: str
+) -> None:
+    environment = {"PROBE_URL": "http://x/", "PROBE_STATUS": "204", "PROBE_TIMEOUT": "60", **change}
+    with pytest.raises(SettingError, match=message):
+        Probe.of({name: value for name, value in environment.items() if value is not None})

@@ -1,0 +1,271 @@
+"""The settings below ``monitoring``: each gets where it is meant to, and bad ones are told."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from container_pipelines import DEFAULT_EVENTS, DEFAULT_NEWS, DEFAULT_THRESHOLDS, EventKind, News
+from stacks import Settings, SettingsError
+from stacks.monitoring_settings import EventName, Monitoring, NewsName, ThresholdName
+
+Templates = Callable[[dict[str, Any]], dict[str, Any]]
+MONITORING = "delivery-monitoring"
+
+
+@pytest.fixture
+def monitoring(
+    templates: Templates, delivery: dict[str, Any]
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The resources of the stack that the settings make: type -> their properties."""
+
+    def make(settings: dict[str, Any]) -> dict[str, Any]:
+        made = templates({**delivery, "monitoring": settings})[MONITORING]["Resources"]
+        found: dict[str, Any] = {}
+        for resource in made.values():
+            kind = resource["Type"].removeprefix("AWS::")
+            found.setdefault(kind, []).append(resource["Properties"])
+        return found
+
+    return make
+
+
+def test_by_default_there_are_alarms_and_a_dashboard_and_nobody_is_told(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    made = templates(delivery)[MONITORING]["Resources"].values()
+    assert {resource["Type"] for resource in made} == {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+    }
+    names = {r["Properties"].get("AlarmName") for r in made} - {None}
+    assert names == {
+        f"my-container-app-{name}"
+        for name in (
+            "failed-releases",
+            "release-duration",
+            "failed-builds",
+            "build-duration",
+            "unhealthy-targets",
+            "server-errors",
+            "missing-tasks",
+        )
+    }
+
+
+def test_it_is_turned_off(templates: Templates, delivery: dict[str, Any]) -> None:
+    assert MONITORING not in templates({**delivery, "monitoring": {"enabled": False}})
+
+
+def test_all_services_share_one_stack_and_one_notifier(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    second = {**delivery["services"][0], "name": "second", "priority": 200}
+    services = [*delivery["services"], second]
+    slack = {"parameter": "/delivery/slack"}
+    made = templates({**delivery, "services": services, "monitoring": {"slack": slack}})
+    kinds = [resource["Type"] for resource in made[MONITORING]["Resources"].values()]
+    assert kinds.count("AWS::Lambda::Function") == 1
+    assert kinds.count("AWS::SQS::Queue") == 1
+    assert kinds.count("AWS::CloudWatch::Dashboard") == 1
+    assert kinds.count("AWS::CloudWatch::Alarm") == 2 * 7 + 2
+
+
+def test_an_existing_service_is_watched_without_its_targets(templates: Templates) -> None:
+    service = {
+        "name": "shop",
+        "source": {"type": "codecommit", "repository": "shop"},
+        "existing_service": {
+            "cluster_name": "c",
+            "service_name": "s",
+            "container_name": "app",
+            "task_role_arns": ["arn:aws:iam::111122223333:role/r"],
+        },
+    }
+    made = templates({"services": [service], "monitoring": {"emails": ["a@example.com"]}})
+    resources = made[MONITORING]["Resources"].values()
+    names = {r["Properties"].get("AlarmName") for r in resources} - {None}
+    assert names == {
+        f"shop-{name}"
+        for name in (
+            "failed-releases",
+            "release-duration",
+            "failed-builds",
+            "build-duration",
+            "missing-tasks",
+        )
+    }
+    patterns = [r["Properties"]["EventPattern"] for r in resources if "Rule" in r["Type"]]
+    (deployments,) = [p for p in patterns if "ECS Deployment State Change" in p["detail-type"]]
+    assert deployments["resources"][0]["Fn::Join"][1][-1].endswith(":service/c/s")
+
+
+@pytest.mark.parametrize(
+    ("slack", "environment", "table"),
+    [
+        ({"parameter": "/d/hook"}, {"SLACK_SECRET": "/d/hook"}, False),
+        (
+            {"parameter": "/d/bot", "channel": "C0123456789", "docs_url": "https://docs.acme.dev"},
+            {
+                "SLACK_SECRET": "/d/bot",
+                "SLACK_CHANNEL": "C0123456789",
+                "DOCS_URL": "https://docs.acme.dev",
+            },
+            True,
+        ),
+    ],
+)
+def test_slack(
+    monitoring: Callable[[dict[str, Any]], dict[str, Any]],
+    slack: dict[str, Any],
+    environment: dict[str, Any],
+    table: bool,
+) -> None:
+    made = monitoring({"slack": slack})
+    (function,) = made["Lambda::Function"]
+    assert function["Environment"]["Variables"].items() >= environment.items()
+    assert ("DynamoDB::Table" in made) is table
+
+
+@pytest.mark.parametrize("channel", [{}, {"channel": "C0123456789"}])
+def test_slack_by_a_secrets_name(
+    monitoring: Callable[[dict[str, Any]], dict[str, Any]], channel: dict[str, str]
+) -> None:
+    made = monitoring({"slack": {"secret": "slack/bot", **channel}})
+    (function,) = made["Lambda::Function"]
+    location = function["Environment"]["Variables"]["SLACK_SECRET"]
+    assert str(location).endswith(":secret:slack/bot']]}")
+    assert ("DynamoDB::Table" in made) is bool(channel)
+
+
+def test_mail_and_the_notifiers_own_alarms(
+    monitoring: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    made = monitoring({"emails": ["a@example.com"], "slack": {"parameter": "/d/hook"}})
+    (subscription,) = made["SNS::Subscription"]
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@example.com")
+    own = [alarm for alarm in made["CloudWatch::Alarm"] if "AlarmName" not in alarm]
+    assert len(own) == 2
+    assert all(alarm["AlarmActions"] == [subscription["TopicArn"]] for alarm in own)
+
+
+def test_the_chat_application(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    ids = {"workspace_id": "T0123456789", "channel_id": "C0123456789"}
+    (channel,) = monitoring({"chat_application": ids})["Chatbot::SlackChannelConfiguration"]
+    assert channel["ConfigurationName"] == "delivery"
+    assert channel["SlackWorkspaceId"] == "T0123456789"
+    assert channel["SlackChannelId"] == "C0123456789"
+
+
+def test_news_and_events(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    made = monitoring(
+        {"emails": ["a@example.com"], "news": ["started", "failed"], "events": ["builds"]}
+    )
+    (rule,) = made["Events::Rule"]
+    assert rule["EventPattern"]["detail-type"] == ["CodeBuild Build State Change"]
+    states = rule["EventPattern"]["detail"]["build-status"]
+    assert states == ["FAILED", "FAULT", "TIMED_OUT", "IN_PROGRESS"]
+
+
+def test_thresholds(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    made = monitoring(
+        {
+            "thresholds": {
+                "unhealthy-targets": {"value": 2},
+                "release-duration": {"value": 60, "period_minutes": 10, "periods": 3},
+                "server-errors": {"value": 0.5, "periods": 4, "datapoints": 2},
+            },
+            "alarms_left_out": ["missing-tasks"],
+            "anomaly_deviations": 3,
+        }
+    )
+    alarms = {
+        alarm["AlarmName"].removeprefix("my-container-app-"): alarm
+        for alarm in made["CloudWatch::Alarm"]
+    }
+
+    def of(name: str) -> tuple[Any, ...]:
+        keys = ("Threshold", "Period", "EvaluationPeriods", "DatapointsToAlarm")
+        return tuple(alarms[name].get(key) for key in keys)
+
+    assert of("unhealthy-targets") == (2, 60, 3, 2)  # the rest is the default
+    assert of("release-duration") == (60, 600, 3, None)
+    assert of("server-errors") == (0.5, None, 4, 2)
+    assert "missing-tasks" not in alarms
+    assert "ANOMALY_DETECTION_BAND" in str(alarms["unusual-duration"]["Metrics"])
+
+
+M = r"context\.delivery\.monitoring"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"email": []}, rf"{M}\.email: is not a setting"),
+        ({"enabled": "no"}, rf"{M}\.enabled: .*got 'no'"),
+        ({"enabled": False, "emails": []}, rf"{M}: emails must be left out with enabled: false"),
+        ({"emails": ["team"]}, rf"{M}\.emails\.0: .*got 'team'"),
+        ({"emails": [""]}, rf"{M}\.emails\.0: .*at least 1 character"),
+        ({"news": []}, rf"{M}\.news: .*at least 1 item"),
+        ({"news": ["all"]}, rf"{M}\.news\.0: .*'failed'.*got 'all'"),
+        ({"events": ["pipelines"]}, rf"{M}\.events\.0: .*'releases'.*got 'pipelines'"),
+        ({"slack": {}}, rf"{M}\.slack: parameter or secret must be given, and not both"),
+        (
+            {"slack": {"parameter": "/a", "secret": "b"}},
+            rf"{M}\.slack: parameter or secret must be given, and not both",
+        ),
+        ({"slack": {"parameter": "a b"}}, rf"{M}\.slack\.parameter: .*got 'a b'"),
+        ({"slack": {"secret": "a b"}}, rf"{M}\.slack\.secret: .*got 'a b'"),
+        (
+            {"slack": {"parameter": "/a", "channel": "#alerts"}},
+            rf"{M}\.slack\.channel: .*got '#alerts'",
+        ),
+        (
+            {"slack": {"parameter": "/a", "docs_url": "wiki"}},
+            rf"{M}\.slack\.docs_url: .*got 'wiki'",
+        ),
+        ({"chat_application": {}}, rf"{M}\.chat_application\.workspace_id: is missing"),
+        (
+            {"chat_application": {"workspace_id": "acme", "channel_id": "C0123456789"}},
+            rf"{M}\.chat_application\.workspace_id: .*got 'acme'",
+        ),
+        ({"thresholds": {"errors": {}}}, rf"{M}\.thresholds\.errors.*: .*'failed-releases'"),
+        (
+            {"thresholds": {"server-errors": {"value": 0}}},
+            rf"{M}\.thresholds\.server-errors\.value: .*greater than 0; got 0",
+        ),
+        (
+            {"thresholds": {"server-errors": {"period_minutes": 0}}},
+            rf"{M}\.thresholds\.server-errors\.period_minutes: .*got 0",
+        ),
+        ({"alarms_left_out": ["errors"]}, rf"{M}\.alarms_left_out\.0: .*got 'errors'"),
+        (
+            {"thresholds": {"server-errors": {}}, "alarms_left_out": ["server-errors"]},
+            rf"{M}: thresholds and alarms_left_out must not name.*got server-errors in both",
+        ),
+        ({"anomaly_deviations": 0}, rf"{M}\.anomaly_deviations: .*got 0"),
+    ],
+)
+def test_bad_settings(delivery: dict[str, Any], settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_context({**delivery, "monitoring": settings})
+
+
+def test_what_a_construct_refuses_is_told_with_its_path(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    settings = {"thresholds": {"server-errors": {"periods": 2, "datapoints": 3}}}
+    with pytest.raises(SettingsError, match=rf"{M}: 'threshold.datapoints' must be from 1 to 2"):
+        templates({**delivery, "monitoring": settings})
+
+
+def test_the_defaults_are_the_librarys() -> None:
+    defaults = Monitoring()
+    assert set(defaults.news) == DEFAULT_NEWS
+    assert set(defaults.events) == DEFAULT_EVENTS
+
+
+def test_the_choices_are_the_librarys() -> None:
+    assert get_args(NewsName) == tuple(News)
+    assert set(get_args(EventName)) == set(EventKind)
+    assert set(get_args(ThresholdName)) == set(DEFAULT_THRESHOLDS)
