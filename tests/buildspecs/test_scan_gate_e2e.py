@@ -18,7 +18,7 @@ def finding(severity: str, name: str = "CVE-2026-10001") -> dict[str, object]:
     return {
         "name": name,
         "severity": severity,
-        "uri": f"https://security-tracker.debian.org/tracker/{name}",
+        "uri": f"https://example.com/{name}",
         "attributes": [
             {"key": "package_name", "value": "openssl"},
             {"key": "package_version", "value": "3.0.1"},
