@@ -205,19 +205,12 @@ class PipelineSkeleton:
 
     def _add_build(self, source: Source, build: BuildProject) -> None:
         self.build_output = codepipeline.Artifact("Build")
-        role = iam.Role(
-            self._scope,
-            "BuildRole",
-            assumed_by=iam.ArnPrincipal(self.role.role_arn),
-            description="Starts builds",
-        )
-        role.grant_assume_role(self.role)
+        role = self._role_without_artifacts("BuildRole", "Starts builds")
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
             resource_arns=[build.project.project_arn],
         )
-        self.pipeline.node.add_dependency(role)
         # The build, not the action, reads and writes the artifacts.
         self._grant_artifacts(build.role, write=True)
         if self._image_pointer is not None:
