@@ -317,3 +317,33 @@ def test_flow_logs(emulator: Emulator) -> None:
     assert outputs["FlowLog"] not in {
         each["FlowLogId"] for each in ec2.describe_flow_logs()["FlowLogs"]
     }
+
+
+def test_an_alarm_on_metric_math_is_kept_and_moved_by_hand_alone(emulator: Emulator) -> None:
+    metrics = [{"Id": "sum", "Expression": "a + b", "Label": "Sum", "ReturnData": True}]
+    emulator.deploy(
+        {
+            "Resources": {
+                "Alarm": {
+                    "Type": "AWS::CloudWatch::Alarm",
+                    "Properties": {
+                        "AlarmName": "math",
+                        "ComparisonOperator": "GreaterThanThreshold",
+                        "EvaluationPeriods": 1,
+                        "Threshold": 1,
+                        "TreatMissingData": "breaching",
+                        "Metrics": metrics,
+                    },
+                }
+            }
+        }
+    )
+    cloudwatch = emulator.client("cloudwatch")
+
+    def state() -> str:
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=["math"])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+    assert state() == "INSUFFICIENT_DATA"
+    cloudwatch.set_alarm_state(AlarmName="math", StateValue="ALARM", StateReason="rehearsed")
+    assert state() == "ALARM"
