@@ -26,8 +26,9 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks.build_settings import Build, Scan
 from stacks.release_controls import pipeline_controls
-from stacks.settings import Build, ExistingService, GitHubSource, Scan, Service
+from stacks.settings import ExistingService, GitHubSource, Service
 
 
 class PipelineStack(cdk.Stack):

@@ -16,7 +16,7 @@ from container_pipelines import (
     PipelineControls,
     PushTrigger,
 )
-from stacks.settings import AlarmSettings, ApprovalSettings, Release
+from stacks.release_settings import AlarmSettings, ApprovalSettings, Release
 
 
 def pipeline_controls(scope: Construct, settings: Release) -> PipelineControls:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -19,7 +18,9 @@ from stacks._model import Model as _Model
 from stacks._model import Parameter
 from stacks._model import pattern as _pattern
 from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
+from stacks.build_settings import Architecture, Build
 from stacks.monitoring_settings import Monitoring
+from stacks.release_settings import Release
 
 CONTEXT_KEY = "delivery"
 
@@ -57,67 +58,6 @@ class CodeCommitSource(_Model):
     repository: Annotated[str, _pattern(r"^[A-Za-z0-9._-]+$", maximum=100)]
     branch: Branch = "main"
     full_clone: bool = False
-
-
-class DockerHub(_Model):
-    """Where the Docker Hub login is kept in Parameter Store."""
-
-    user_parameter: str = "/codebuild/dockerhub-user"
-    token_parameter: str = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
-
-
-class Allowed(_Model):
-    """A finding that may stay for a while."""
-
-    id: Annotated[str, _pattern(r"^[A-Za-z0-9]+([-._:][A-Za-z0-9]+)+$", maximum=128)]
-    reason: Annotated[str, _pattern(r"\S", maximum=500)]
-    expires: Annotated[dt.date, Field(strict=False)]
-    """The last day (UTC) on which it may stay, as ``YYYY-MM-DD``."""
-
-
-class Scan(_Model):
-    """Which findings of the scan of a pushed image fail its build."""
-
-    severity: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL"] = "HIGH"
-    mode: Literal["enforce", "report"] = "enforce"
-    fixable_only: bool = False
-    max_wait_minutes: Annotated[int, Field(ge=1, le=60)] = 10
-    allow: list[Allowed] = Field(default_factory=list)
-
-
-Architecture = Literal["amd64", "arm64"]
-
-
-class Build(_Model):
-    """How images are built."""
-
-    dockerfile: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "Dockerfile"
-    context: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "."
-    target: str | None = None
-    arguments: dict[str, str] = Field(default_factory=dict)
-    secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
-    """Secrets of the Dockerfile from SecureString parameters: id -> parameter's name."""
-    platforms: Annotated[list[Architecture], Field(min_length=1, max_length=2)] = ["amd64"]
-    test_command: list[str] = Field(default_factory=list)
-    """A program and its arguments, run in the image before it is pushed."""
-    sbom_generator: str | None = None
-
-    compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
-    timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
-    concurrent_builds: Annotated[int, Field(ge=1)] | None = None
-    queued_timeout_minutes: Annotated[int, Field(ge=5, le=480)] | None = None
-    docker_hub: DockerHub | None = None
-    """The Docker Hub login; none by default, and pulls are anonymous."""
-    pull_through_cache: str | None = None
-    """The prefix of ECR's pull-through cache for Docker Hub, in the place of a login."""
-    scan: Scan = Scan()
-
-    @model_validator(mode="after")
-    def _one_way_to_docker_hub(self) -> Self:
-        if self.docker_hub is not None and self.pull_through_cache is not None:
-            message = "docker_hub and pull_through_cache are two ways to one end: give one of them"
-            raise ValueError(message)
-        return self
 
 
 class Container(_Model):
@@ -187,71 +127,6 @@ class ExistingService(_Model):
     container_name: EcsName
     task_role_arns: Annotated[list[RoleArn], Field(min_length=1, max_length=10)]
     """The task role and the execution role of the service's task definition."""
-
-
-Patterns = Annotated[list[Annotated[str, _pattern(r"\S", maximum=255)]], Field(max_length=8)]
-"""Globs of branches, tags or files."""
-
-
-class PushSettings(_Model):
-    """Pushes that start a release."""
-
-    branches: Patterns = Field(default_factory=list)
-    """The branches; the source's own when neither branches nor tags are named."""
-    branches_excluded: Patterns = Field(default_factory=list)
-    tags: Patterns = Field(default_factory=list)
-    tags_excluded: Patterns = Field(default_factory=list)
-    file_paths: Patterns = Field(default_factory=list)
-    """Files of which one must have changed; for a repository with several services."""
-    file_paths_excluded: Patterns = Field(default_factory=list)
-
-
-class ApprovalSettings(_Model):
-    """An approval between build and deployment."""
-
-    topic_arn: Annotated[str, _pattern(r"^arn:[a-z-]+:sns:.+$", maximum=2048)] | None = None
-    """Who is told; nobody by default."""
-    link: Annotated[str, _pattern(r"^https?://\S+$", maximum=1000)] | None = None
-    message: Annotated[str, _pattern(r"\S", maximum=1000)] | None = None
-    timeout_minutes: Annotated[int, Field(ge=5, le=86400)] | None = None
-    """How long the approval may take; AWS's default, 7 days, when left out."""
-
-
-class WindowSettings(_Model):
-    """When deployments may begin."""
-
-    cron: Annotated[str, _pattern(r"\S", maximum=200)]
-    """Seconds, minutes, hours, day of month, month, day of week and, if any, year."""
-    time_zone: Annotated[str, _pattern(r"\S", maximum=100)] = "UTC"
-
-
-class AlarmSettings(_Model):
-    """Alarms that must be off when a deployment begins and, if asked for, stay off after it."""
-
-    names: Annotated[
-        list[Annotated[str, _pattern(r"\S", maximum=255)]], Field(min_length=1, max_length=5)
-    ]
-    wait_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
-    """How long a release waits for an alarm to go off; AWS's default when left out."""
-    watch_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
-    """How long they are watched after a deployment; not at all when left out."""
-    on_alarm: Literal["ROLLBACK", "FAIL"] = "ROLLBACK"
-
-
-class Release(_Model):
-    """What starts a release and what it must pass; nothing but a push when left out."""
-
-    triggers: list[PushSettings] = Field(default_factory=list, max_length=3)
-    """Pushes of which one is enough; each push to the source's branch when left out."""
-    execution_mode: Literal["SUPERSEDED", "QUEUED"] = "SUPERSEDED"
-    approval: ApprovalSettings | None = None
-    deployment_window: WindowSettings | None = None
-    alarms: AlarmSettings | None = None
-    retry_build: bool = False
-    """Whether a failed build is started once more by itself."""
-    on_failure: Literal["RETRY_FAILED_ACTIONS", "RETRY_ALL_ACTIONS", "ROLLBACK"] | None = None
-    frozen: Annotated[str, _pattern(r"^[a-zA-Z0-9!@ ().*?-]+$", maximum=300)] | None = None
-    """Why nothing may be deployed at the moment."""
 
 
 class Service(_Model):

@@ -3,22 +3,32 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
 
 import container_pipelines
 from slack_notifier.advice import ADVICE
-from stacks import monitoring_settings, settings
+from stacks import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def models() -> Iterator[type[BaseModel]]:
-    for value in {**vars(settings), **vars(monitoring_settings)}.values():
-        if isinstance(value, type) and issubclass(value, BaseModel) and value.model_fields:
-            yield value
+    """Every model below the settings, in whatever module it stands."""
+    waiting: list[object] = [Settings]
+    known: set[object] = set()
+    while waiting:
+        kind = waiting.pop()
+        if kind in known:
+            continue
+        known.add(kind)
+        waiting += get_args(kind)
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            waiting += [field.annotation for field in kind.model_fields.values()]
+            yield kind
 
 
 @pytest.mark.parametrize("model", list(models()), ids=lambda model: model.__name__)
