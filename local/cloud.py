@@ -86,6 +86,8 @@ def client_environment(endpoint: str, folder: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         # The CLI remembers which account a key belongs to; the user's own must not be mixed in.
         "CDK_HOME": str(folder / "cdk-home"),
+        # Nothing leaves this machine; and what sends it would outlive the run that started it.
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 
 
