@@ -57,6 +57,8 @@ class Invocation:
     ----------
     configuration
         The action's configuration with all variables filled in.
+    started
+        When, by the clock of pipelines: taken before anybody can see that it runs.
     inputs, outputs
         Artifact name -> where it is, or has to be put.
     revision
@@ -79,6 +81,7 @@ class Invocation:
     stage: str
     action: str
     timeout_minutes: int | None
+    started: float
     configuration: Mapping[str, str]
     inputs: Mapping[str, Location]
     outputs: Mapping[str, Location]

@@ -58,8 +58,8 @@ class _Run:
     """A rule that is run in a thread of its own."""
 
     rule: Mapping[str, Any]
+    started: float
     record: RuleExecution
-    deadline: float
     stop: threading.Event = field(default_factory=threading.Event)
     timed_out: bool = False
     thread: threading.Thread | None = None
@@ -67,6 +67,10 @@ class _Run:
     @property
     def minutes(self) -> int:
         return int(self.rule.get("timeoutInMinutes", _DEFAULT_MINUTES))
+
+    @property
+    def deadline(self) -> float:
+        return self.started + 60 * self.minutes
 
 
 class Conditions:
@@ -134,9 +138,8 @@ class Conditions:
         inputs = {
             given["name"]: execution.locate(given["name"]) for given in rule["inputArtifacts"]
         }
-        run = _Run(rule, RuleExecution(execution, stage, rule, inputs), 0.0)
-        run.deadline = clock.now() + 60 * run.minutes
-        return run
+        started = clock.now()
+        return _Run(rule, started, RuleExecution(execution, stage, rule, inputs))
 
     @staticmethod
     def _watch(runs: list[_Run], evaluation: _Evaluation, control: Control) -> None:
@@ -191,6 +194,7 @@ class Conditions:
                     stage=stage["name"],
                     action=rule["name"],
                     timeout_minutes=run.minutes,
+                    started=run.started,
                     configuration=configuration,
                     inputs={
                         given["name"]: execution.locate(given["name"])

@@ -26,6 +26,7 @@ from local.emulator.pipelines.action import (
     action_type,
 )
 from local.emulator.pipelines.artifacts import Artifacts
+from local.emulator.pipelines.clock import clock
 from local.emulator.pipelines.conditions import Conditions, Verdict
 from local.emulator.pipelines.control import Control
 from local.emulator.pipelines.executions import ActionExecution, Execution
@@ -237,6 +238,7 @@ class StageRun:
             given["name"]: execution.locate(given["name"]) for given in action["inputArtifacts"]
         }
         outputs = {out["name"]: artifacts.new(out["name"]) for out in action["outputArtifacts"]}
+        started = clock.now()
         running = ActionExecution(execution, stage, action, inputs, outputs)
         try:
             configuration = fill_in(action["configuration"], execution.record["namespaces"])
@@ -249,6 +251,7 @@ class StageRun:
                     stage=stage["name"],
                     action=action["name"],
                     timeout_minutes=action.get("timeoutInMinutes"),
+                    started=started,
                     configuration=configuration,
                     inputs=inputs,
                     outputs=outputs,

@@ -94,7 +94,7 @@ class Approvals:
         request = _Request((invocation.pipeline, invocation.stage, invocation.action))
         self._open[token] = request
         minutes = invocation.timeout_minutes or _DEFAULT_MINUTES
-        deadline = clock.now() + 60 * minutes
+        deadline = invocation.started + 60 * minutes
         invocation.report(token=token)
         try:
             self._notify(invocation, token, deadline)

@@ -92,7 +92,7 @@ class Jobs:
         return {}
 
     def _run(self, invocation: Invocation) -> Outcome:
-        last = clock.now() + _LONGEST_SECONDS
+        last = invocation.started + _LONGEST_SECONDS
         continuation: str | None = None
         while True:
             answer = self._ask(invocation, continuation, last)
@@ -123,8 +123,8 @@ class Jobs:
         """Call the function with a new job, and return its answer."""
         job = str(uuid.uuid4())
         answers = self._open[job] = queue.Queue()
-        scope.in_background(f"job-{job}", self._call, invocation, job, continuation, answers)
         deadline = min(last, clock.now() + _SILENT_SECONDS)
+        scope.in_background(f"job-{job}", self._call, invocation, job, continuation, answers)
         try:
             while clock.now() < deadline:
                 if invocation.stop.is_set():

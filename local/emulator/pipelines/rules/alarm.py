@@ -30,7 +30,7 @@ def alarm_provider(clients: Clients) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         name = invocation.configuration["AlarmName"]
         monitored = _monitored(invocation.configuration)
-        deadline = clock.now() + 60 * int(invocation.configuration.get("WaitTime", 0))
+        deadline = invocation.started + 60 * int(invocation.configuration.get("WaitTime", 0))
         waits_for_its_end = invocation.condition == "beforeEntry"
         while True:
             # Whoever moves the clock while the alarm is asked for means what it says by then.
