@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A file's tests share what they set up, so they stay together.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 PYTHON_PACKAGES := $(VENV)/.installed
 NODE_PACKAGES := node_modules/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -17,10 +19,10 @@ demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the s
 
 test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
 	@npm test --silent --prefix samples/my-container-app
-	@$(BIN)/pytest
+	@$(PYTEST)
 
 test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need no container engine
-	@$(BIN)/pytest -m "not e2e"
+	@$(PYTEST) -m "not e2e"
 
 lint: $(PYTHON_PACKAGES) ## Check style and types
 	@$(BIN)/ruff check .
