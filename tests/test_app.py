@@ -78,7 +78,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_fresh_checkout_synthesizes_as_it_is(assembly: Path) -> None:
     manifest = json.loads((assembly / "manifest.json").read_text())
     stacks = [a for a in manifest["artifacts"].values() if a["type"] == "aws:cloudformation:stack"]
-    assert len(stacks) == 6
+    assert len(stacks) == 9
 
 
 EXISTING_PLATFORM = {

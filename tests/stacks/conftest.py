@@ -22,8 +22,9 @@ def context() -> dict[str, Any]:
 
 @pytest.fixture
 def delivery(context: dict[str, Any]) -> dict[str, Any]:
-    """The settings as they stand in cdk.json, to be changed by a test."""
+    """The settings in cdk.json with the first of its services alone, to be changed by a test."""
     settings: dict[str, Any] = copy.deepcopy(context["delivery"])
+    del settings["services"][1:]
     return settings
 
 

@@ -139,9 +139,12 @@ def change(settings: dict[str, Any], path: str, value: Any) -> None:
     place[key] = value
 
 
-def test_the_sample_settings_are_good(delivery: dict[str, Any]) -> None:
-    settings = Settings.from_context(delivery)
-    assert [service.name for service in settings.services] == ["my-container-app"]
+def test_the_sample_settings_have_a_service_for_each_strategy(context: dict[str, Any]) -> None:
+    settings = Settings.from_context(context["delivery"])
+    assert [(service.name, service.strategy) for service in settings.services] == [
+        ("my-container-app", "rolling"),
+        ("my-container-app-blue-green", "blue-green"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,9 @@ STACKS = (
     "delivery-my-container-app-registry",
     "delivery-my-container-app-service",
     "delivery-my-container-app-pipeline",
+    "delivery-my-container-app-blue-green-registry",
+    "delivery-my-container-app-blue-green-service",
+    "delivery-my-container-app-blue-green-pipeline",
     "delivery-monitoring",
 )
 

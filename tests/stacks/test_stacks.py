@@ -39,7 +39,7 @@ def test_what_keeps_data_keeps_its_logical_id_and_is_retained(
 
 
 def test_no_statement_allows_every_resource_but_where_aws_knows_none(
-    templates: Templates, delivery: dict[str, Any]
+    templates: Templates, context: dict[str, Any]
 ) -> None:
     unscoped = {
         "codepipeline:PutJobFailureResult",
@@ -47,9 +47,13 @@ def test_no_statement_allows_every_resource_but_where_aws_knows_none(
         "ecr:GetAuthorizationToken",
         "ecs:DescribeTaskDefinition",
         "ecs:ListTasks",
+        "elasticloadbalancing:DescribeListeners",
+        "elasticloadbalancing:DescribeRules",
+        "elasticloadbalancing:DescribeTargetGroups",
+        "elasticloadbalancing:DescribeTargetHealth",
     }
     found = set()
-    for template in templates(delivery).values():
+    for template in templates(context["delivery"]).values():
         for policy in resources(template, "AWS::IAM::Policy"):
             for statement in policy["PolicyDocument"]["Statement"]:
                 if statement["Resource"] == "*":
@@ -59,11 +63,11 @@ def test_no_statement_allows_every_resource_but_where_aws_knows_none(
 
 
 def test_every_pass_role_names_roles_and_service(
-    templates: Templates, delivery: dict[str, Any]
+    templates: Templates, context: dict[str, Any]
 ) -> None:
     statements = [
         statement
-        for template in templates(delivery).values()
+        for template in templates(context["delivery"]).values()
         for policy in resources(template, "AWS::IAM::Policy")
         for statement in policy["PolicyDocument"]["Statement"]
         if "iam:PassRole" in statement["Action"]

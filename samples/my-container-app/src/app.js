@@ -11,15 +11,16 @@ const KEEP_ALIVE_MS = 65_000;
 /**
  * Make the service; it does not listen yet.
  *
- * @param {{version?: string, commit?: string}} release What runs here.
+ * @param {{basePath?: string, version?: string, commit?: string}} options Where it greets, `/` by
+ *   default, and what it says of itself.
  * @returns {{server: import('node:http').Server, stop: (timeoutMs: number) => Promise<boolean>}}
  */
-export function createApp(release = {}) {
+export function createApp({ basePath = '/', ...release } = {}) {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
   const drain = makeDrainable(server);
 
   const routes = new Map([
-    ['/', () => [200, { message: GREETING, ...release }]],
+    [basePath, () => [200, { message: GREETING, ...release }]],
     // Anything but 200 makes the load balancer send its requests elsewhere.
     ['/health', () => (drain.draining ? [503, { status: 'draining' }] : [200, { status: 'healthy' }])],
   ]);

@@ -7,7 +7,11 @@ import { log } from './log.js';
 const STOP_MS = 25_000;
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-const app = createApp({ version, commit: process.env.COMMIT_ID || undefined });
+const app = createApp({
+  basePath: process.env.BASE_PATH || '/',
+  version,
+  commit: process.env.COMMIT_ID || undefined,
+});
 
 app.server.on('error', fail);
 app.server.on('listening', () => {

@@ -73,6 +73,18 @@ describe('the service', () => {
   });
 });
 
+it('greets below the path that a load balancer gives it', async (t) => {
+  const app = createApp({ basePath: '/shop/' });
+  t.after(() => app.stop(1_000));
+  app.server.listen(0, '127.0.0.1');
+  await once(app.server, 'listening');
+  const base = `http://127.0.0.1:${app.server.address().port}`;
+
+  assert.deepEqual(await (await fetch(`${base}/shop/`)).json(), { message: GREETING });
+  assert.equal((await fetch(`${base}/health`)).status, 200);
+  assert.equal((await fetch(`${base}/`)).status, 404);
+});
+
 it('is no longer healthy once it stops', async () => {
   const app = createApp();
   app.server.listen(0, '127.0.0.1');
