@@ -89,7 +89,7 @@ def new_notifier(slack: Any, time: FakeTime, scripted: ModuleType) -> Callable[.
         *,
         credential: str = "",
         clients: Any = None,
-        timeout: float = 2.0,
+        timeout: float = 8.0,
         **environment: str,
     ) -> Any:
         secret = credential or slack.origin + WEBHOOK_PATH
