@@ -38,8 +38,8 @@ from local.emulator.service import Service, plug_in
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-def application(settings: Settings) -> Application:
-    """Return the emulator as an ASGI application."""
+def application(settings: Settings) -> tuple[Application, CodeBuild]:
+    """Return the emulator as an ASGI application, and its builds, which outlive no emulator."""
     clients = Clients(settings.endpoint)
     machine = BuildMachine(settings.build_environment)
     repositories = Repositories(settings.state.resolve() / "repositories")
@@ -63,4 +63,4 @@ def application(settings: Settings) -> Application:
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
     targets.register(codepipeline)
-    return LocalApi(app.app, codepipeline, repositories)
+    return LocalApi(app.app, codepipeline, repositories), codebuild

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_BUILDS_SECONDS = 5
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
@@ -125,8 +127,15 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, ended.set)
     if settings.end_with_input:
         loop.add_reader(sys.stdin, _read_until_closed, ended)
-    app: Any = application(settings)
-    await serve_asgi(app, config, shutdown_trigger=ended.wait)
+    app: Any
+    app, builds = application(settings)
+
+    async def told_to_end() -> None:
+        await ended.wait()
+        # While it still answers: builds tell of their end.
+        await asyncio.to_thread(builds.end, _BUILDS_SECONDS)
+
+    await serve_asgi(app, config, shutdown_trigger=told_to_end)
     lambda_runtime.reset()  # ends the functions' processes
 
 

@@ -80,6 +80,8 @@ class CodeBuild:
     def __init__(self, clients: Clients, machine: BuildMachine) -> None:
         self._runner = Runner(clients, machine)
         self._stops: dict[str, threading.Event] = {}
+        self._running: set[str] = set()
+        self._ended = threading.Condition()
         self._starting = threading.Lock()
 
     def register(self) -> None:
@@ -134,8 +136,25 @@ class CodeBuild:
         for phase in ("SUBMITTED", "QUEUED"):
             record.add_phase(phase, "SUCCEEDED", time.time())
         stop = self._stops[build["id"]] = threading.Event()
-        scope.in_background(f"build-{build['id']}", self._runner.run, record, job, stop)
+        with self._ended:
+            self._running.add(build["id"])
+        scope.in_background(f"build-{build['id']}", self._run, record, job, stop)
         return record.fields
+
+    def end(self, seconds: float) -> None:
+        """End all builds, and wait for that so long at most: nothing of them is left."""
+        with self._ended:
+            for build_id in self._running:
+                self.stop(build_id)
+            self._ended.wait_for(lambda: not self._running, seconds)
+
+    def _run(self, record: BuildRecord, job: Job, stop: threading.Event) -> None:
+        try:
+            self._runner.run(record, job, stop)
+        finally:
+            with self._ended:
+                self._running.discard(record.fields["id"])
+                self._ended.notify_all()
 
     def stop(self, build_id: str) -> None:
         """Ask a build to end now."""

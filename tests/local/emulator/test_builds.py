@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable
@@ -261,6 +262,26 @@ def test_the_log_grows_while_the_build_runs_and_a_build_can_be_stopped(emulator:
     eventually(lines)
     codebuild.stop_build(id=build["id"])
     assert over(emulator, build["id"])["buildStatus"] == "STOPPED"
+
+
+def test_no_build_outlives_the_emulator(
+    new_emulator: Callable[..., Emulator], tmp_path: Path
+) -> None:
+    machine = tmp_path / "build.json"
+    machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
+    emulator = new_emulator("--build-environment", str(machine))
+    told = tmp_path / "told"
+    buildspec = spec(
+        f'echo "$$ $CODEBUILD_SRC_DIR" > {told}.new && mv {told}.new {told}; sleep 600'
+    )
+    name = deploy(emulator, project(buildspec, Source=NO_SOURCE))
+    emulator.client("codebuild").start_build(projectName=name)
+    eventually(told.exists)
+    process, folder = told.read_text().split()
+    assert Path("/proc", process).exists()
+    assert emulator.stop() == 0
+    assert not Path("/proc", process).exists()
+    assert not Path(folder).exists()
 
 
 def test_projects_keep_what_a_template_says_and_drop_what_it_no_longer_says(
