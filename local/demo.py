@@ -7,8 +7,9 @@ from typing import Final
 
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
-from local.progress import console, note
+from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
+from local.traffic import bar
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
@@ -42,7 +43,8 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
                 f"engine.[/]\n{cloud.unavailable}"
             )
         else:
-            release(cloud.endpoint, application)
+            for pipeline in Releases(cloud.endpoint).pipelines():
+                release(cloud.endpoint, application, pipeline)
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",
@@ -77,6 +79,7 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
     cluster, service = releases.deploy_targets(pipeline)
     commit = Commit.of(folder)
     before = releases.running(cluster, service)
+    shifts = releases.shifts(cluster, service)
     console.print(f"\n[bold]Release of {repository}@{branch}, commit {commit.id[:7]}[/]")
     started = releases.push(
         commit, repository=repository, branch=branch, message=f"Release {folder.name}"
@@ -95,7 +98,15 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
         if stage.reason:
             note(stage.reason)
 
-    status = releases.follow(pipeline, started[0], seen=seen, seconds=_RELEASE_SECONDS)
+    with changing_line() as show:
+
+        def shown() -> None:
+            shift = shifts.now()
+            show(bar(shift) if shift else "")
+
+        status = releases.follow(
+            pipeline, started[0], seen=seen, meanwhile=shown, seconds=_RELEASE_SECONDS
+        )
     if status != "Succeeded":
         now = releases.running(cluster, service)
         unchanged = "what runs is unchanged" if now == before else f"{now.image} runs now"

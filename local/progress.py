@@ -2,10 +2,12 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
+from rich.text import Text
 
 console = Console(highlight=False)
 
@@ -29,6 +31,27 @@ def step(title: str) -> Iterator[None]:
         console.print(f"  [red]✗[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
         raise
     console.print(f"  [green]✓[/] {escape(title)} [dim]{time.monotonic() - started:.1f} s[/]")
+
+
+@contextlib.contextmanager
+def changing_line() -> Iterator[Callable[[str], None]]:
+    """Give a function that shows a line in the place of its last one.
+
+    Where there is no terminal, each line that differs from the last is a line of its own.
+    """
+    if console.is_terminal:
+        with Live(console=console, transient=True) as live:
+            yield lambda text: live.update(Text(f"    {text}" if text else ""))
+        return
+    shown = ""
+
+    def show(text: str) -> None:
+        nonlocal shown
+        if text and text != shown:
+            console.print(f"    {escape(text)}", soft_wrap=True)
+        shown = text
+
+    yield show
 
 
 def note(text: str) -> None:

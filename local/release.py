@@ -17,10 +17,12 @@ from local.cloud import ACCOUNT, REGION
 from local.commit import Commit
 from local.recorded import Recorded, recorded_by
 from local.stages import Stage, stages_of
+from local.traffic import Shifts
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_ecs import ECSClient
+    from types_boto3_elbv2 import ElasticLoadBalancingv2Client
     from types_boto3_ssm import SSMClient
 
 __all__ = ["Commit", "Recorded", "ReleaseError", "Releases", "Running", "Stage"]
@@ -67,6 +69,7 @@ class Releases:
         )
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
+        self._elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
         self._ssm: SSMClient = session.client("ssm", endpoint_url=endpoint)
 
     def push(
@@ -236,8 +239,18 @@ class Releases:
         """Let so much time pass for windows, time-outs and alarms that pipelines wait for."""
         self._local("clock", {"forward": str(seconds)})
 
+    def shifts(self, cluster: str, service: str) -> Shifts:
+        """Watch a service's traffic, from where it goes now."""
+        return Shifts(self._ecs, self._elbv2, cluster, service)
+
     def follow(
-        self, pipeline: str, execution: str, *, seen: Callable[[Stage], None], seconds: float
+        self,
+        pipeline: str,
+        execution: str,
+        *,
+        seen: Callable[[Stage], None],
+        meanwhile: Callable[[], None] = lambda: None,
+        seconds: float,
     ) -> str:
         """Watch an execution until it ends.
 
@@ -249,6 +262,8 @@ class Releases:
             The execution's id.
         seen
             Called with each stage as its status changes, and when a reason is added to it.
+        meanwhile
+            Called again and again; does nothing by default.
         seconds
             How long to watch at most.
 
@@ -270,6 +285,7 @@ class Releases:
                 if known.get(stage.name) != (stage.status, stage.reason):
                     known[stage.name] = (stage.status, stage.reason)
                     seen(stage)
+            meanwhile()
             if ended in _ENDED:
                 return ended
             time.sleep(_POLL_SECONDS)
