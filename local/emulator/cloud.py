@@ -15,6 +15,7 @@ from local.emulator import (
     custom_resources,
     ecs,
     flow_logs,
+    listener_rules,
     network,
     outputs,
     targets,
@@ -46,6 +47,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     plug_in(Service("local-repositories", {}, repositories.state))
     network.register()
     flow_logs.register()
+    listener_rules.register()
     alarms.register()
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
