@@ -24,6 +24,7 @@ from local.emulator import (
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
+from local.emulator.code_deploy.service import CodeDeploy
 from local.emulator.local_api import LocalApi
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
@@ -51,13 +52,14 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     alarms.register()
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
-    ecs.register(machine, settings.state.resolve() / "docker")
+    ecs.register(clients, machine, settings.state.resolve() / "docker")
     custom_resources.register()
     outputs.register()
     updates.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 
+    CodeDeploy(clients).register()
     codebuild = CodeBuild(clients, machine)
     codebuild.register()
     approvals, jobs = Approvals(clients), Jobs(clients)

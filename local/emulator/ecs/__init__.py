@@ -7,25 +7,31 @@ those is decided here.
 from pathlib import Path
 
 from local.emulator.builds.machine import BuildMachine, MachineUnavailableError
+from local.emulator.clients import Clients
 from local.emulator.ecs import history, resource_types
 from local.emulator.ecs.containers import ContainerRun
 from local.emulator.ecs.docker import Docker
+from local.emulator.ecs.hooks import Hooks
 from local.emulator.ecs.outbox import Outbox
 from local.emulator.ecs.records import RecordRun, broken_images, is_broken
 from local.emulator.ecs.scheduler import Run, Scheduler
 from local.emulator.ecs.services import Services
+from local.emulator.ecs.shifts import Shifts, stop_deployment
 from local.emulator.ecs.targets import TargetGroups
+from local.emulator.ecs.task_set_operations import TaskSetOperations
 from local.emulator.ecs.tasks import Task
 from local.emulator.service import Service, plug_in
 
 __all__ = ["broken_images", "register"]
 
 
-def register(machine: BuildMachine, configuration: Path) -> None:
+def register(clients: Clients, machine: BuildMachine, configuration: Path) -> None:
     """Take over services and tasks.
 
     Parameters
     ----------
+    clients
+        Clients of the emulator.
     machine
         What has the container engine: that of builds.
     configuration
@@ -53,7 +59,14 @@ def register(machine: BuildMachine, configuration: Path) -> None:
     plug_in(Service("local-ecs", {}, stores))
     target_groups = TargetGroups()
     target_groups.register()
-    scheduler = Scheduler(runner, target_groups, Outbox())
+    hooks = Hooks(lambda: clients("lambda"))
+    scheduler = Scheduler(runner, target_groups, Outbox(), Shifts(clients, hooks))
     services = Services(scheduler)
-    services.register()
+    services.register(
+        {
+            **TaskSetOperations(scheduler).operations(),
+            "ContinueServiceDeployment": hooks.answer,
+            "StopServiceDeployment": stop_deployment,
+        }
+    )
     resource_types.register(services, scheduler)

@@ -232,7 +232,7 @@ class ContainerRun:
 
     def _target_checks(self, address: str) -> list[TargetCheck]:
         found = []
-        for balancer in (service_of(self._task) or {}).get("loadBalancers") or ():
+        for balancer in tasks.load_balancers(self._task, service_of(self._task)):
             group = self._scheduler.targets.settings(balancer.get("targetGroupArn", ""))
             if group is not None and group["HealthCheckEnabled"]:
                 port = int(balancer["containerPort"])

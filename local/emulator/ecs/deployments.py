@@ -107,7 +107,26 @@ def count_failure(service: Service, deployment: Deployment, outbox: Outbox) -> N
     history.count(deployment)
     breaker = breaker_of(service)
     if breaker.get("enable") and deployment["failedTasks"] >= threshold(service):
-        _fail(service, deployment, bool(breaker.get("rollback")), outbox)
+        if "_side" in deployment:  # its shift goes back, traffic first
+            deployment.setdefault("_back", "the circuit breaker threshold was exceeded")
+            history.trip(deployment)
+        else:
+            _fail(service, deployment, bool(breaker.get("rollback")), outbox)
+
+
+def give_up(service: Service, deployment: Deployment, reason: str, outbox: Outbox) -> None:
+    """Fail a deployment that has nothing to go back to."""
+    deployment["desiredCount"] = 0
+    _set(service, deployment, "FAILED", reason, outbox)
+    say(service, "deployment failed.", deployment)
+
+
+def go_back(
+    service: Service, failed: Deployment, target: Deployment, reason: str, outbox: Outbox
+) -> None:
+    """Fail a deployment, and bring the service back to an earlier one."""
+    give_up(service, failed, reason, outbox)
+    _roll_back(service, failed, target, f"ECS deployment rolling back: {reason}", outbox)
 
 
 def note_healthy(service: Service, deployment: Deployment) -> None:
@@ -132,10 +151,13 @@ def _fail(service: Service, deployment: Deployment, roll_back: bool, outbox: Out
     )
     history.fail(deployment, target if roll_back else None, roll_back=roll_back)
     if roll_back and target is not None:
-        _roll_back(service, deployment, target, outbox)
+        reason = f"{_BREAKER}: rolling back to deploymentId {target['id']}."
+        _roll_back(service, deployment, target, reason, outbox)
 
 
-def _roll_back(service: Service, failed: Deployment, target: Deployment, outbox: Outbox) -> None:
+def _roll_back(
+    service: Service, failed: Deployment, target: Deployment, reason: str, outbox: Outbox
+) -> None:
     failed["status"], target["status"] = "ACTIVE", "PRIMARY"
     target["failedTasks"] = 0
     target["desiredCount"] = service["desiredCount"]
@@ -143,7 +165,6 @@ def _roll_back(service: Service, failed: Deployment, target: Deployment, outbox:
     service.update(history.configuration(target))
     service["taskDefinition"] = target["taskDefinition"]
     say(service, f"rolling back to deployment {target['id']}.")
-    reason = f"{_BREAKER}: rolling back to deploymentId {target['id']}."
     _set(service, target, "IN_PROGRESS", reason, outbox)
 
 

@@ -88,6 +88,7 @@ def begin(
             "failureCount": 0,
             "threshold": threshold,
         },
+        "alarms": _alarms(service),
         "_deployment": deployment["id"],
     }
     deployment.update(_revision=revision, _service_deployment=made)
@@ -123,7 +124,7 @@ def complete(deployment: Mapping[str, Any]) -> None:
         if other["status"] == "ROLLBACK_IN_PROGRESS" and (
             rollback.get("serviceRevisionArn") == deployment["_revision"]
         ):
-            _end(other, "ROLLBACK_SUCCESSFUL", _EXCEEDED)
+            _end(other, "ROLLBACK_SUCCESSFUL", rollback["reason"])
 
 
 def fail(
@@ -138,23 +139,52 @@ def fail(
             ):
                 _end(other, "ROLLBACK_FAILED", "The tasks of the rollback failed to start.")
         return
-    found["deploymentCircuitBreaker"]["status"] = "TRIGGERED"
-    if target is not None:
-        found.update(
-            status="ROLLBACK_IN_PROGRESS",
-            statusReason=_EXCEEDED,
-            updatedAt=time.time(),
-            rollback={
-                "reason": _EXCEEDED,
-                "startedAt": time.time(),
-                "serviceRevisionArn": target["_revision"],
-            },
-        )
-    elif roll_back:
-        reason = "The circuit breaker threshold was exceeded; no deployment to roll back to."
-        _end(found, "ROLLBACK_FAILED", reason)
+    trip(deployment)
+    if roll_back:
+        _roll_back(found, target, _EXCEEDED)
     else:
         _stop(found, "The circuit breaker threshold was exceeded.")
+
+
+def trip(deployment: Mapping[str, Any]) -> None:
+    """Note that the circuit breaker has had enough."""
+    _of(deployment)["deploymentCircuitBreaker"]["status"] = "TRIGGERED"
+
+
+def roll_back(deployment: Mapping[str, Any], target: Mapping[str, Any] | None, reason: str) -> None:
+    """Note that a deployment goes back, and where to; with nowhere to go it has failed."""
+    _roll_back(_of(deployment), target, reason)
+
+
+def note(deployment: Mapping[str, Any], **fields: Any) -> None:
+    """Note how far a deployment has come."""
+    _of(deployment).update(fields, updatedAt=time.time())
+
+
+def note_alarms(deployment: Mapping[str, Any], raised: list[str]) -> None:
+    """Note the alarms that a deployment goes back for."""
+    _of(deployment)["alarms"].update(status="TRIGGERED", triggeredAlarmNames=raised)
+
+
+def add_hook(deployment: Mapping[str, Any], detail: dict[str, Any]) -> None:
+    """Remember a lifecycle hook that runs; what is done to ``detail`` later is remembered too."""
+    _of(deployment).setdefault("lifecycleHookDetails", []).append(detail)
+
+
+def _roll_back(found: dict[str, Any], target: Mapping[str, Any] | None, reason: str) -> None:
+    if target is None:
+        _end(found, "ROLLBACK_FAILED", f"{reason} There is no deployment to roll back to.")
+        return
+    found.update(
+        status="ROLLBACK_IN_PROGRESS",
+        statusReason=reason,
+        updatedAt=time.time(),
+        rollback={
+            "reason": reason,
+            "startedAt": time.time(),
+            "serviceRevisionArn": target["_revision"],
+        },
+    )
 
 
 def supersede(deployment: Mapping[str, Any]) -> None:
@@ -202,7 +232,15 @@ def _summary(deployment: Mapping[str, Any]) -> dict[str, Any]:
         "requestedTaskCount": deployment["desiredCount"],
         "runningTaskCount": deployment["runningCount"],
         "pendingTaskCount": deployment["pendingCount"],
+        "requestedProductionTrafficWeight": deployment.get("_production_weight", 100),
     }
+
+
+def _alarms(service: Mapping[str, Any]) -> dict[str, Any]:
+    alarms = (service.get("deploymentConfiguration") or {}).get("alarms") or {}
+    if not alarms.get("enable"):
+        return {"status": "DISABLED", "alarmNames": []}
+    return {"status": "MONITORING", "alarmNames": list(alarms["alarmNames"])}
 
 
 def _image(container: str, image: str) -> dict[str, str]:
@@ -217,9 +255,9 @@ def _end(found: dict[str, Any], status: str, reason: str | None = None) -> None:
     found.update(status=status, finishedAt=now, updatedAt=now)
     if reason:
         found["statusReason"] = reason
-    breaker = found["deploymentCircuitBreaker"]
-    if breaker["status"] == "MONITORING":
-        breaker["status"] = "MONITORING_COMPLETE"
+    for monitor in (found["deploymentCircuitBreaker"], found["alarms"]):
+        if monitor["status"] == "MONITORING":
+            monitor["status"] = "MONITORING_COMPLETE"
 
 
 def _stop(found: dict[str, Any], reason: str) -> None:

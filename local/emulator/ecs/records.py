@@ -8,7 +8,7 @@ from typing import Final
 
 from local.emulator import scope
 from local.emulator.ecs.scheduler import Scheduler, service_of
-from local.emulator.ecs.tasks import Stop, Task, address_of
+from local.emulator.ecs.tasks import Stop, Task, address_of, load_balancers
 from local.emulator.service import store
 
 broken_images = store()
@@ -38,7 +38,7 @@ class RecordRun:
             return
         scheduler.running(task)
         address = address_of(task)
-        for balancer in (service_of(task) or {}).get("loadBalancers") or ():
+        for balancer in load_balancers(task, service_of(task)):
             if address and balancer.get("targetGroupArn"):
                 port = int(balancer["containerPort"])
                 scheduler.targets.set(balancer["targetGroupArn"], address, port, State="healthy")

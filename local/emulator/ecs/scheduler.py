@@ -3,7 +3,7 @@
 Rolling updates as in
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html: new tasks are
 started up to ``maximumPercent``, old ones stopped when as many new ones are healthy, or to make
-room above ``minimumHealthyPercent``. Other strategies are taken for rolling updates.
+room above ``minimumHealthyPercent``. For the other strategies see `local.emulator.ecs.shifts`.
 
 AWS does not say how long it waits before it starts a task again that keeps failing; here it is ten
 of its seconds for the third failure and twice as long for each more, up to 15 minutes.
@@ -13,17 +13,18 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from ministack.services import ecs
 
 from local.emulator import scope
-from local.emulator.ecs import deployments, history, tasks
+from local.emulator.ecs import deployments, history, shifts, task_sets, tasks
 from local.emulator.ecs.deployments import Deployment, Service
 from local.emulator.ecs.outbox import Outbox
 from local.emulator.ecs.pace import shortened
 from local.emulator.ecs.targets import TargetGroups
 from local.emulator.ecs.tasks import Stop, Task
+from local.emulator.ecs.traffic import balancers_of
 
 _FAILURES_AT_ONCE, _FIRST_DELAY, _LONGEST_DELAY = 3, 10, 15 * 60
 _STEADY_SECONDS: Final = 3 * 60 * 60
@@ -59,9 +60,18 @@ class Scheduler:
         Where tasks are registered.
     outbox
         Where events go.
+    shifting
+        Who shifts traffic.
     """
 
-    def __init__(self, runner: Runner, target_groups: TargetGroups, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        target_groups: TargetGroups,
+        outbox: Outbox,
+        shifting: shifts.Shifts,
+    ) -> None:
+        self._shifting = shifting
         self.outbox = outbox
         self.targets = target_groups
         # Held while records change, never while a container or a network is waited for.
@@ -99,6 +109,11 @@ class Scheduler:
         """
         with self._changed:
             service = ecs._services[key]
+            if task_sets.is_managed(service):
+                limit = shortened(_STEADY_SECONDS)
+                if not self._changed.wait_for(lambda: task_sets.is_steady(service), limit):
+                    raise DeploymentFailedError("the service did not stabilize")
+                return
             wanted = deployments.primary_of(service)
             ended = self._changed.wait_for(
                 lambda: wanted["rolloutState"] == "FAILED" or _is_steady(service),
@@ -188,6 +203,8 @@ class Scheduler:
                 if deployment["rolloutState"] == "IN_PROGRESS":
                     deployments.count_failure(service, deployment, self.outbox)
                 self._delay(service, deployment)
+            elif service:
+                task_sets.note_failure(service, task)
             # Last: as soon as it is told to stop, another one may be started.
             self.stop_task(task, stop)
         self._look_after(task)
@@ -221,12 +238,18 @@ class Scheduler:
             self.reconcile(key_of(service))
 
     def _step(self, service: Service) -> None:
+        if task_sets.is_managed(service):
+            task_sets.step(service, self, lambda delay: self._again_in(delay, service))
+            return
         for deployment in list(service["deployments"]):
             if not deployment.get("_service_deployment"):
                 deployments.begin(service, deployment, self.outbox)
         tasks.forget_old(service)
         if service["status"] == "ACTIVE":
-            self._roll(service)
+            if shifts.is_shifted(service):
+                self._shift(service)
+            else:
+                self._roll(service)
         elif service["status"] == "DRAINING":
             self._drain(service)
         _count(service)
@@ -261,6 +284,21 @@ class Scheduler:
         if primary["rolloutState"] == "IN_PROGRESS" and not old and len(healthy) >= desired:
             deployments.complete(service, primary, self.outbox)
 
+    def _shift(self, service: Service) -> None:
+        primary = deployments.primary_of(service)
+        if primary["rolloutState"] == "IN_PROGRESS":
+            self._shifting.begin(service, primary, self, key_of(service))
+        wanted = [task for task in tasks.of_service(service) if tasks.is_wanted(task)]
+        for deployment in list(service["deployments"]):
+            count = deployment["desiredCount"] = shifts.wanted_count(service, deployment)
+            own = [task for task in wanted if task.get("_deployment_id") == deployment["id"]]
+            surplus = tasks.first_given_up(own)[: max(0, len(own) - count)]
+            self._scale_in(service, surplus, deployment)
+            self._start(service, deployment, count - len(own))
+        known = {deployment["id"] for deployment in service["deployments"]}
+        forgotten = [task for task in wanted if task.get("_deployment_id") not in known]
+        self._scale_in(service, forgotten, primary)
+
     def _start(self, service: Service, deployment: Deployment, count: int) -> None:
         wait = deployment.get("_not_before", 0) - time.monotonic()
         if count <= 0 or wait > 0:
@@ -277,12 +315,14 @@ class Scheduler:
                 "platformVersion": service.get("platformVersion", ""),
                 "networkConfiguration": service.get("networkConfiguration") or {},
                 "enableExecuteCommand": service.get("enableExecuteCommand", False),
-                "tags": _propagated(service),
+                "tags": tasks.propagated_tags(service, service["taskDefinition"]),
                 "_deploymentId": deployment["id"],
             }
         )
         deployments.say(service, f"has started {count} tasks: {_named(started)}.")
         for task in started:
+            if side := deployment.get("_side"):
+                task["_load_balancers"] = balancers_of(service, side)
             self.start_task(task)
 
     def _scale_in(self, service: Service, given_up: list[Task], deployment: Deployment) -> None:
@@ -302,7 +342,9 @@ class Scheduler:
             deployments.say(service, "is unable to consistently start tasks successfully.")
         delay = shortened(min(_FIRST_DELAY * 2 ** min(more, 10), _LONGEST_DELAY))
         deployment["_not_before"] = time.monotonic() + delay
+        self._again_in(delay, service)
 
+    def _again_in(self, delay: float, service: Service) -> None:
         def again() -> None:
             time.sleep(delay)
             self.reconcile(key_of(service))
@@ -377,14 +419,6 @@ def _count(service: Service) -> None:
         for deployment in service["deployments"]
         if deployment is primary or deployment["runningCount"] or deployment["pendingCount"]
     ]
-
-
-def _propagated(service: Service) -> list[dict[str, Any]]:
-    if service.get("propagateTags") == "SERVICE":
-        return list(ecs._tags.get(service["serviceArn"], []))
-    if service.get("propagateTags") == "TASK_DEFINITION":
-        return list(ecs._tags.get(service["taskDefinition"], []))
-    return []
 
 
 def _named(some: list[Task]) -> str:

@@ -6,14 +6,14 @@ A change of what a service revision holds makes a new deployment, and so does
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from botocore import xform_name
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
-from local.emulator.ecs import deployments, history, tasks
+from local.emulator.ecs import deployments, history, task_sets, tasks
 from local.emulator.ecs.scheduler import Scheduler, key_of
 from local.emulator.ecs.tasks import Stop
 from local.emulator.service import Operation, Response, ServiceError
@@ -53,8 +53,14 @@ class Services:
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
 
-    def register(self) -> None:
-        """Take the place of the emulator's."""
+    def register(self, further: Mapping[str, Operation]) -> None:
+        """Take the place of the emulator's.
+
+        Parameters
+        ----------
+        further
+            More operations to answer.
+        """
         ecs._reconcile_service_tasks = self._reconcile
         for name, operation in {
             "CreateService": self.create,
@@ -63,6 +69,7 @@ class Services:
             "RunTask": self._run_task,
             "StopTask": self._stop_task,
             **history.operations(),
+            **further,
         }.items():
             handler = _handler(operation)
             ecs._ACTION_MAP[name] = handler
@@ -71,7 +78,8 @@ class Services:
 
     def create(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer CreateService."""
-        _definition_arn(request.get("taskDefinition", ""))
+        if request.get("taskDefinition") or not task_sets.is_external(request):
+            definition_arn(request.get("taskDefinition", ""))
         with self._scheduler.lock:
             status, _, body = _create_record(request)
         answer: dict[str, Any] = json.loads(body)
@@ -82,12 +90,14 @@ class Services:
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer UpdateService."""
         with self._scheduler.lock:
-            service = _find(request)
+            service = find_service(request)
             if service["status"] != "ACTIVE":
                 raise ServiceError("ServiceNotActiveException", "Service was not ACTIVE.")
+            if task_sets.is_managed(service):
+                task_sets.refuse_update(service, request)
             wanted = {name: request[name] for name in _DEPLOYED if request.get(name) is not None}
             if "taskDefinition" in wanted:
-                wanted["taskDefinition"] = _definition_arn(wanted["taskDefinition"])
+                wanted["taskDefinition"] = definition_arn(wanted["taskDefinition"])
             changed = any(service.get(name) != value for name, value in wanted.items())
             service.update(wanted)
             if "capacityProviderStrategy" in wanted:
@@ -106,7 +116,7 @@ class Services:
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer DeleteService: the service is INACTIVE when the last of its tasks has stopped."""
         with self._scheduler.lock:
-            service = _find(request)
+            service = find_service(request)
             if service["desiredCount"] and not request.get("force"):
                 raise ServiceError(
                     "InvalidParameterException",
@@ -114,7 +124,8 @@ class Services:
                 )
             if service["status"] == "ACTIVE":
                 service.update(status="DRAINING", desiredCount=0)
-                history.stop(deployments.primary_of(service))
+                if not task_sets.is_managed(service):
+                    history.stop(deployments.primary_of(service))
             shown = copy.deepcopy(ecs._sanitize(service))
             self._scheduler.reconcile(key_of(service))
             return {"service": shown}
@@ -149,7 +160,14 @@ def _add_deployment(service: deployments.Service) -> None:
     service["deployments"] = [made, *service["deployments"]]
 
 
-def _find(request: dict[str, Any]) -> deployments.Service:
+def find_service(request: dict[str, Any]) -> deployments.Service:
+    """Return the service that a request names.
+
+    Raises
+    ------
+    ServiceError
+        There is no such cluster or service.
+    """
     cluster = ecs._resolve_cluster_name(request.get("cluster") or "default")
     if cluster is None or cluster not in ecs._clusters:
         raise ServiceError("ClusterNotFoundException", "Cluster not found.")
@@ -162,7 +180,14 @@ def _find(request: dict[str, Any]) -> deployments.Service:
     return service
 
 
-def _definition_arn(reference: str) -> str:
+def definition_arn(reference: str) -> str:
+    """Return the ARN of a task definition: of a revision, or of the newest of a family.
+
+    Raises
+    ------
+    ServiceError
+        There is none.
+    """
     found = ecs._task_defs.get(ecs._resolve_td_key(reference))
     if found is None:
         raise ServiceError("ClientException", f"Unable to find task definition: {reference}")

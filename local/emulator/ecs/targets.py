@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from ministack.services import alb
 
-from local.emulator.ecs.tasks import Task, address_of
+from local.emulator.ecs.tasks import Task, address_of, load_balancers
 from local.emulator.service import Response
 
 _Target: TypeAlias = tuple[str, str, int]
@@ -35,9 +35,9 @@ class TargetGroups:
         return found
 
     def add(self, service: Mapping[str, Any], task: Task) -> list[str]:
-        """Register a task in the target groups of its service; returns their ARNs."""
+        """Register a task in its target groups; returns their ARNs."""
         joined = []
-        for group, port in _groups(service):
+        for group, port in _groups(service, task):
             if (address := address_of(task)) and group in alb._tgs:
                 self.set(
                     group,
@@ -55,7 +55,7 @@ class TargetGroups:
     def remove(self, service: Mapping[str, Any], task: Task) -> list[str]:
         """Deregister a task; returns the ARNs of the target groups that it was in."""
         left = []
-        for group, port in _groups(service):
+        for group, port in _groups(service, task):
             if (address := address_of(task)) and (group, address, port) in self._health:
                 del self._health[group, address, port]
                 targets = alb._targets.get(group, [])
@@ -87,10 +87,10 @@ class TargetGroups:
         return answer
 
 
-def _groups(service: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _groups(service: Mapping[str, Any], task: Task) -> list[tuple[str, int]]:
     return [
         (balancer["targetGroupArn"], int(balancer["containerPort"]))
-        for balancer in service.get("loadBalancers") or ()
+        for balancer in load_balancers(task, service)
         if balancer.get("targetGroupArn") and balancer.get("containerPort")
     ]
 

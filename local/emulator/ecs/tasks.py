@@ -115,6 +115,19 @@ def of_service(service: Mapping[str, Any]) -> list[Task]:
     ]
 
 
+def load_balancers(task: Task, service: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return what a task is registered in: its own load balancers, or those of its service."""
+    own = task.get("_load_balancers")
+    return list(own if own is not None else (service or {}).get("loadBalancers") or ())
+
+
+def propagated_tags(service: Mapping[str, Any], definition: str) -> list[dict[str, Any]]:
+    """Return the tags that a task gets from its service, or from its task definition."""
+    sources = {"SERVICE": service["serviceArn"], "TASK_DEFINITION": definition}
+    source = sources.get(str(service.get("propagateTags")))
+    return list(ecs._tags.get(source, [])) if source else []
+
+
 def forget_old(service: Mapping[str, Any]) -> None:
     """Forget the tasks that stopped more than an hour ago, as ECS does."""
     oldest = time.time() - _REMEMBERED_SECONDS

@@ -4,6 +4,7 @@ from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
 from local.emulator.pipelines.action import Providers
 from local.emulator.pipelines.providers.approval import Approvals
+from local.emulator.pipelines.providers.code_deploy import code_deploy_provider
 from local.emulator.pipelines.providers.codebuild import codebuild_provider
 from local.emulator.pipelines.providers.ecs import ecs_provider
 from local.emulator.pipelines.providers.invoke import Jobs
@@ -29,6 +30,7 @@ def all_providers(
         ("Source", "AWS", "CodeCommit"): codecommit_provider(repositories),
         ("Build", "AWS", "CodeBuild"): builds,
         ("Test", "AWS", "CodeBuild"): builds,
+        ("Deploy", "AWS", "CodeDeployToECS"): code_deploy_provider(clients),
         ("Deploy", "AWS", "ECS"): ecs_provider(clients),
         ("Approval", "AWS", "Manual"): approvals.provider(),
         ("Invoke", "AWS", "Lambda"): functions,

@@ -1,0 +1,660 @@
+"""CodeDeploy for ECS, without a container engine: traffic, hooks, waits, roll-back, its API."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.emulator.code_deploy.app_spec import AppSpecError, read
+from local.emulator.code_deploy.configurations import Step, canary, linear, steps
+from tests.local.emulator.code_deploy import FINAL, ROLLBACK, Blue, Notices
+from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
+
+LINEAR = {
+    "Type": "TimeBasedLinear",
+    "TimeBasedLinear": {"LinearPercentage": 40, "LinearInterval": 1},
+}
+CANARY = {
+    "Type": "TimeBasedCanary",
+    "TimeBasedCanary": {"CanaryPercentage": 10, "CanaryInterval": 5},
+}
+
+_SPEC = """\
+version: 0.0
+Resources:
+  - Target:
+      Type: AWS::ECS::Service
+      Properties:
+        TaskDefinition: t:1
+        LoadBalancerInfo: {ContainerName: app, ContainerPort: 80}
+        PlatformVersion: LATEST
+        NetworkConfiguration:
+          AwsvpcConfiguration: {Subnets: [s], AssignPublicIp: ENABLED}
+        CapacityProviderStrategy: [{CapacityProvider: FARGATE_SPOT, Weight: 1}]
+"""
+
+
+def refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
+    found = error.value.response["Error"]
+    return found["Code"], found["Message"]
+
+
+@pytest.mark.parametrize("rule", [True, False])
+def test_a_deployment_replaces_the_tasks_and_the_next_goes_the_other_way(
+    emulator: Emulator, rule: bool
+) -> None:
+    blue = Blue(emulator, rule=rule)
+    first = blue.deploy("good:2")
+    assert blue.ended(first)["status"] == "Succeeded", blue.info(first)
+    assert blue.images() == ["good:2"]
+    assert blue.weights() == blue.weights("Test") == {"Blue": 0, "Green": 100}
+    assert set(blue.events(first).values()) == {"Succeeded"}
+    second = blue.deploy("good:3")
+    assert blue.ended(second)["status"] == "Succeeded"
+    assert blue.images() == ["good:3"]
+    assert blue.weights() == blue.weights("Test") == {"Blue": 100, "Green": 0}
+
+
+def test_what_a_deployment_tells(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    notices = Notices(blue)
+    deployment = blue.deploy("good:2", description="a release")
+    info = blue.ended(deployment)
+    assert deployment.startswith("d-")
+    assert len(deployment) == 11
+    assert info["creator"] == "user"
+    assert info["description"] == "a release"
+    assert info["computePlatform"] == "ECS"
+    assert info["deploymentOverview"]["Succeeded"] == 1
+    assert info["autoRollbackConfiguration"] == {"enabled": True, "events": ROLLBACK}
+    assert info["createTime"] <= info["startTime"] <= info["completeTime"]
+    assert "errorInformation" not in info
+    target = blue.target(deployment)
+    assert target["targetId"] == f"{blue.name}:{blue.name}"
+    assert target["targetArn"].endswith(f":service/{blue.name}/{blue.name}")
+    assert target["status"] == "Succeeded"
+    told = eventually(lambda: [n for n in [notices.of(deployment)] if len(n) == 2])[0]
+    assert [each["detail"]["state"] for each in told] == ["START", "SUCCESS"]
+    assert told[0]["detail-type"] == "CodeDeploy Deployment State-change Notification"
+    prefix = f"arn:aws:codedeploy:{REGION}:{ACCOUNT}"
+    application = blue.group["applicationName"]
+    assert told[0]["resources"] == [
+        f"{prefix}:application:{application}",
+        f"{prefix}:deploymentgroup:{application}/{blue.group['deploymentGroupName']}",
+    ]
+    group = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
+    assert group["lastSuccessfulDeployment"]["deploymentId"] == deployment
+    assert group["targetRevision"] == info["revision"]
+    known = blue.api.get_application_revision(
+        applicationName=blue.group["applicationName"], revision=info["revision"]
+    )
+    assert known["revisionInfo"]["deploymentGroups"] == [blue.group["deploymentGroupName"]]
+
+
+@pytest.mark.parametrize(
+    ("routing", "expected"),
+    [
+        (linear(40, 2), [Step(40, 2), Step(80, 2), Step(100, 0)]),
+        (linear(50, 1), [Step(50, 1), Step(100, 0)]),
+        (linear(99, 1), [Step(99, 1), Step(100, 0)]),
+        (canary(10, 15), [Step(10, 15), Step(100, 0)]),
+        ({"type": "AllAtOnce"}, [Step(100, 0)]),
+    ],
+)
+def test_the_steps_of_a_shift(routing: dict[str, Any], expected: list[Step]) -> None:
+    assert steps(routing) == expected
+
+
+@pytest.mark.parametrize(
+    ("routing", "seen"),
+    [(LINEAR, [0, 40, 80, 100]), (CANARY, [0, 10, 100])],
+)
+def test_traffic_moves_in_steps(
+    emulator: Emulator, routing: dict[str, Any], seen: list[int]
+) -> None:
+    blue = Blue(emulator, routing=routing)
+    deployment = blue.deploy()
+    weights: list[int] = []
+
+    def sample() -> bool:
+        now = blue.weights().get("Green", 0)
+        if not weights or weights[-1] != now:
+            weights.append(now)
+            if 0 < now < 100:
+                assert blue.images() == ["good:1", "good:2"]
+                told = {
+                    each["taskSetLabel"]: each for each in blue.target(deployment)["taskSetsInfo"]
+                }
+                assert told["Green"]["trafficWeight"] == now
+                blue.forward(5)
+        return blue.info(deployment)["status"] in FINAL
+
+    eventually(sample)
+    assert weights == seen
+    assert blue.info(deployment)["status"] == "Succeeded"
+
+
+def test_a_failing_task_times_out_and_goes_back(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    image = emulator.new_name("broken") + ":1"
+    emulator.local("POST", "broken-image", image=image)
+    deployment = blue.deploy(image)
+    blue.reaches(deployment, "Install")
+    eventually(lambda: len(blue.service()["taskSets"]) == 2)
+    blue.forward(61)
+    back = blue.rolled_back(deployment)
+    info = blue.info(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "TIMEOUT")
+    assert "60 minutes" in info["errorInformation"]["message"]
+    assert back["creator"] == "codeDeployRollback"
+    assert back["rollbackInfo"]["rollbackTriggeringDeploymentId"] == deployment
+    assert blue.events(deployment)["AllowTraffic"] == "Skipped"
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == {"Blue": 100, "Green": 0}
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "words"),
+    [
+        ("AfterInstall", "Failed", "has answered Failed"),
+        ("AfterAllowTestTraffic", "break", "broken"),
+        ("BeforeAllowTraffic", "Failed", "has answered Failed"),
+        ("AfterAllowTraffic", "Failed", "has answered Failed"),
+    ],
+)
+def test_a_failing_hook_goes_back(emulator: Emulator, at: str, what: str, words: str) -> None:
+    blue = Blue(emulator, hooks={"Check": what})
+    deployment = blue.deploy(**{at: "Check"})
+    back = blue.rolled_back(deployment)
+    info = blue.info(deployment)
+    assert info["status"] == "Failed"
+    assert info["errorInformation"]["code"] == "HOOK_EXECUTION_FAILURE"
+    assert at in info["errorInformation"]["message"]
+    assert words in blue.failure_of(deployment, at)
+    assert blue.events(back["deploymentId"])["AllowTraffic"] == "Succeeded"
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == blue.weights("Test") == {"Blue": 100, "Green": 0}
+
+
+def test_before_there_is_a_replacement_there_is_no_way_back(emulator: Emulator) -> None:
+    blue = Blue(emulator, hooks={"Check": "Failed"})
+    deployment = blue.deploy(BeforeInstall="Check")
+    info = blue.ended(deployment)
+    assert info["status"] == "Failed"
+    assert "rollbackInfo" not in info
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == {"Blue": 1}
+
+
+def test_hooks_let_a_deployment_go_on(emulator: Emulator) -> None:
+    blue = Blue(emulator, hooks={"Check": "Succeeded"})
+    deployment = blue.deploy(AfterInstall="Check", AfterAllowTraffic="Check")
+    assert blue.ended(deployment)["status"] == "Succeeded"
+    ids = emulator.client("ssm").get_parameter(Name=blue.ids["Check"])["Parameter"]["Value"]
+    told, execution = ids.split()
+    assert told == deployment
+    with pytest.raises(ClientError) as late:
+        blue.api.put_lifecycle_event_hook_execution_status(
+            deploymentId=deployment, lifecycleEventHookExecutionId=execution, status="Failed"
+        )
+    assert refused(late)[0] == "LifecycleEventAlreadyCompletedException"
+
+
+def test_a_hook_may_answer_later_but_not_after_an_hour(emulator: Emulator) -> None:
+    blue = Blue(emulator, hooks={"Check": "silent"})
+    ssm = emulator.client("ssm")
+    deployment = blue.deploy(AfterAllowTestTraffic="Check")
+
+    def execution() -> str | None:
+        try:
+            value = ssm.get_parameter(Name=blue.ids["Check"])["Parameter"]["Value"]
+        except ClientError:
+            return None
+        told, own = str(value).split()
+        return own if told == deployment else None
+
+    own = eventually(execution)
+    assert blue.weights("Test") == {"Blue": 0, "Green": 100}
+    assert blue.weights() == {"Blue": 100, "Green": 0}
+    for wrong, code in (
+        ({"status": "Skipped"}, "InvalidLifecycleEventHookExecutionStatusException"),
+        (
+            {"lifecycleEventHookExecutionId": "another"},
+            "InvalidLifecycleEventHookExecutionIdException",
+        ),
+    ):
+        request = {"lifecycleEventHookExecutionId": own, "status": "Succeeded", **wrong}
+        with pytest.raises(ClientError) as error:
+            blue.api.put_lifecycle_event_hook_execution_status(deploymentId=deployment, **request)
+        assert refused(error)[0] == code
+    blue.api.put_lifecycle_event_hook_execution_status(
+        deploymentId=deployment, lifecycleEventHookExecutionId=own, status="Succeeded"
+    )
+    assert blue.ended(deployment)["status"] == "Succeeded"
+
+    deployment = blue.deploy(AfterAllowTestTraffic="Check")
+    eventually(execution)
+    blue.forward(61)
+    info = blue.ended(deployment)
+    assert info["status"] == "Failed"
+    assert "did not answer within 60 minutes" in info["errorInformation"]["message"]
+
+
+def test_a_hook_that_is_not_there_fails(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    content = blue.app_spec(blue.definition()).replace(
+        '"Hooks": []', '"Hooks": [{"AfterInstall": "nobody"}]'
+    )
+    info = blue.ended(blue.deploy(content=content))
+    assert info["errorInformation"]["code"] == "HOOK_EXECUTION_FAILURE"
+    assert "cannot be called" in info["errorInformation"]["message"]
+
+
+def test_an_alarm_during_the_shift_goes_back(emulator: Emulator) -> None:
+    blue = Blue(emulator, routing=CANARY)
+    deployment = blue.deploy()
+    eventually(lambda: blue.weights().get("Green") == 10)
+    blue.alarm("ALARM")
+    blue.rolled_back(deployment)
+    info = blue.info(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "ALARM_ACTIVE")
+    assert blue.name in info["errorInformation"]["message"]
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == {"Blue": 100, "Green": 0}
+
+
+def test_an_alarm_while_the_old_tasks_wait_goes_back(emulator: Emulator) -> None:
+    blue = Blue(emulator, termination=60)
+    deployment = blue.deploy()
+    eventually(lambda: blue.info(deployment)["instanceTerminationWaitTimeStarted"])
+    assert blue.images() == ["good:2", "good:1"]
+    assert blue.service()["loadBalancers"][0]["targetGroupArn"] == blue.ids["Green"]
+    blue.alarm("ALARM")
+    blue.rolled_back(deployment)
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == {"Blue": 100, "Green": 0}
+    assert blue.service()["loadBalancers"][0]["targetGroupArn"] == blue.ids["Blue"]
+
+
+def test_an_alarm_that_is_on_ends_a_deployment_before_it_does_anything(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    blue.alarm("ALARM")
+    info = blue.ended(blue.deploy())
+    assert info["errorInformation"]["code"] == "ALARM_ACTIVE"
+    assert blue.images() == ["good:1"]
+
+
+def test_other_alarms_may_be_watched(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    blue.alarm("ALARM")
+    deployment = blue.deploy(overrideAlarmConfiguration={"enabled": False, "alarms": []})
+    assert blue.ended(deployment)["status"] == "Succeeded"
+
+
+def test_somebody_lets_the_traffic_go(emulator: Emulator) -> None:
+    blue = Blue(emulator, approval=60, termination=60)
+    notices = Notices(blue)
+    deployment = blue.deploy()
+    blue.becomes(deployment, "Ready")
+    assert blue.weights() == {"Blue": 100, "Green": 0}
+    assert blue.weights("Test") == {"Blue": 0, "Green": 100}
+    with pytest.raises(ClientError) as early:
+        blue.api.continue_deployment(deploymentId=deployment, deploymentWaitType="TERMINATION_WAIT")
+    assert refused(early)[0] == "DeploymentIsNotInReadyStateException"
+    blue.api.continue_deployment(deploymentId=deployment, deploymentWaitType="READY_WAIT")
+    eventually(lambda: blue.info(deployment)["instanceTerminationWaitTimeStarted"])
+    assert blue.weights() == {"Blue": 0, "Green": 100}
+    blue.api.continue_deployment(deploymentId=deployment, deploymentWaitType="TERMINATION_WAIT")
+    assert blue.ended(deployment)["status"] == "Succeeded"
+    assert blue.images() == ["good:2"]
+    states = eventually(lambda: [n for n in [notices.of(deployment)] if len(n) == 3])[0]
+    assert [each["detail"]["state"] for each in states] == ["START", "READY", "SUCCESS"]
+
+
+def test_nobody_lets_the_traffic_go(emulator: Emulator) -> None:
+    blue = Blue(emulator, approval=60)
+    deployment = blue.deploy()
+    blue.becomes(deployment, "Ready")
+    blue.forward(61)
+    blue.rolled_back(deployment)
+    info = blue.info(deployment)
+    assert info["status"] == "Stopped"
+    assert "within 60 minutes" in info["errorInformation"]["message"]
+    assert blue.images() == ["good:1"]
+    assert blue.weights() == blue.weights("Test") == {"Blue": 100, "Green": 0}
+
+
+@pytest.mark.parametrize("roll_back", [None, True, False])
+def test_somebody_stops_a_deployment(emulator: Emulator, roll_back: bool | None) -> None:
+    blue = Blue(emulator, routing=CANARY)
+    deployment = blue.deploy()
+    eventually(lambda: blue.weights().get("Green") == 10)
+    wanted = {} if roll_back is None else {"autoRollbackEnabled": roll_back}
+    blue.api.stop_deployment(deploymentId=deployment, **wanted)
+    info = blue.ended(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Stopped", "MANUAL_STOP")
+    if roll_back is False:
+        assert "rollbackInfo" not in info
+        assert blue.weights() == {"Blue": 90, "Green": 10}
+    else:
+        blue.rolled_back(deployment)
+        assert blue.weights() == {"Blue": 100, "Green": 0}
+    with pytest.raises(ClientError) as over:
+        blue.api.stop_deployment(deploymentId=deployment)
+    assert refused(over)[0] == "DeploymentAlreadyCompletedException"
+    # The next deployment clears up what was left.
+    other = blue.deploy("good:3")
+    eventually(lambda: blue.images() == ["good:1", "good:3"])
+    eventually(lambda: blue.weights().get("Green") == 10)
+    blue.forward(5)
+    assert blue.ended(other)["status"] == "Succeeded"
+
+
+def test_a_group_without_rollback_stays_where_it_failed(emulator: Emulator) -> None:
+    blue = Blue(emulator, hooks={"Check": "Failed"}, AutoRollbackConfiguration={"Enabled": False})
+    info = blue.ended(blue.deploy(AfterAllowTraffic="Check"))
+    assert "rollbackInfo" not in info
+    assert blue.weights() == {"Blue": 0, "Green": 100}
+    assert blue.images() == ["good:2", "good:1"]
+
+
+def test_one_deployment_at_a_time(emulator: Emulator) -> None:
+    blue = Blue(emulator, approval=60)
+    deployment = blue.deploy()
+    with pytest.raises(ClientError) as error:
+        blue.deploy()
+    code, message = refused(error)
+    assert code == "DeploymentLimitExceededException"
+    assert deployment in message
+    blue.becomes(deployment, "Ready")
+    blue.api.stop_deployment(deploymentId=deployment)
+    blue.rolled_back(deployment)
+    second = blue.deploy()
+    listed = blue.api.list_deployments(**blue.group)["deployments"]
+    assert (listed[0], listed[-1], len(listed)) == (second, deployment, 3)
+    stopped = blue.api.list_deployments(**blue.group, includeOnlyStatuses=["Stopped"])
+    assert stopped["deployments"] == [deployment]
+    described = blue.api.batch_get_deployments(deploymentIds=[deployment, "d-NOTTHERE0"])
+    assert [each["deploymentId"] for each in described["deploymentsInfo"]] == [deployment]
+    blue.becomes(second, "Ready")
+    blue.api.continue_deployment(deploymentId=second)
+    assert blue.ended(second)["status"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"TaskDefinition": "nobody:9"}, "ECS_UPDATE_ERROR", "Unable to find task definition"),
+        (
+            {"LoadBalancerInfo": {"ContainerName": "web", "ContainerPort": 80}},
+            "ECS_UPDATE_ERROR",
+            "The container web does not exist in the task definition",
+        ),
+        (
+            {"LoadBalancerInfo": {"ContainerName": "app", "ContainerPort": 81}},
+            "ECS_UPDATE_ERROR",
+            "did not have a container port 81",
+        ),
+        ({"LoadBalancerInfo": {}}, "INVALID_REVISION", "ContainerName"),
+    ],
+)
+def test_an_app_spec_that_does_not_fit_fails(
+    emulator: Emulator, change: dict[str, Any], code: str, words: str
+) -> None:
+    blue = Blue(emulator)
+    document = json.loads(blue.app_spec(blue.definition()))
+    document["Resources"][0]["TargetService"]["Properties"] |= change
+    info = blue.ended(blue.deploy(content=json.dumps(document)))
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", code)
+    assert words in info["errorInformation"]["message"]
+    assert blue.images() == ["good:1"]
+
+
+def test_a_listener_that_does_not_lead_to_the_service_fails(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    emulator.client("elbv2").delete_rule(RuleArn=blue.ids["ProductionRule"])
+    info = blue.ended(blue.deploy())
+    assert info["errorInformation"]["code"] == "ELASTIC_LOAD_BALANCING_INVALID"
+    assert (
+        "Primary taskset target group must be behind listener"
+        in (info["errorInformation"]["message"])
+    )
+
+
+def test_rules_of_other_services_stay_as_they_are(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    elbv2 = emulator.client("elbv2")
+    other = elbv2.create_target_group(
+        Name=f"{blue.name}-other", Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    made = elbv2.create_rule(
+        ListenerArn=blue.ids["Production"],
+        Priority=7,
+        Conditions=[{"Field": "path-pattern", "Values": ["/other"]}],
+        Actions=[{"Type": "forward", "TargetGroupArn": other}],
+    )["Rules"][0]
+
+    def actions() -> list[Any]:
+        (found,) = elbv2.describe_rules(RuleArns=[made["RuleArn"]])["Rules"]
+        return list(found["Actions"])
+
+    before = actions()
+    assert blue.ended(blue.deploy())["status"] == "Succeeded"
+    assert actions() == before
+
+
+def test_a_revision_may_be_in_a_bucket(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    s3 = emulator.client("s3")
+    s3.create_bucket(Bucket=blue.name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(
+        Bucket=blue.name, Key="appspec.json", Body=blue.app_spec(blue.definition()).encode()
+    )
+    place = {"bucket": blue.name, "key": "appspec.json", "bundleType": "JSON"}
+    made = blue.api.create_deployment(
+        **blue.group, revision={"revisionType": "S3", "s3Location": place}
+    )
+    assert blue.ended(made["deploymentId"])["status"] == "Succeeded"
+    place["key"] = "nothing"
+    made = blue.api.create_deployment(
+        **blue.group, revision={"revisionType": "S3", "s3Location": place}
+    )
+    assert blue.ended(made["deploymentId"])["errorInformation"]["code"] == "INVALID_REVISION"
+
+
+def test_requests_that_are_refused(emulator: Emulator) -> None:
+    blue = Blue(emulator)
+    application = blue.group["applicationName"]
+    good = {**blue.group, "revision": blue.revision("version: 0.0")}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("create_deployment", {**good, "applicationName": "x"}, "ApplicationDoesNotExist"),
+        ("create_deployment", {**good, "deploymentGroupName": "x"}, "DeploymentGroupDoesNotExist"),
+        ("create_deployment", {"applicationName": application}, "DeploymentGroupNameRequired"),
+        ("create_deployment", blue.group, "RevisionRequired"),
+        ("create_deployment", {**good, "revision": blue.revision("")}, "InvalidRevision"),
+        (
+            "create_deployment",
+            {**good, "revision": {"revisionType": "GitHub", "gitHubLocation": {}}},
+            "InvalidRevision",
+        ),
+        (
+            "create_deployment",
+            {**good, "deploymentConfigName": "x"},
+            "DeploymentConfigDoesNotExist",
+        ),
+        (
+            "create_deployment",
+            {**good, "fileExistsBehavior": "RETAIN"},
+            "InvalidFileExistsBehavior",
+        ),
+        (
+            "create_deployment",
+            {**good, "autoRollbackConfiguration": {"enabled": True, "events": []}},
+            "InvalidAutoRollbackConfig",
+        ),
+        ("get_deployment", {"deploymentId": "d-NOTTHERE0"}, "DeploymentDoesNotExist"),
+        ("get_deployment", {"deploymentId": "x"}, "InvalidDeploymentId"),
+        ("continue_deployment", {}, "DeploymentIdRequired"),
+        ("get_deployment_config", {"deploymentConfigName": "x"}, "DeploymentConfigDoesNotExist"),
+        ("get_application", {"applicationName": "x"}, "ApplicationDoesNotExist"),
+        (
+            "get_application_revision",
+            {"applicationName": application, "revision": blue.revision("version: 0.1")},
+            "RevisionDoesNotExist",
+        ),
+    ]
+    for operation, request, code in cases:
+        with pytest.raises(ClientError) as error:
+            getattr(blue.api, operation)(**request)
+        assert refused(error)[0] == f"{code}Exception", (operation, request)
+    deployment = blue.deploy()
+    with pytest.raises(ClientError) as error:
+        blue.api.get_deployment_target(deploymentId=deployment, targetId="a:b")
+    assert refused(error)[0] == "DeploymentTargetDoesNotExistException"
+    blue.ended(deployment)
+
+
+def test_the_predefined_configurations(emulator: Emulator) -> None:
+    api = emulator.client("codedeploy")
+    found = api.get_deployment_config(
+        deploymentConfigName="CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
+    )["deploymentConfigInfo"]
+    assert found["computePlatform"] == "ECS"
+    assert found["trafficRoutingConfig"] == linear(10, 3)
+    listed = api.list_deployment_configs()["deploymentConfigsList"]
+    assert {each for each in listed if each.startswith("CodeDeployDefault.ECS")} == {
+        "CodeDeployDefault.ECSAllAtOnce",
+        "CodeDeployDefault.ECSCanary10Percent15Minutes",
+        "CodeDeployDefault.ECSCanary10Percent5Minutes",
+        "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
+        "CodeDeployDefault.ECSLinear10PercentEvery3Minutes",
+    }
+
+
+def test_a_stack_changes_and_removes_a_group(emulator: Emulator) -> None:
+    blue = Blue(emulator, routing=LINEAR)
+    properties = blue.template["Resources"]["Group"]["Properties"]
+    before = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
+    assert before["deploymentConfigName"] == blue.ids["Config"]
+    assert before["ecsServices"] == [{"clusterName": blue.name, "serviceName": blue.name}]
+    properties["AlarmConfiguration"]["Alarms"] = []
+    properties["DeploymentConfigName"] = "CodeDeployDefault.ECSAllAtOnce"
+    emulator.deploy(blue.template, blue.stack)
+    after = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
+    assert after["deploymentGroupId"] == before["deploymentGroupId"]
+    assert after["deploymentConfigName"] == "CodeDeployDefault.ECSAllAtOnce"
+    emulator.client("cloudformation").delete_stack(StackName=blue.stack)
+
+    def is_gone() -> bool:
+        try:
+            blue.api.get_application(applicationName=blue.group["applicationName"])
+        except ClientError:
+            return True
+        return False
+
+    eventually(is_gone)
+
+
+@pytest.mark.parametrize(
+    ("resource", "change", "words"),
+    [
+        ("Application", {"ComputePlatform": "Lambda"}, "ComputePlatform must be ECS"),
+        (
+            "Config",
+            {
+                "TrafficRoutingConfig": {
+                    "Type": "TimeBasedLinear",
+                    "TimeBasedLinear": {"LinearPercentage": 100, "LinearInterval": 1},
+                }
+            },
+            "1 to 99 percent",
+        ),
+        ("Group", {"DeploymentConfigName": "nobody"}, "No Deployment Configuration found"),
+        ("Group", {"ECSServices": [{"ClusterName": "a", "ServiceName": "b"}]}, "does not exist"),
+        ("Group", {"LoadBalancerInfo": {}}, "one pair of target groups"),
+        ("Group", {"DeploymentStyle": {"DeploymentType": "IN_PLACE"}}, "BLUE_GREEN"),
+        ("Service", {"DeploymentController": {"Type": "ECS"}}, "CODE_DEPLOY deployment"),
+    ],
+)
+def test_a_stack_with_a_group_that_cannot_be_fails(
+    emulator: Emulator, resource: str, change: dict[str, Any], words: str
+) -> None:
+    good = Blue(emulator, routing=LINEAR)
+    text = json.dumps(good.template).replace(good.name, emulator.new_name("bad"))
+    template = json.loads(text)
+    template["Resources"][resource]["Properties"] |= change
+    name = emulator.new_name("stack")
+    stack = emulator.deploy_anyhow(template, name)
+    assert "ROLLBACK" in stack["StackStatus"]
+    assert any(words in reason for reason in emulator.reasons(name)), emulator.reasons(name)
+
+
+def test_what_the_end_of_the_emulator_interrupts_fails(
+    new_emulator: Callable[..., Emulator],
+) -> None:
+    emulator = new_emulator()
+    blue = Blue(emulator, routing=CANARY)
+    deployment = blue.deploy()
+    eventually(lambda: blue.weights().get("Green") == 10)
+    emulator.stop()
+    emulator.start()
+    info = blue.info(deployment)
+    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", "INTERNAL_ERROR")
+    eventually(lambda: blue.service()["runningCount"] == 2)
+    other = blue.deploy("good:3")
+    eventually(lambda: blue.images() == ["good:1", "good:3"])
+    eventually(lambda: blue.weights().get("Green") == 10)
+    blue.forward(5)
+    assert blue.ended(other)["status"] == "Succeeded"
+    assert blue.images() == ["good:3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not well-formed"),
+        ("- a list", "not well-formed"),
+        ("version: 0.1", "version must be 0.0"),
+        ("version: 0.0", "list of one target service"),
+        (
+            "version: 0.0\nResources: [{A: {Type: 'AWS::Lambda::Function'}}]",
+            "AWS::ECS::Service",
+        ),
+        (
+            _SPEC.replace("80}", "x}"),
+            "must be a port",
+        ),
+    ],
+)
+def test_app_specs_that_are_refused(content: str, words: str) -> None:
+    with pytest.raises(AppSpecError, match=words):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("hooks", "words"),
+    [
+        ("{AfterInstall: f}", "list"),
+        ("[{Install: f}]", "none of the lifecycle events"),
+        ("[{AfterInstall: f}, {AfterInstall: g}]", "more than once"),
+        ("[{AfterInstall: ''}]", "no function"),
+    ],
+)
+def test_hooks_that_are_refused(hooks: str, words: str) -> None:
+    with pytest.raises(AppSpecError, match=words):
+        read(_SPEC + f"Hooks: {hooks}\n")
+
+
+def test_what_an_app_spec_says() -> None:
+    spec = read(_SPEC + "Hooks:\n  - AfterInstall: f\n")
+    assert (spec.task_definition, spec.container_name, spec.container_port) == ("t:1", "app", 80)
+    assert spec.hooks == {"AfterInstall": "f"}
+    assert spec.settings == {
+        "platformVersion": "LATEST",
+        "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}
+        },
+        "capacityProviderStrategy": [{"base": 0, "capacityProvider": "FARGATE_SPOT", "weight": 1}],
+    }
