@@ -46,7 +46,9 @@ class Toolkit:
     def bootstrap(self) -> None:
         """Prepare the cloud for deployments."""
         account = self._environment["AWS_ACCESS_KEY_ID"]
-        self._run("bootstrap", f"aws://{account}/{self._environment['AWS_REGION']}")
+        place = f"aws://{account}/{self._environment['AWS_REGION']}"
+        # With the assembly nothing is synthesized again, nor into the folder of everyone.
+        self._run("bootstrap", place, "--app", str(self._assembly))
 
     def deploy(self) -> None:
         """Deploy every stack of the assembly."""

@@ -12,6 +12,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-alarm-fai
 AWS is silent on some things. The first deployment of a service has nothing to shift from: it gets
 all traffic at once and does not bake. A deployment that is replaced while it shifts gives the
 traffic back to the last one that was completed. What was rolled back to is not baked again.
+
+The time is that of ``POST /_local/clock``, as pipelines have it.
 """
 
 import logging
@@ -30,6 +32,7 @@ from local.emulator.ecs.hooks import HookFailedError, Hooks
 from local.emulator.ecs.outbox import Outbox
 from local.emulator.ecs.pace import shortened
 from local.emulator.ecs.traffic import Traffic, other
+from local.emulator.pipelines.clock import clock
 from local.emulator.service import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -263,13 +266,13 @@ class _Shift:
         self._wait(shortened(seconds), lambda: False)
 
     def _wait(self, seconds: float, reached: Callable[[], bool]) -> bool:
-        end = time.monotonic() + seconds
+        end = clock.now() + seconds
         while True:
             self._check()
             with self._keeper.lock:
                 if reached():
                     return True
-            left = end - time.monotonic()
+            left = end - clock.now()
             if left <= 0:
                 return False
             time.sleep(min(_POLL_SECONDS, left))
