@@ -7,12 +7,15 @@ from typing import Final
 
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
+from local.messages import panel
 from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
+from local.slack import local_settings, posted
 from local.traffic import bar
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
+_MESSAGE_SECONDS: Final = 10
 
 
 def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> None:
@@ -70,9 +73,19 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
     ReleaseError
         If the release failed; the message carries the reason and the log's last lines.
     """
+    pipeline = pipeline or Releases(endpoint).pipelines()[0]
+    told_before = len(posted(endpoint))
+    try:
+        _release(endpoint, folder, pipeline)
+    except ReleaseError:
+        _show_messages(endpoint, told_before, pipeline)
+        raise
+    _show_messages(endpoint, told_before, pipeline)
+
+
+def _release(endpoint: str, folder: Path, pipeline: str) -> None:
     releases = Releases(endpoint)
     known = releases.pipelines()
-    pipeline = pipeline or known[0]
     if pipeline not in known:
         raise ReleaseError(f"there is no pipeline '{pipeline}', only {', '.join(known)}")
     repository, branch = releases.watched(pipeline)
@@ -113,6 +126,22 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
         raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}")
     after = releases.running(cluster, service)
     _summary(stages.values(), before, after, releases.recorded(pipeline))
+
+
+def _show_messages(endpoint: str, known: int, pipeline: str) -> None:
+    if "slack" not in local_settings().get("monitoring", {}):
+        return
+    # An event, a rule and a function that starts are between a release's end and the message.
+    end = time.monotonic() + _MESSAGE_SECONDS
+    while True:
+        told = posted(endpoint)[known:]
+        its_end = any(f" {pipeline}: Release" in message["text"] for message in told)
+        if its_end or time.monotonic() >= end:
+            break
+        time.sleep(0.1)
+    for message in told:
+        console.print(panel(message))
+    console.print()
 
 
 def _summary(

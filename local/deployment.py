@@ -2,11 +2,13 @@
 
 import concurrent.futures
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from local.cloud import Cloud, claim, client_environment, open_cloud
 from local.progress import console, note, step
+from local.slack import local_settings, put_secret
 from local.toolkit import Toolkit
 
 
@@ -39,6 +41,7 @@ def deployed_cloud(folder: Path, *, engine_cache: Path) -> Iterator[Cloud]:
             toolkit = Toolkit(
                 environment=cloud.environment, assembly=assembly, log=cloud.folder / "cdk.log"
             )
+            put_secret(cloud.endpoint, local_settings())
             with step("Bootstrapping"):
                 toolkit.bootstrap()
             with step("Deploying every stack"):
@@ -53,5 +56,5 @@ def _synthesize(folder: Path) -> Path:
         environment=client_environment("http://127.0.0.1:9", folder),
         assembly=assembly,
         log=folder / "synth.log",
-    ).synth()
+    ).synth("--context", f"delivery={json.dumps(local_settings())}")
     return assembly

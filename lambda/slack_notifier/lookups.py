@@ -163,6 +163,13 @@ class Lookups:
             if re.search(rf"Phase complete: {re.escape(phase)} State:", line)
         ]
         upto = lines[: ends[-1]] if phase and ends else lines
+        # The agent repeats the whole command after what it has said itself.
+        repeated = [
+            number
+            for number, line in enumerate(upto)
+            if "Command did not exit successfully" in line
+        ]
+        upto = upto[: repeated[-1]] if repeated else upto
         return "\n".join([line for line in upto if line.strip()][-_LINES:])
 
     def _deployment(self, notice: Notice) -> Notice:

@@ -6,6 +6,7 @@ app without a server for that shows each reader a warning.
 https://docs.slack.dev/reference/block-kit/blocks
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any, Final
@@ -86,12 +87,13 @@ def build_message(notice: Notice, *, service: str = "", docs_url: str = "") -> M
     subject = _line(service or notice.subject, 80) or "Unknown"
     title = _line(notice.title, 120) or "Unknown event"
     sign = _SIGNS[notice.outcome]
-    why = _line(_first_line(notice.reason), _LINE)
+    reason = _without_script(notice.reason)
+    why = _line(_first_line(reason), _LINE)
     parts = [
         _header(f"{sign} {service or notice.subject}: {notice.title}"),
         _facts(notice, service),
         _commit(notice.commit),
-        _section("*Reason*\n" + _quoted(notice.reason, _REASON)) if notice.reason else None,
+        _section("*Reason*\n" + _quoted(reason, _REASON)) if reason else None,
         _log(notice.log),
         _advice(notice, docs_url),
         _raw(notice.raw),
@@ -102,6 +104,16 @@ def build_message(notice: Notice, *, service: str = "", docs_url: str = "") -> M
         text=cut(f"{sign} {subject}: {title}" + (f" - {why}" if why else ""), _FALLBACK),
         blocks=[part for part in parts if part],
         urgent=notice.outcome in (Outcome.FAILED, Outcome.APPROVAL, Outcome.RECOVERED),
+    )
+
+
+def _without_script(reason: str) -> str:
+    # CodeBuild repeats the whole command that failed, and that may be a page of shell.
+    return re.sub(
+        r"(Error while executing command: [^\n]*)\n.*?(?=\. Reason: |\Z)",
+        r"\1 …",
+        reason,
+        flags=re.DOTALL,
     )
 
 

@@ -15,6 +15,7 @@ from local.emulator import (
     custom_resources,
     ecs,
     flow_logs,
+    functions,
     listener_rules,
     network,
     outputs,
@@ -48,6 +49,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     plug_in(Service("local-repositories", {}, repositories.state))
     network.register()
     flow_logs.register()
+    functions.register()
     listener_rules.register()
     alarms.register()
     autoscaling.register()

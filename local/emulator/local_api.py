@@ -19,6 +19,10 @@
     ``{"findings": [...], "status": "COMPLETE", "description": "", "enhanced": false}``.
 ``POST /_local/broken-image``
     Tasks that run the ``image`` stop with an error as they start; with ``broken=false`` no more.
+``GET /_local/slack``
+    The messages that functions have posted to Slack, for which `local.emulator.slack` stands in.
+``POST /_local/slack``
+    Slack refuses its next requests: so many ``times``, with a ``status`` such as 429 or 503.
 ``POST /_local/connections/complete``
     Makes the ``connection`` (an ARN) AVAILABLE.
 
@@ -47,6 +51,7 @@ from local.emulator.registry import scans
 from local.emulator.repositories import NO_BRANCH, Commit, Repositories
 from local.emulator.scope import arn
 from local.emulator.service import ServiceError
+from local.emulator.slack import Reply, Slack
 
 _PREFIX = "/_local/"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -76,6 +81,7 @@ class LocalApi:
         self._behind = behind
         self._codepipeline = codepipeline
         self._repositories = repositories
+        self._slack = Slack()
         self._routes: dict[tuple[str, str], Callable[[Query, bytes], Answer]] = {
             ("GET", "health"): lambda _query, _body: {"status": "ready"},
             ("POST", "push"): self._push,
@@ -84,12 +90,16 @@ class LocalApi:
             ("POST", "clock"): self._move_clock,
             ("POST", "scan-findings"): self._set_findings,
             ("POST", "broken-image"): self._break_image,
+            ("GET", "slack"): lambda _query, _body: {"messages": self._slack.messages()},
+            ("POST", "slack"): self._refuse,
             ("POST", "connections/complete"): self._complete_connection,
         }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request, or hand it on."""
-        if scope["type"] != "http" or not scope["path"].startswith(_PREFIX):
+        path = scope.get("path", "")
+        for_slack = Slack.is_asked(path)
+        if scope["type"] != "http" or not (for_slack or path.startswith(_PREFIX)):
             await self._behind(scope, receive, send)
             return
         body = bytearray()
@@ -98,10 +108,13 @@ class LocalApi:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        if for_slack:
+            await _send_reply(self._slack.answer(path, bytes(body)), send)
+            return
         query = dict(parse_qsl(scope["query_string"].decode()))
         # In a thread: a push starts pipelines, and they call the emulator.
         status, answer = await asyncio.to_thread(
-            self._answer, scope["method"], scope["path"].removeprefix(_PREFIX), query, bytes(body)
+            self._answer, scope["method"], path.removeprefix(_PREFIX), query, bytes(body)
         )
         content = json.dumps(answer).encode()
         headers = [
@@ -122,6 +135,13 @@ class LocalApi:
                 return 200, route(query, body)
         except (BadRequestError, ServiceError, ArchiveError) as error:
             return 400, {"message": str(error)}
+
+    def _refuse(self, query: Query, _: bytes) -> Answer:
+        times, status = _needed(query, "times"), _needed(query, "status")
+        if not (times.isdecimal() and status.isdecimal() and 400 <= int(status) < 600):
+            raise BadRequestError("times must be a number, and status one from 400 to 599")
+        self._slack.refuse(int(times), int(status))
+        return {}
 
     def _push(self, query: Query, body: bytes) -> Answer:
         commit_id = _needed(query, "commit")
@@ -244,3 +264,11 @@ def _emit_repository_change(commit: Commit) -> None:
         },
         [arn("codecommit", commit.repository)],
     )
+
+
+async def _send_reply(reply: Reply, send: Any) -> None:
+    headers = [(b"content-length", str(len(reply.content)).encode())]
+    if reply.retry_after is not None:
+        headers.append((b"retry-after", str(reply.retry_after).encode()))
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.content})

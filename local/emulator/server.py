@@ -101,6 +101,7 @@ def _configure(settings: Settings) -> None:
             "AWS_ENDPOINT_URL": settings.endpoint,
             "AWS_ENDPOINT_URL_S3": settings.endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "SLACK_TEST_ORIGIN": settings.endpoint,
         }
     )
     os.environ.setdefault("LOG_LEVEL", "WARNING")

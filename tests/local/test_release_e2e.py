@@ -17,6 +17,7 @@ import pytest
 from local.cloud import ACCOUNT, REGION, Cloud
 from local.demo import SAMPLE
 from local.release import Commit, Releases, Running, Stage
+from local.slack import local_settings
 from local.toolkit import ROOT, Toolkit
 
 pytestmark = pytest.mark.e2e
@@ -121,7 +122,7 @@ def test_nothing_differs_right_after_the_deployment(cloud: Cloud) -> None:
 
 
 def test_one_changed_setting_is_the_whole_difference(cloud: Cloud, tmp_path: Path) -> None:
-    delivery = json.loads((ROOT / "cdk.json").read_text())["context"]["delivery"]
+    delivery = local_settings()
     delivery["services"][0]["health_check"]["interval_seconds"] = 15
     assembly = tmp_path / "cdk.out"
     toolkit = Toolkit(environment=cloud.environment, assembly=assembly, log=tmp_path / "diff.log")

@@ -11,7 +11,6 @@ import copy
 import secrets
 import string
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
@@ -86,6 +85,7 @@ def begin(
         "overrideAlarmConfiguration": request.get("overrideAlarmConfiguration"),
         "_alarms": request.get("overrideAlarmConfiguration") or group.get("alarmConfiguration"),
         "_service": dict(service),
+        "_group_id": group["deploymentGroupId"],
         "_target": {
             "deploymentId": deployment_id,
             "targetId": target_id,
@@ -108,7 +108,11 @@ def begin_rollback(deployment: Deployment) -> Deployment:
     group = groups.get(group_key(deployment), deployment)
     own = deployment["deploymentId"]
     made = begin(
-        {**deployment, "ecsServices": [deployment["_service"]]},
+        {
+            **deployment,
+            "deploymentGroupId": deployment["_group_id"],
+            "ecsServices": [deployment["_service"]],
+        },
         {
             "revision": group.get("targetRevision"),
             "description": f"Rolls back the deployment {own}.",
@@ -303,7 +307,7 @@ def _tell(deployment: Deployment, state: str) -> None:
         {
             "region": current().region,
             "deploymentId": deployment["deploymentId"],
-            "instanceGroupId": str(uuid.uuid5(uuid.NAMESPACE_URL, group_key(deployment))),
+            "instanceGroupId": deployment["_group_id"],
             "application": application,
             "deploymentGroup": group,
             "state": state,

@@ -43,11 +43,11 @@ class Replacement:
     """
 
     def __init__(self, clients: Clients, cluster: str, service: str, names: Sequence[str]) -> None:
-        self._ecs, self._elbv2 = clients("ecs"), clients("elbv2")
+        self._ecs = clients("ecs")
         self._where = {"cluster": cluster, "service": service}
         self._green: str | None = None
         try:
-            groups = self._elbv2.describe_target_groups(Names=list(names))["TargetGroups"]
+            groups = clients("elbv2").describe_target_groups(Names=list(names))["TargetGroups"]
             found = self._ecs.describe_services(cluster=cluster, services=[service])["services"]
         except ClientError as error:
             raise ReplacementError(str(error)) from error
@@ -121,13 +121,11 @@ class Replacement:
         self._green = str(made["taskSet"]["id"])
 
     def is_healthy(self) -> bool:
-        """Tell whether the replacement task set is steady, and all of its targets are healthy."""
-        found = next(each for each in self._sets() if each["id"] == self._green)
-        if found["stabilityStatus"] != "STEADY_STATE":
-            return False
-        told = self._elbv2.describe_target_health(TargetGroupArn=self.pair[1])
-        states = [each["TargetHealth"]["State"] for each in told["TargetHealthDescriptions"]]
-        return states.count("healthy") >= int(found["computedDesiredCount"])
+        """Tell whether the replacement task set is steady: then its targets are healthy."""
+        for each in self._sets():
+            if each["id"] == self._green:
+                return bool(each["stabilityStatus"] == "STEADY_STATE")
+        raise ReplacementError(f"The task set {self._green} is gone.")
 
     def make_primary(self) -> None:
         """Make the replacement task set the service's primary one."""
@@ -171,7 +169,11 @@ class Replacement:
         return [each["id"] for each in self._sets() if each["status"] == "ACTIVE"]
 
     def _sets(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._ecs.describe_task_sets(**self._where)["taskSets"]
+        # CodeDeploy's role may describe services, and not task sets.
+        (service,) = self._ecs.describe_services(
+            cluster=self._where["cluster"], services=[self._where["service"]]
+        )["services"]
+        found: list[dict[str, Any]] = service.get("taskSets", [])
         return found
 
     def _delete(self, task_set: str) -> None:

@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 _ALARM_SECONDS: Final = 0.5
 _HEALTHY_MINUTES: Final = 60
 _DEFAULT_TERMINATION_MINUTES: Final = 60
+_REFUSALS: Final = (ClientError, BotoCoreError, ReplacementError)
+"""What AWS's other services say no by: the service may be gone by now."""
 
 
 class Ended(Exception):  # noqa: N818  # a stop is no error
@@ -116,6 +118,8 @@ class Run:
             self._deploy()
         except Ended as ended:
             self._end(ended)
+        except _REFUSALS as error:
+            self._end(_not_updated(error))
         except Exception as error:
             _log.exception("The deployment %s broke", self._deployment["deploymentId"])
             self._end(_failed("INTERNAL_ERROR", repr(error)))
@@ -185,13 +189,7 @@ class Run:
         with _elb():
             # From now on it has the weight 0, and its targets are checked.
             production.send(tasks.weights(0))
-        try:
-            tasks.start(spec, self._deployment["deploymentId"])
-        except (ClientError, BotoCoreError) as error:
-            raise _failed(
-                "ECS_UPDATE_ERROR",
-                f"The ECS service cannot be updated due to an unexpected error: {error}",
-            ) from error
+        tasks.start(spec, self._deployment["deploymentId"])
         deadline = Deadline(_HEALTHY_MINUTES)
         while not tasks.is_healthy():
             self._show(tasks, 0)
@@ -315,11 +313,11 @@ class Run:
         )
 
     def _end(self, ended: Ended) -> None:
-        error = (ended.code, str(ended))
+        cause = (ended.code, str(ended))
         tasks = self._tasks
         # Before there is a replacement task set there is nothing to go back from.
         if tasks is None or not tasks.has_started or not self._goes_back(ended.event):
-            deployments.move(self._deployment, ended.status, error)
+            deployments.move(self._deployment, ended.status, cause)
             return
         own = self._deployment["deploymentId"]
         back = deployments.begin_rollback(self._deployment)
@@ -327,7 +325,7 @@ class Run:
             "rollbackDeploymentId": back["deploymentId"],
             "rollbackMessage": f"The deployment is rolled back by {back['deploymentId']}.",
         }
-        deployments.move(self._deployment, ended.status, error)
+        deployments.move(self._deployment, ended.status, cause)
         try:
             deployments.move(back, "InProgress")
             deployments.enter(back, "AllowTraffic")
@@ -336,10 +334,13 @@ class Run:
             tasks.undo()
             back["_target"]["taskSetsInfo"] = tasks.shown(0)
             deployments.leave(back, "AllowTraffic")
-        except Exception as failure:
+        except _REFUSALS as error:
+            deployments.leave(back, "AllowTraffic", str(error))
+            deployments.move(back, "Failed", (_not_updated(error).code, str(_not_updated(error))))
+        except Exception as error:
             _log.exception("The deployment %s was not rolled back", own)
-            deployments.leave(back, "AllowTraffic", repr(failure))
-            deployments.move(back, "Failed", ("INTERNAL_ERROR", repr(failure)))
+            deployments.leave(back, "AllowTraffic", repr(error))
+            deployments.move(back, "Failed", ("INTERNAL_ERROR", repr(error)))
         else:
             deployments.move(back, "Succeeded")
 
@@ -352,6 +353,13 @@ class Run:
 
 def _failed(code: str, message: str) -> Ended:
     return Ended("Failed", "DEPLOYMENT_FAILURE", code, message)
+
+
+def _not_updated(error: Exception) -> Ended:
+    return _failed(
+        "ECS_UPDATE_ERROR",
+        f"The ECS service cannot be updated due to an unexpected error: {error}",
+    )
 
 
 @contextlib.contextmanager

@@ -369,3 +369,40 @@ def test_answers_of_another_shape_cost_nothing_but_themselves(
     assert len(slack.posted()) == 1
     # Structured logs: each line is one JSON object.
     assert all(isinstance(json.loads(line), dict) for line in capsys.readouterr().out.splitlines())
+
+
+def test_a_command_of_many_lines_is_told_by_its_first(
+    event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
+) -> None:
+    script = 'push() {\n  docker buildx build --push\n}\npush "$TAG"\n'
+    build = FAILED_BUILD["codebuild.BatchGetBuilds"]["builds"][0]
+    phase = {
+        "phaseType": "BUILD",
+        "phaseStatus": "FAILED",
+        "contexts": [
+            {
+                "statusCode": "COMMAND_EXECUTION_ERROR",
+                "message": f"Error while executing command: {script}. Reason: exit status 1",
+            }
+        ],
+    }
+    said = [
+        "the cause",
+        f"[Container] 2026/11/20 10:02:39 Command did not exit successfully {script} exit status 1",
+        "[Container] 2026/11/20 10:02:39 Phase complete: BUILD State: FAILED",
+    ]
+    answers = {
+        **FAILED_BUILD,
+        "codebuild.BatchGetBuilds": {"builds": [{**build, "phases": [phase]}]},
+        "logs.GetLogEvents": {"events": [{"message": line + "\n"} for line in said]},
+    }
+    new_notifier(answers)(event("action-failed"))
+    (message,) = slack.posted()
+    reason, log = (
+        block["text"]["text"]
+        for block in message["blocks"]
+        if "Reason" in str(block) or "```" in str(block)
+    )
+    assert "Error while executing command: push() { …. Reason: exit status 1" in reason
+    assert "docker buildx" not in reason
+    assert log == "```\nthe cause\n```"

@@ -4,44 +4,28 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.local.emulator.code_deploy_template import container, hook, template
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
 
-ROLLBACK = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST", "DEPLOYMENT_STOP_ON_ALARM"]
 FINAL = {"Succeeded", "Failed", "Stopped"}
 MINUTE = 3.0  # as long as one of AWS's takes here
 
-# What it does depends on its name's end; it leaves the ids where a test finds them.
-HOOK = """
-import boto3, os
-def handler(event, context):
-    what = os.environ["WHAT"]
-    if what == "break":
-        raise RuntimeError("broken")
-    ids = event["DeploymentId"] + " " + event["LifecycleEventHookExecutionId"]
-    boto3.client("ssm").put_parameter(
-        Name=context.function_name, Value=ids, Type="String", Overwrite=True
-    )
-    if what != "silent":
-        boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(
-            deploymentId=event["DeploymentId"],
-            lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
-            status=what,
-        )
-"""
+LINEAR = {
+    "Type": "TimeBasedLinear",
+    "TimeBasedLinear": {"LinearPercentage": 40, "LinearInterval": 1},
+}
+CANARY = {
+    "Type": "TimeBasedCanary",
+    "TimeBasedCanary": {"CanaryPercentage": 10, "CanaryInterval": 5},
+}
 
 
-def hook(what: str) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Lambda::Function",
-        "Properties": {
-            "Runtime": "python3.12",
-            "Handler": "index.handler",
-            "Role": f"arn:aws:iam::{ACCOUNT}:role/function",
-            "Code": {"ZipFile": HOOK},
-            "Timeout": 20,
-            "Environment": {"Variables": {"WHAT": what}},
-        },
-    }
+def refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
+    found = error.value.response["Error"]
+    return found["Code"], found["Message"]
 
 
 class Blue:
@@ -77,7 +61,7 @@ class Blue:
         self.emulator = emulator
         self.api, self.ecs = emulator.client("codedeploy"), emulator.client("ecs")
         self.name = emulator.new_name("blue")
-        self.template = _template(self.name, routing, approval, termination, rule, group)
+        self.template = template(self.name, routing, approval, termination, rule, group)
         self.template["Resources"] |= {name: hook(what) for name, what in (hooks or {}).items()}
         self.stack = emulator.deploy(self.template)
         resources = emulator.client("cloudformation").list_stack_resources(StackName=self.stack)
@@ -93,7 +77,7 @@ class Blue:
 
     def definition(self, image: str = "good:2") -> str:
         registered = self.ecs.register_task_definition(
-            family=self.name, networkMode="awsvpc", containerDefinitions=[_container(image)]
+            family=self.name, networkMode="awsvpc", containerDefinitions=[container(image)]
         )
         return str(registered["taskDefinition"]["taskDefinitionArn"])
 
@@ -178,6 +162,19 @@ class Blue:
         )
         return str(found["diagnostics"]["message"])
 
+    def execution(self, hook: str, deployment: str) -> str:
+        """Wait until a function was called for a deployment; the id of its execution."""
+
+        def look() -> str | None:
+            try:
+                found = self.emulator.client("ssm").get_parameter(Name=self.ids[hook])["Parameter"]
+            except ClientError:
+                return None
+            told, own = str(found["Value"]).split()
+            return own if told == deployment else None
+
+        return str(eventually(look))
+
     def service(self) -> dict[str, Any]:
         (found,) = self.ecs.describe_services(cluster=self.name, services=[self.name])["services"]
         return dict(found)
@@ -213,171 +210,6 @@ class Blue:
     def forward(self, minutes: float) -> None:
         """Let so many of AWS's minutes pass."""
         self.emulator.local("POST", "clock", forward=str(minutes * MINUTE))
-
-
-def _container(image: str) -> dict[str, Any]:
-    return {
-        "name": "app",
-        "image": image,
-        "memory": 64,
-        "portMappings": [{"containerPort": 80}],
-    }
-
-
-def _template(
-    name: str,
-    routing: Mapping[str, Any] | None,
-    approval: int | None,
-    termination: int,
-    rule: bool,
-    group: Mapping[str, Any],
-) -> dict[str, Any]:
-    ready: dict[str, Any] = {"ActionOnTimeout": "CONTINUE_DEPLOYMENT", "WaitTimeInMinutes": 0}
-    if approval is not None:
-        ready = {"ActionOnTimeout": "STOP_DEPLOYMENT", "WaitTimeInMinutes": approval}
-    config: dict[str, Any] = {}
-    if routing:
-        properties = {"ComputePlatform": "ECS", "TrafficRoutingConfig": routing}
-        config = {"Config": {"Type": "AWS::CodeDeploy::DeploymentConfig", "Properties": properties}}
-    resources: dict[str, Any] = {
-        **{
-            color: {
-                "Type": "AWS::ElasticLoadBalancingV2::TargetGroup",
-                "Properties": {
-                    "Name": f"{name}-{color.lower()}",
-                    "Port": 80,
-                    "Protocol": "HTTP",
-                    "TargetType": "ip",
-                    "VpcId": "vpc-1",
-                },
-            }
-            for color in ("Blue", "Green")
-        },
-        "Balancer": {
-            "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-            "Properties": {"Name": name, "Subnets": ["subnet-1", "subnet-2"]},
-        },
-        **_listener("Production", 80, rule),
-        **_listener("Test", 8080, rule),
-        "Cluster": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": name}},
-        "Definition": {
-            "Type": "AWS::ECS::TaskDefinition",
-            "Properties": {
-                "Family": name,
-                "NetworkMode": "awsvpc",
-                "ContainerDefinitions": [
-                    {
-                        "Name": "app",
-                        "Image": "good:1",
-                        "Memory": 64,
-                        "PortMappings": [{"ContainerPort": 80}],
-                    }
-                ],
-            },
-        },
-        "Service": {
-            "Type": "AWS::ECS::Service",
-            "DependsOn": ["Production", "Definition"],
-            "Properties": {
-                "ServiceName": name,
-                "Cluster": {"Ref": "Cluster"},
-                "TaskDefinition": name,
-                "DesiredCount": 1,
-                "LaunchType": "FARGATE",
-                "DeploymentController": {"Type": "CODE_DEPLOY"},
-                "LoadBalancers": [
-                    {
-                        "ContainerName": "app",
-                        "ContainerPort": 80,
-                        "TargetGroupArn": {"Ref": "Blue"},
-                    }
-                ],
-            },
-        },
-        "Alarm": {
-            "Type": "AWS::CloudWatch::Alarm",
-            "Properties": {
-                "AlarmName": name,
-                "Namespace": name,
-                "MetricName": "Errors",
-                "ComparisonOperator": "GreaterThanThreshold",
-                "EvaluationPeriods": 1,
-                "Period": 60,
-                "Statistic": "Sum",
-                "Threshold": 1,
-            },
-        },
-        "Application": {
-            "Type": "AWS::CodeDeploy::Application",
-            "Properties": {"ComputePlatform": "ECS"},
-        },
-        **config,
-        "Group": {
-            "Type": "AWS::CodeDeploy::DeploymentGroup",
-            "DependsOn": ["Service", "Alarm"],
-            "Properties": {
-                "ApplicationName": {"Ref": "Application"},
-                "ServiceRoleArn": f"arn:aws:iam::{ACCOUNT}:role/deploy",
-                "DeploymentConfigName": {"Ref": "Config"}
-                if routing
-                else "CodeDeployDefault.ECSAllAtOnce",
-                "DeploymentStyle": {
-                    "DeploymentType": "BLUE_GREEN",
-                    "DeploymentOption": "WITH_TRAFFIC_CONTROL",
-                },
-                "AutoRollbackConfiguration": {"Enabled": True, "Events": ROLLBACK},
-                "AlarmConfiguration": {"Enabled": True, "Alarms": [{"Name": name}]},
-                "BlueGreenDeploymentConfiguration": {
-                    "DeploymentReadyOption": ready,
-                    "TerminateBlueInstancesOnDeploymentSuccess": {
-                        "Action": "TERMINATE",
-                        "TerminationWaitTimeInMinutes": termination,
-                    },
-                },
-                "ECSServices": [{"ClusterName": name, "ServiceName": name}],
-                "LoadBalancerInfo": {
-                    "TargetGroupPairInfoList": [
-                        {
-                            "ProdTrafficRoute": {"ListenerArns": [{"Ref": "Production"}]},
-                            "TestTrafficRoute": {"ListenerArns": [{"Ref": "Test"}]},
-                            "TargetGroups": [
-                                {"Name": {"Fn::GetAtt": [color, "TargetGroupName"]}}
-                                for color in ("Blue", "Green")
-                            ],
-                        }
-                    ]
-                },
-                **group,
-            },
-        },
-    }
-    return {"Resources": resources}
-
-
-def _listener(name: str, port: int, rule: bool) -> dict[str, Any]:
-    forward = [{"Type": "forward", "TargetGroupArn": {"Ref": "Blue"}}]
-    nothing = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}]
-    listener = {
-        "Type": "AWS::ElasticLoadBalancingV2::Listener",
-        "Properties": {
-            "LoadBalancerArn": {"Ref": "Balancer"},
-            "Port": port,
-            "Protocol": "HTTP",
-            "DefaultActions": nothing if rule else forward,
-        },
-    }
-    if not rule:
-        return {name: listener}
-    own = {
-        "Type": "AWS::ElasticLoadBalancingV2::ListenerRule",
-        "Properties": {
-            "ListenerArn": {"Ref": name},
-            "Priority": 1,
-            "Conditions": [{"Field": "path-pattern", "Values": ["/shop/*"]}],
-            "Actions": forward,
-        },
-    }
-    return {name: listener, f"{name}Rule": own}
 
 
 class Notices:

@@ -1,44 +1,22 @@
-"""CodeDeploy for ECS, without a container engine: traffic, hooks, waits, roll-back, its API."""
+"""CodeDeploy for ECS, without a container engine: traffic, hooks, waits, and the way back."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator.code_deploy.app_spec import AppSpecError, read
 from local.emulator.code_deploy.configurations import Step, canary, linear, steps
-from tests.local.emulator.code_deploy import FINAL, ROLLBACK, Blue, Notices
+from tests.local.emulator.code_deploy import (
+    CANARY,
+    FINAL,
+    LINEAR,
+    Blue,
+    Notices,
+    refused,
+)
+from tests.local.emulator.code_deploy_template import ROLLBACK
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
-
-LINEAR = {
-    "Type": "TimeBasedLinear",
-    "TimeBasedLinear": {"LinearPercentage": 40, "LinearInterval": 1},
-}
-CANARY = {
-    "Type": "TimeBasedCanary",
-    "TimeBasedCanary": {"CanaryPercentage": 10, "CanaryInterval": 5},
-}
-
-_SPEC = """\
-version: 0.0
-Resources:
-  - Target:
-      Type: AWS::ECS::Service
-      Properties:
-        TaskDefinition: t:1
-        LoadBalancerInfo: {ContainerName: app, ContainerPort: 80}
-        PlatformVersion: LATEST
-        NetworkConfiguration:
-          AwsvpcConfiguration: {Subnets: [s], AssignPublicIp: ENABLED}
-        CapacityProviderStrategy: [{CapacityProvider: FARGATE_SPOT, Weight: 1}]
-"""
-
-
-def refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
-    found = error.value.response["Error"]
-    return found["Code"], found["Message"]
 
 
 @pytest.mark.parametrize("rule", [True, False])
@@ -86,6 +64,7 @@ def test_what_a_deployment_tells(emulator: Emulator) -> None:
     ]
     group = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
     assert group["lastSuccessfulDeployment"]["deploymentId"] == deployment
+    assert told[0]["detail"]["instanceGroupId"] == group["deploymentGroupId"]
     assert group["targetRevision"] == info["revision"]
     known = blue.api.get_application_revision(
         applicationName=blue.group["applicationName"], revision=info["revision"]
@@ -204,18 +183,8 @@ def test_hooks_let_a_deployment_go_on(emulator: Emulator) -> None:
 
 def test_a_hook_may_answer_later_but_not_after_an_hour(emulator: Emulator) -> None:
     blue = Blue(emulator, hooks={"Check": "silent"})
-    ssm = emulator.client("ssm")
     deployment = blue.deploy(AfterAllowTestTraffic="Check")
-
-    def execution() -> str | None:
-        try:
-            value = ssm.get_parameter(Name=blue.ids["Check"])["Parameter"]["Value"]
-        except ClientError:
-            return None
-        told, own = str(value).split()
-        return own if told == deployment else None
-
-    own = eventually(execution)
+    own = blue.execution("Check", deployment)
     assert blue.weights("Test") == {"Blue": 0, "Green": 100}
     assert blue.weights() == {"Blue": 100, "Green": 0}
     for wrong, code in (
@@ -235,11 +204,29 @@ def test_a_hook_may_answer_later_but_not_after_an_hour(emulator: Emulator) -> No
     assert blue.ended(deployment)["status"] == "Succeeded"
 
     deployment = blue.deploy(AfterAllowTestTraffic="Check")
-    eventually(execution)
+    blue.execution("Check", deployment)
     blue.forward(61)
     info = blue.ended(deployment)
     assert info["status"] == "Failed"
     assert "did not answer within 60 minutes" in info["errorInformation"]["message"]
+
+
+@pytest.mark.parametrize("by", ["somebody", "an alarm"])
+def test_a_deployment_ends_while_a_hook_has_not_answered(emulator: Emulator, by: str) -> None:
+    blue = Blue(emulator, hooks={"Check": "silent"})
+    deployment = blue.deploy(AfterInstall="Check")
+    own = blue.execution("Check", deployment)
+    if by == "somebody":
+        blue.api.stop_deployment(deploymentId=deployment)
+    else:
+        blue.alarm("ALARM")
+    blue.rolled_back(deployment)
+    assert blue.info(deployment)["status"] == "Stopped"
+    with pytest.raises(ClientError) as late:
+        blue.api.put_lifecycle_event_hook_execution_status(
+            deploymentId=deployment, lifecycleEventHookExecutionId=own, status="Succeeded"
+        )
+    assert refused(late)[0] == "LifecycleEventAlreadyCompletedException"
 
 
 def test_a_hook_that_is_not_there_fails(emulator: Emulator) -> None:
@@ -360,6 +347,25 @@ def test_a_group_without_rollback_stays_where_it_failed(emulator: Emulator) -> N
     assert blue.images() == ["good:2", "good:1"]
 
 
+@pytest.mark.parametrize("when", ["Install", "AllowTraffic"])
+def test_a_service_that_goes_away_fails_its_deployment(emulator: Emulator, when: str) -> None:
+    blue = Blue(emulator, routing=CANARY)
+    image = emulator.new_name("broken") + ":1"
+    if when == "Install":
+        emulator.local("POST", "broken-image", image=image)
+    deployment = blue.deploy(image)
+    eventually(lambda: len(blue.service()["taskSets"]) == 2)
+    blue.reaches(deployment, when)
+    said = len(emulator.log.read_text())
+    blue.ecs.delete_service(**blue.where, force=True)
+    blue.forward(5)
+    info = blue.ended(deployment)
+    assert info["errorInformation"]["code"] == "ECS_UPDATE_ERROR"
+    back = blue.ended(info["rollbackInfo"]["rollbackDeploymentId"])
+    assert (back["status"], back["errorInformation"]["code"]) == ("Failed", "ECS_UPDATE_ERROR")
+    assert "Traceback" not in emulator.log.read_text()[said:]
+
+
 def test_one_deployment_at_a_time(emulator: Emulator) -> None:
     blue = Blue(emulator, approval=60)
     deployment = blue.deploy()
@@ -383,214 +389,6 @@ def test_one_deployment_at_a_time(emulator: Emulator) -> None:
     assert blue.ended(second)["status"] == "Succeeded"
 
 
-@pytest.mark.parametrize(
-    ("change", "code", "words"),
-    [
-        ({"TaskDefinition": "nobody:9"}, "ECS_UPDATE_ERROR", "Unable to find task definition"),
-        (
-            {"LoadBalancerInfo": {"ContainerName": "web", "ContainerPort": 80}},
-            "ECS_UPDATE_ERROR",
-            "The container web does not exist in the task definition",
-        ),
-        (
-            {"LoadBalancerInfo": {"ContainerName": "app", "ContainerPort": 81}},
-            "ECS_UPDATE_ERROR",
-            "did not have a container port 81",
-        ),
-        ({"LoadBalancerInfo": {}}, "INVALID_REVISION", "ContainerName"),
-    ],
-)
-def test_an_app_spec_that_does_not_fit_fails(
-    emulator: Emulator, change: dict[str, Any], code: str, words: str
-) -> None:
-    blue = Blue(emulator)
-    document = json.loads(blue.app_spec(blue.definition()))
-    document["Resources"][0]["TargetService"]["Properties"] |= change
-    info = blue.ended(blue.deploy(content=json.dumps(document)))
-    assert (info["status"], info["errorInformation"]["code"]) == ("Failed", code)
-    assert words in info["errorInformation"]["message"]
-    assert blue.images() == ["good:1"]
-
-
-def test_a_listener_that_does_not_lead_to_the_service_fails(emulator: Emulator) -> None:
-    blue = Blue(emulator)
-    emulator.client("elbv2").delete_rule(RuleArn=blue.ids["ProductionRule"])
-    info = blue.ended(blue.deploy())
-    assert info["errorInformation"]["code"] == "ELASTIC_LOAD_BALANCING_INVALID"
-    assert (
-        "Primary taskset target group must be behind listener"
-        in (info["errorInformation"]["message"])
-    )
-
-
-def test_rules_of_other_services_stay_as_they_are(emulator: Emulator) -> None:
-    blue = Blue(emulator)
-    elbv2 = emulator.client("elbv2")
-    other = elbv2.create_target_group(
-        Name=f"{blue.name}-other", Protocol="HTTP", Port=80, VpcId="vpc-1", TargetType="ip"
-    )["TargetGroups"][0]["TargetGroupArn"]
-    made = elbv2.create_rule(
-        ListenerArn=blue.ids["Production"],
-        Priority=7,
-        Conditions=[{"Field": "path-pattern", "Values": ["/other"]}],
-        Actions=[{"Type": "forward", "TargetGroupArn": other}],
-    )["Rules"][0]
-
-    def actions() -> list[Any]:
-        (found,) = elbv2.describe_rules(RuleArns=[made["RuleArn"]])["Rules"]
-        return list(found["Actions"])
-
-    before = actions()
-    assert blue.ended(blue.deploy())["status"] == "Succeeded"
-    assert actions() == before
-
-
-def test_a_revision_may_be_in_a_bucket(emulator: Emulator) -> None:
-    blue = Blue(emulator)
-    s3 = emulator.client("s3")
-    s3.create_bucket(Bucket=blue.name, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_object(
-        Bucket=blue.name, Key="appspec.json", Body=blue.app_spec(blue.definition()).encode()
-    )
-    place = {"bucket": blue.name, "key": "appspec.json", "bundleType": "JSON"}
-    made = blue.api.create_deployment(
-        **blue.group, revision={"revisionType": "S3", "s3Location": place}
-    )
-    assert blue.ended(made["deploymentId"])["status"] == "Succeeded"
-    place["key"] = "nothing"
-    made = blue.api.create_deployment(
-        **blue.group, revision={"revisionType": "S3", "s3Location": place}
-    )
-    assert blue.ended(made["deploymentId"])["errorInformation"]["code"] == "INVALID_REVISION"
-
-
-def test_requests_that_are_refused(emulator: Emulator) -> None:
-    blue = Blue(emulator)
-    application = blue.group["applicationName"]
-    good = {**blue.group, "revision": blue.revision("version: 0.0")}
-    cases: list[tuple[str, dict[str, Any], str]] = [
-        ("create_deployment", {**good, "applicationName": "x"}, "ApplicationDoesNotExist"),
-        ("create_deployment", {**good, "deploymentGroupName": "x"}, "DeploymentGroupDoesNotExist"),
-        ("create_deployment", {"applicationName": application}, "DeploymentGroupNameRequired"),
-        ("create_deployment", blue.group, "RevisionRequired"),
-        ("create_deployment", {**good, "revision": blue.revision("")}, "InvalidRevision"),
-        (
-            "create_deployment",
-            {**good, "revision": {"revisionType": "GitHub", "gitHubLocation": {}}},
-            "InvalidRevision",
-        ),
-        (
-            "create_deployment",
-            {**good, "deploymentConfigName": "x"},
-            "DeploymentConfigDoesNotExist",
-        ),
-        (
-            "create_deployment",
-            {**good, "fileExistsBehavior": "RETAIN"},
-            "InvalidFileExistsBehavior",
-        ),
-        (
-            "create_deployment",
-            {**good, "autoRollbackConfiguration": {"enabled": True, "events": []}},
-            "InvalidAutoRollbackConfig",
-        ),
-        ("get_deployment", {"deploymentId": "d-NOTTHERE0"}, "DeploymentDoesNotExist"),
-        ("get_deployment", {"deploymentId": "x"}, "InvalidDeploymentId"),
-        ("continue_deployment", {}, "DeploymentIdRequired"),
-        ("get_deployment_config", {"deploymentConfigName": "x"}, "DeploymentConfigDoesNotExist"),
-        ("get_application", {"applicationName": "x"}, "ApplicationDoesNotExist"),
-        (
-            "get_application_revision",
-            {"applicationName": application, "revision": blue.revision("version: 0.1")},
-            "RevisionDoesNotExist",
-        ),
-    ]
-    for operation, request, code in cases:
-        with pytest.raises(ClientError) as error:
-            getattr(blue.api, operation)(**request)
-        assert refused(error)[0] == f"{code}Exception", (operation, request)
-    deployment = blue.deploy()
-    with pytest.raises(ClientError) as error:
-        blue.api.get_deployment_target(deploymentId=deployment, targetId="a:b")
-    assert refused(error)[0] == "DeploymentTargetDoesNotExistException"
-    blue.ended(deployment)
-
-
-def test_the_predefined_configurations(emulator: Emulator) -> None:
-    api = emulator.client("codedeploy")
-    found = api.get_deployment_config(
-        deploymentConfigName="CodeDeployDefault.ECSLinear10PercentEvery3Minutes"
-    )["deploymentConfigInfo"]
-    assert found["computePlatform"] == "ECS"
-    assert found["trafficRoutingConfig"] == linear(10, 3)
-    listed = api.list_deployment_configs()["deploymentConfigsList"]
-    assert {each for each in listed if each.startswith("CodeDeployDefault.ECS")} == {
-        "CodeDeployDefault.ECSAllAtOnce",
-        "CodeDeployDefault.ECSCanary10Percent15Minutes",
-        "CodeDeployDefault.ECSCanary10Percent5Minutes",
-        "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
-        "CodeDeployDefault.ECSLinear10PercentEvery3Minutes",
-    }
-
-
-def test_a_stack_changes_and_removes_a_group(emulator: Emulator) -> None:
-    blue = Blue(emulator, routing=LINEAR)
-    properties = blue.template["Resources"]["Group"]["Properties"]
-    before = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
-    assert before["deploymentConfigName"] == blue.ids["Config"]
-    assert before["ecsServices"] == [{"clusterName": blue.name, "serviceName": blue.name}]
-    properties["AlarmConfiguration"]["Alarms"] = []
-    properties["DeploymentConfigName"] = "CodeDeployDefault.ECSAllAtOnce"
-    emulator.deploy(blue.template, blue.stack)
-    after = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
-    assert after["deploymentGroupId"] == before["deploymentGroupId"]
-    assert after["deploymentConfigName"] == "CodeDeployDefault.ECSAllAtOnce"
-    emulator.client("cloudformation").delete_stack(StackName=blue.stack)
-
-    def is_gone() -> bool:
-        try:
-            blue.api.get_application(applicationName=blue.group["applicationName"])
-        except ClientError:
-            return True
-        return False
-
-    eventually(is_gone)
-
-
-@pytest.mark.parametrize(
-    ("resource", "change", "words"),
-    [
-        ("Application", {"ComputePlatform": "Lambda"}, "ComputePlatform must be ECS"),
-        (
-            "Config",
-            {
-                "TrafficRoutingConfig": {
-                    "Type": "TimeBasedLinear",
-                    "TimeBasedLinear": {"LinearPercentage": 100, "LinearInterval": 1},
-                }
-            },
-            "1 to 99 percent",
-        ),
-        ("Group", {"DeploymentConfigName": "nobody"}, "No Deployment Configuration found"),
-        ("Group", {"ECSServices": [{"ClusterName": "a", "ServiceName": "b"}]}, "does not exist"),
-        ("Group", {"LoadBalancerInfo": {}}, "one pair of target groups"),
-        ("Group", {"DeploymentStyle": {"DeploymentType": "IN_PLACE"}}, "BLUE_GREEN"),
-        ("Service", {"DeploymentController": {"Type": "ECS"}}, "CODE_DEPLOY deployment"),
-    ],
-)
-def test_a_stack_with_a_group_that_cannot_be_fails(
-    emulator: Emulator, resource: str, change: dict[str, Any], words: str
-) -> None:
-    good = Blue(emulator, routing=LINEAR)
-    text = json.dumps(good.template).replace(good.name, emulator.new_name("bad"))
-    template = json.loads(text)
-    template["Resources"][resource]["Properties"] |= change
-    name = emulator.new_name("stack")
-    stack = emulator.deploy_anyhow(template, name)
-    assert "ROLLBACK" in stack["StackStatus"]
-    assert any(words in reason for reason in emulator.reasons(name)), emulator.reasons(name)
-
-
 def test_what_the_end_of_the_emulator_interrupts_fails(
     new_emulator: Callable[..., Emulator],
 ) -> None:
@@ -609,52 +407,3 @@ def test_what_the_end_of_the_emulator_interrupts_fails(
     blue.forward(5)
     assert blue.ended(other)["status"] == "Succeeded"
     assert blue.images() == ["good:3"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("{", "not well-formed"),
-        ("- a list", "not well-formed"),
-        ("version: 0.1", "version must be 0.0"),
-        ("version: 0.0", "list of one target service"),
-        (
-            "version: 0.0\nResources: [{A: {Type: 'AWS::Lambda::Function'}}]",
-            "AWS::ECS::Service",
-        ),
-        (
-            _SPEC.replace("80}", "x}"),
-            "must be a port",
-        ),
-    ],
-)
-def test_app_specs_that_are_refused(content: str, words: str) -> None:
-    with pytest.raises(AppSpecError, match=words):
-        read(content)
-
-
-@pytest.mark.parametrize(
-    ("hooks", "words"),
-    [
-        ("{AfterInstall: f}", "list"),
-        ("[{Install: f}]", "none of the lifecycle events"),
-        ("[{AfterInstall: f}, {AfterInstall: g}]", "more than once"),
-        ("[{AfterInstall: ''}]", "no function"),
-    ],
-)
-def test_hooks_that_are_refused(hooks: str, words: str) -> None:
-    with pytest.raises(AppSpecError, match=words):
-        read(_SPEC + f"Hooks: {hooks}\n")
-
-
-def test_what_an_app_spec_says() -> None:
-    spec = read(_SPEC + "Hooks:\n  - AfterInstall: f\n")
-    assert (spec.task_definition, spec.container_name, spec.container_port) == ("t:1", "app", 80)
-    assert spec.hooks == {"AfterInstall": "f"}
-    assert spec.settings == {
-        "platformVersion": "LATEST",
-        "networkConfiguration": {
-            "awsvpcConfiguration": {"subnets": ["s"], "assignPublicIp": "ENABLED"}
-        },
-        "capacityProviderStrategy": [{"base": 0, "capacityProvider": "FARGATE_SPOT", "weight": 1}],
-    }

@@ -1,0 +1,76 @@
+"""Slack in the local cloud: the secret that leads to its stand-in, and what was posted there."""
+
+import json
+import urllib.request
+from collections.abc import Mapping
+from typing import Any, Final
+
+import boto3
+
+from local.cloud import ACCOUNT, REGION, ROOT
+from local.emulator.slack import WEBHOOK
+
+_PARAMETER: Final = "/container-pipelines/local/slack"
+_TOKEN: Final = "xoxb-local-" + "0" * 12
+_NEWS: Final = ["failed", "recovered", "approval", "succeeded"]
+
+
+def local_settings() -> dict[str, Any]:
+    """Return the app's settings with Slack in them.
+
+    Those who have Slack already, or do not want to be told, keep what they have; so does who has
+    chosen the news.
+
+    Returns
+    -------
+    dict
+        The object ``context.delivery`` of ``cdk.json``.
+    """
+    settings: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]["delivery"]
+    monitoring = settings.get("monitoring", {})
+    if "slack" in monitoring or monitoring.get("enabled") is False:
+        return settings
+    added = {"news": _NEWS, **monitoring, "slack": {"parameter": _PARAMETER}}
+    return {**settings, "monitoring": added}
+
+
+def put_secret(endpoint: str, settings: Mapping[str, Any]) -> None:
+    """Put the secret that the settings name: a webhook's URL, or a bot's token for a channel.
+
+    Parameters
+    ----------
+    endpoint
+        The address of the local cloud.
+    settings
+        The app's settings.
+    """
+    slack = settings.get("monitoring", {}).get("slack")
+    if not slack:
+        return
+    value = _TOKEN if "channel" in slack else endpoint + WEBHOOK
+    session = boto3.Session(
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",  # noqa: S106 - no secret
+        region_name=REGION,
+    )
+    if "parameter" in slack:
+        session.client("ssm", endpoint_url=endpoint).put_parameter(
+            Name=slack["parameter"], Value=value, Type="SecureString", Overwrite=True
+        )
+    else:
+        session.client("secretsmanager", endpoint_url=endpoint).create_secret(
+            Name=slack["secret"], SecretString=value
+        )
+
+
+def posted(endpoint: str) -> list[dict[str, Any]]:
+    """Return the messages that Slack would show now, the oldest first.
+
+    Parameters
+    ----------
+    endpoint
+        The address of the local cloud.
+    """
+    with urllib.request.urlopen(f"{endpoint}/_local/slack") as answer:  # noqa: S310 - loopback
+        messages: list[dict[str, Any]] = json.load(answer)["messages"]
+    return messages
