@@ -21,6 +21,7 @@ from container_pipelines import (
     Source,
     _assets,
 )
+from container_pipelines._packed import packed
 from release_recorder.release import Release
 
 FUNCTION = "AWS::Lambda::Function"
@@ -305,7 +306,7 @@ def test_the_code_is_the_package_and_nothing_else(asset: Callable[[], Path]) -> 
     assert set(found) == set(expected)
     assert "release_recorder/handler.py" in found
     for name, path in found.items():
-        assert path.read_bytes() == expected[name].read_bytes()
+        assert path.read_text() == packed(expected[name].read_text())
 
 
 def test_the_code_is_the_same_from_a_wheel_and_after_it_has_run(
