@@ -20,6 +20,7 @@ from local.stages import Stage, stages_of
 from local.traffic import Shifts
 
 if TYPE_CHECKING:
+    from types_boto3_codedeploy import CodeDeployClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_ecs import ECSClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -69,6 +70,7 @@ class Releases:
         )
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
+        self._code_deploy: CodeDeployClient = session.client("codedeploy", endpoint_url=endpoint)
         self._elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
         self._ssm: SSMClient = session.client("ssm", endpoint_url=endpoint)
 
@@ -342,14 +344,22 @@ class Releases:
         Raises
         ------
         ReleaseError
-            If it has no ECS action.
+            If it deploys to none.
         """
         for stage in self._pipelines.get_pipeline(name=pipeline)["pipeline"]["stages"]:
             for action in stage["actions"]:
-                if action["actionTypeId"]["provider"] == "ECS":
-                    configuration = action.get("configuration", {})
-                    return configuration["ClusterName"], configuration["ServiceName"]
-        raise ReleaseError(f"{pipeline} has no ECS deploy action")
+                configuration = action.get("configuration", {})
+                match action["actionTypeId"]["provider"]:
+                    case "ECS":
+                        return configuration["ClusterName"], configuration["ServiceName"]
+                    case "CodeDeployToECS":
+                        group = self._code_deploy.get_deployment_group(
+                            applicationName=configuration["ApplicationName"],
+                            deploymentGroupName=configuration["DeploymentGroupName"],
+                        )["deploymentGroupInfo"]
+                        (service,) = group["ecsServices"]
+                        return service["clusterName"], service["serviceName"]
+        raise ReleaseError(f"{pipeline} deploys to no ECS service")
 
     def watched(self, pipeline: str) -> tuple[str, str]:
         """Give the repository and the branch that a pipeline watches.

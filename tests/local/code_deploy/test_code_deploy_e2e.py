@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.local.code_deploy.blue import Blue
-from tests.local.code_deploy.blues import ALARM, VERDICT
+from tests.local.code_deploy.blues import ALARM, CLUSTER, VERDICT
 from tests.local.emulator.driver import eventually
 from tests.local.releases.shop import SEED, SICK, Pointer, fails
 
@@ -38,6 +38,7 @@ def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
     assert old != new
     assert (seen[-1], blue.weights("testTrafficRoute")) == ({old: 0, new: 100}, {old: 0, new: 100})
     assert now["externalId"] == blue.deployment(ended.id)
+    assert blue.releases.deploy_targets("first") == (CLUSTER, "first")
 
 
 def test_traffic_moves_in_the_steps_of_the_shift(blues: dict[str, Blue]) -> None:
