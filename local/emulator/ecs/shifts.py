@@ -122,7 +122,14 @@ class Shifts:
 
         To be called with the keeper's lock held.
         """
-        source = next((d for d in service["deployments"] if d["rolloutState"] == "COMPLETED"), None)
+        source = next(
+            (
+                d
+                for d in service["deployments"]
+                if d is not deployment and (d["rolloutState"] == "COMPLETED" or d.get("_returned"))
+            ),
+            None,
+        )
         if self._under_way[deployment["id"]]:
             return
         ours = [d["id"] for d in (deployment, source) if d]
@@ -176,6 +183,7 @@ class _Shift:
     def _go_through(self) -> None:
         if self._source:
             self._lead(0)
+            self._clear()
         self._stage("PRE_SCALE_UP")
         self._stage("SCALE_UP")
         with self._keeper.lock:
@@ -204,6 +212,19 @@ class _Shift:
             self._check()
             deployments.complete(self._service, self._deployment, self._keeper.outbox)
         self._keeper.reconcile(self._key)
+
+    def _clear(self) -> None:
+        """Stop what an earlier deployment has left in the group that is not live."""
+        with self._keeper.lock:
+            left = [
+                each
+                for each in self._service["deployments"]
+                if each is not self._deployment and each is not self._source
+            ]
+            for each in left:
+                each["_serves"] = False
+        self._keeper.reconcile(self._key)
+        self._until(lambda: all(self._is_gone(each) for each in left))
 
     def _shift(self) -> None:
         if self._source is None:
@@ -318,6 +339,7 @@ class _Shift:
         self._traffic.lead("test", self._old_side, _ALL)
         with self._keeper.lock:
             self._deployment["_serves"], self._source["_serves"] = False, True
+            self._source["_returned"] = True  # also while it is not through with that
             deployments.go_back(
                 self._service, self._deployment, self._source, full, self._keeper.outbox
             )

@@ -203,9 +203,10 @@ class Shop:
 
         return eventually(look)
 
-    def weights(self) -> list[float]:
-        """Watch a deployment to its end; return the weights of the green group in turn."""
+    def weights(self, image: str = "good:2", **change: Any) -> list[float]:
+        """Release and watch that to its end; return the weights of the green group in turn."""
         seen = [self.green()]
+        self.release(image, **change)
         while self.newest()["status"].endswith("IN_PROGRESS"):
             seen.append(self.green())
         return [weight for weight, _ in itertools.groupby([*seen, self.green()])]
@@ -294,14 +295,12 @@ def test_releases_go_to_the_other_group_in_turn(new_shop: Callable[..., Shop]) -
 
 def test_linear_steps_are_seen_on_the_rule(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(**linear(25, 1))
-    shop.release()
     assert shop.weights() == [0, 25, 50, 75, 100]
     assert shop.newest()["targetServiceRevision"]["requestedProductionTrafficWeight"] == 100
 
 
 def test_a_canary_gets_its_part_first(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(**canary(2.5, 1))
-    shop.release()
     assert shop.weights() == [0, 2.5, 100]
 
 
@@ -342,8 +341,7 @@ def test_a_hook_that_fails_sends_the_deployment_back(
     parameter = f"/{shop.name}"
     emulator.client("ssm").put_parameter(Name=parameter, Value=answer, Type="String")
     hook = hooked(shop.stack, parameter, "POST_TEST_TRAFFIC_SHIFT")
-    shop.release(deploymentConfiguration={**shop.configuration, **hook})
-    assert shop.weights() == [0]
+    assert shop.weights(deploymentConfiguration={**shop.configuration, **hook}) == [0]
     ended = shop.ended()
     assert ended["status"] == "ROLLBACK_SUCCESSFUL"
     assert reason in ended["rollback"]["reason"]
@@ -390,8 +388,7 @@ def test_the_circuit_breaker_sends_it_back_before_any_traffic(
 ) -> None:
     emulator.local("POST", "broken-image", image="bad:1")
     shop = new_shop(**linear(), deploymentCircuitBreaker={"enable": True, "rollback": True})
-    shop.release("bad:1")
-    assert shop.weights() == [0]
+    assert shop.weights("bad:1") == [0]
     ended = shop.ended()
     assert ended["status"] == "ROLLBACK_SUCCESSFUL"
     assert ended["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
@@ -467,9 +464,36 @@ def test_a_newer_deployment_takes_the_place_of_one_that_shifts(
     assert found["status"] == "STOPPED"
 
 
+def test_what_was_replaced_leaves_its_group_to_its_successor(
+    new_shop: Callable[..., Shop],
+) -> None:
+    shop = new_shop(**canary(10, 600))
+    shop.release("good:2")
+    eventually(lambda: shop.green() == 10)
+    shop.release("good:3")
+    eventually(lambda: "good:3" in shop.images() and shop.green() == 10)
+    assert shop.images() == {"good:1", "good:3"}
+    assert (shop.targets("Blue"), shop.targets("Green")) == (2, 2)
+
+
+def test_a_release_during_a_way_back_shifts_from_what_is_live(
+    new_shop: Callable[..., Shop],
+) -> None:
+    shop = new_shop(**canary(10, 600))
+    shop.release("good:2")
+    eventually(lambda: shop.green() == 10)
+    first = shop.newest()["serviceDeploymentArn"]
+    shop.ecs.stop_service_deployment(serviceDeploymentArn=first)
+    eventually(lambda: shop.newest()["status"] != "IN_PROGRESS")
+    shop.release("good:3")
+    eventually(lambda: "good:3" in shop.images() and shop.green() == 10)
+    assert shop.images() == {"good:1", "good:3"}
+    assert (shop.targets("Blue"), shop.targets("Green")) == (2, 2)
+
+
 def test_a_rolling_service_can_move_to_blue_green(new_shop: Callable[..., Shop]) -> None:
     shop = new_shop(strategy="ROLLING")
-    shop.release(deploymentConfiguration={**shop.configuration, **linear()})
-    assert shop.weights()[-1] == 100
+    weights = shop.weights(deploymentConfiguration={**shop.configuration, **linear()})
+    assert weights[-1] == 100
     assert shop.ended()["status"] == "SUCCESSFUL"
     assert (shop.targets("Blue"), shop.targets("Green")) == (0, 2)
