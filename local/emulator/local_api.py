@@ -22,7 +22,8 @@
 ``GET /_local/slack``
     The messages that functions have posted to Slack, for which `local.emulator.slack` stands in.
 ``POST /_local/slack``
-    Slack refuses its next requests: so many ``times``, with a ``status`` such as 429 or 503.
+    Slack refuses its next requests: so many ``times``, with a ``status`` such as 429 or 503; only
+    those ``about`` some words, if any are given.
 ``POST /_local/connections/complete``
     Makes the ``connection`` (an ARN) AVAILABLE.
 
@@ -140,7 +141,7 @@ class LocalApi:
         times, status = _needed(query, "times"), _needed(query, "status")
         if not (times.isdecimal() and status.isdecimal() and 400 <= int(status) < 600):
             raise BadRequestError("times must be a number, and status one from 400 to 599")
-        self._slack.refuse(int(times), int(status))
+        self._slack.refuse(int(times), int(status), query.get("about", ""))
         return {}
 
     def _push(self, query: Query, body: bytes) -> Answer:

@@ -35,7 +35,7 @@ class Slack:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._messages: dict[str, dict[str, Any]] = {}
-        self._refusals: list[int] = []
+        self._refusals: list[tuple[int, bytes]] = []
 
     @staticmethod
     def is_asked(path: str) -> bool:
@@ -47,18 +47,22 @@ class Slack:
         with self._lock:
             return [dict(message) for message in self._messages.values()]
 
-    def refuse(self, times: int, status: int) -> None:
-        """Refuse so many requests to come with a status."""
+    def refuse(self, times: int, status: int, about: str = "") -> None:
+        """Refuse so many requests to come with a status: all, or those with some words in them."""
         with self._lock:
-            self._refusals += [status] * times
+            self._refusals += [(status, about.encode())] * times
 
     def answer(self, path: str, body: bytes) -> Reply:
         """Answer a request."""
         method = path.removeprefix("/api/") if path.startswith("/api/") else ""
         with self._lock:
-            if self._refusals:
-                status = self._refusals.pop(0)
-                return Reply(status=status, content=b"", retry_after=1 if status == 429 else None)
+            for refusal in self._refusals:
+                status, about = refusal
+                if about in body:
+                    self._refusals.remove(refusal)
+                    return Reply(
+                        status=status, content=b"", retry_after=1 if status == 429 else None
+                    )
             try:
                 payload = json.loads(body)
             except ValueError:

@@ -95,6 +95,10 @@ def test_it_refuses_as_often_as_it_is_told(workspace: Slack) -> None:
     workspace.refuse(1, 429)
     assert post(workspace, WEBHOOK, {"text": "t"}) == Reply(status=429, content=b"", retry_after=1)
     assert post(workspace, WEBHOOK, {"text": "t"}).status == 200
+    workspace.refuse(1, 503, "this one")
+    assert post(workspace, WEBHOOK, {"text": "another"}).status == 200
+    assert post(workspace, WEBHOOK, {"text": "this one"}).status == 503
+    assert post(workspace, WEBHOOK, {"text": "this one"}).status == 200
 
 
 def test_the_picture_in_the_docs_is_the_message_of_today() -> None:

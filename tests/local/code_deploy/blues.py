@@ -110,7 +110,7 @@ def _hooked(scope: Construct, test: elbv2.IApplicationListener) -> CodeDeployBlu
 
 
 BLUES: Mapping[str, Callable[[Construct, elbv2.IApplicationListener], CodeDeployBlueGreen]] = {
-    "first": _at_once,
+    "seeded": _at_once,
     "linear": _linear,
     "canary": _canary,
     "approved": _approved,

@@ -23,7 +23,7 @@ def live(weights: dict[str, int]) -> list[str]:
 def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
     blues: dict[str, Blue],
 ) -> None:
-    blue = blues["first"]
+    blue = blues["seeded"]
     assert blue.pointer() == Pointer(live=SEED, previous=SEED)
     blue.runs_only(SEED)
     (seed,) = blue.sets()
@@ -38,7 +38,7 @@ def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
     assert old != new
     assert (seen[-1], blue.weights("testTrafficRoute")) == ({old: 0, new: 100}, {old: 0, new: 100})
     assert now["externalId"] == blue.deployment(ended.id)
-    assert blue.releases.deploy_targets("first") == (CLUSTER, "first")
+    assert blue.releases.deploy_targets("seeded") == (CLUSTER, "seeded")
 
 
 def test_traffic_moves_in_the_steps_of_the_shift(blues: dict[str, Blue]) -> None:
