@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 
+from local.build_log import end_of_log
 from local.cloud import ACCOUNT, REGION
 from local.commit import Commit
 from local.recorded import Recorded, recorded_by
@@ -20,10 +21,12 @@ from local.stages import Stage, stages_of
 from local.traffic import Shifts
 
 if TYPE_CHECKING:
+    from types_boto3_codebuild import CodeBuildClient
     from types_boto3_codedeploy import CodeDeployClient
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_ecs import ECSClient
     from types_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from types_boto3_logs import CloudWatchLogsClient
     from types_boto3_ssm import SSMClient
 
 __all__ = ["Commit", "Recorded", "ReleaseError", "Releases", "Running", "Stage"]
@@ -69,6 +72,8 @@ class Releases:
             region_name=REGION,
         )
         self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
+        self._builds: CodeBuildClient = session.client("codebuild", endpoint_url=endpoint)
+        self._logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint)
         self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
         self._code_deploy: CodeDeployClient = session.client("codedeploy", endpoint_url=endpoint)
         self._elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
@@ -283,7 +288,12 @@ class Releases:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             ended = self._status(pipeline, execution)
-            for stage in stages_of(self._pipelines, pipeline, execution):
+            for stage in stages_of(
+                self._pipelines,
+                pipeline,
+                execution,
+                end_of_log=lambda build: end_of_log(self._builds, self._logs, build),
+            ):
                 if known.get(stage.name) != (stage.status, stage.reason):
                     known[stage.name] = (stage.status, stage.reason)
                     seen(stage)

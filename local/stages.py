@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
@@ -27,7 +27,7 @@ class Stage:
     status
         AWS's word for how it stands; empty before it begins.
     reason
-        Why it failed; empty otherwise.
+        Why it failed, with the end of the log of a build that failed; empty otherwise.
     seconds
         How long its actions have taken so far.
     """
@@ -38,7 +38,13 @@ class Stage:
     seconds: float
 
 
-def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list[Stage]:
+def stages_of(
+    client: CodePipelineClient,
+    pipeline: str,
+    execution: str,
+    *,
+    end_of_log: Callable[[str], str],
+) -> list[Stage]:
     """Tell how the stages of an execution stand that have begun.
 
     Parameters
@@ -49,6 +55,8 @@ def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list
         The pipeline's name.
     execution
         The execution's id.
+    end_of_log
+        Gives the end of a build's log, by the build's id.
 
     Returns
     -------
@@ -70,7 +78,7 @@ def stages_of(client: CodePipelineClient, pipeline: str, execution: str) -> list
     found: list[_Run] = [*actions["actionExecutionDetails"], *rules["ruleExecutionDetails"]]
     runs = sorted(found, key=lambda run: run["startTime"])
     return [
-        _stage(name, [run for run in runs if run["stageName"] == name], now.get(name))
+        _stage(name, [run for run in runs if run["stageName"] == name], now.get(name), end_of_log)
         for name in dict.fromkeys(run["stageName"] for run in runs)
     ]
 
@@ -79,16 +87,26 @@ def _stage(
     name: str,
     runs: Sequence[_Run],
     now: str | None,
+    end_of_log: Callable[[str], str],
 ) -> Stage:
     # What was retried counts as it ended in the last attempt.
     last = {run.get("actionName", run.get("ruleName")): run for run in runs}.values()
     status = now or next((r["status"] for r in last if r["status"] != "Succeeded"), "Succeeded")
-    results = [run.get("output", {}).get("executionResult", {}) for run in last]
-    reasons = [result.get("errorDetails", {}).get("message", "") for result in results]
+    reasons = [] if status == "InProgress" else [_reason(run, end_of_log) for run in last]
     took = max(run["lastUpdateTime"] for run in runs) - min(run["startTime"] for run in runs)
     return Stage(
         name=name,
         status=status,
-        reason="" if status == "InProgress" else "\n".join(filter(None, reasons)),
+        reason="\n".join(filter(None, reasons)),
         seconds=took.total_seconds(),
     )
+
+
+def _reason(run: _Run, end_of_log: Callable[[str], str]) -> str:
+    result: Mapping[str, Any] = run.get("output", {}).get("executionResult", {})
+    reason: str = result.get("errorDetails", {}).get("message", "")
+    made_by: Mapping[str, Any] = run.get("input", {})
+    of_build = made_by.get("actionTypeId", {}).get("provider") == "CodeBuild"
+    if reason and of_build and (build := result.get("externalExecutionId")):
+        return "\n".join(filter(None, (reason, end_of_log(build))))
+    return reason

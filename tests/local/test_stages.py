@@ -11,7 +11,8 @@ START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 class Pipeline:
     """A client of a pipeline whose build runs, and fails before the third question is asked."""
 
-    def __init__(self, *runs: str, ends_with_question: int = 3) -> None:
+    def __init__(self, *runs: str, ends_with_question: int = 3, provider: str = "Invoke") -> None:
+        self.provider = provider
         self.runs = [*runs]
         self.status = "InProgress"
         self._left = ends_with_question
@@ -36,7 +37,13 @@ class Pipeline:
                     "status": status,
                     "startTime": START + dt.timedelta(minutes=number),
                     "lastUpdateTime": START + dt.timedelta(minutes=number, seconds=30),
-                    "output": {"executionResult": {"errorDetails": {"message": f"no {number}"}}}
+                    "input": {"actionTypeId": {"provider": self.provider}},
+                    "output": {
+                        "executionResult": {
+                            "errorDetails": {"message": f"no {number}"},
+                            "externalExecutionId": f"shop:{number}",
+                        }
+                    }
                     if status == "Failed"
                     else {},
                 }
@@ -51,7 +58,8 @@ class Pipeline:
 
 def told(pipeline: Pipeline) -> list[tuple[str, str]]:
     client: Any = pipeline
-    return [(stage.status, stage.reason) for stage in stages_of(client, "shop", "e")]
+    found = stages_of(client, "shop", "e", end_of_log=lambda build: f"log of {build}")
+    return [(stage.status, stage.reason) for stage in found]
 
 
 def test_a_stage_that_fails_between_two_questions_is_never_told_as_failed_without_its_reason() -> (
@@ -65,3 +73,8 @@ def test_a_stage_that_fails_between_two_questions_is_never_told_as_failed_withou
 def test_of_a_stage_that_runs_again_the_reason_is_that_of_the_last_run() -> None:
     assert told(Pipeline("Failed", "InProgress", ends_with_question=9)) == [("InProgress", "")]
     assert told(Pipeline("Failed", "InProgress", ends_with_question=1)) == [("Failed", "no 2")]
+
+
+def test_of_a_build_the_end_of_the_log_is_told_too() -> None:
+    found = told(Pipeline("InProgress", ends_with_question=1, provider="CodeBuild"))
+    assert found == [("Failed", "no 1\nlog of shop:1")]

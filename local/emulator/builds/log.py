@@ -8,9 +8,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 _FLUSH_SECONDS = 0.2
-_TAIL = 20
-_OF_THE_AGENT = "[Container] "
-_FAILURE = "Command did not exit successfully"
 # The API takes no more in one call.
 _MOST_EVENTS = 1000
 
@@ -30,8 +27,6 @@ class BuildLog:
         self._logs = logs
         self._group, self._stream = group, stream
         self._waiting: collections.deque[dict[str, Any]] = collections.deque()
-        self._last: collections.deque[str] = collections.deque(maxlen=_TAIL)
-        self._failed = False
         self._closed = threading.Event()
         self._writer = threading.Thread(target=self._write_behind, daemon=True, name="build-log")
 
@@ -51,18 +46,9 @@ class BuildLog:
 
     def __call__(self, line: str) -> None:
         """Write a line."""
-        if line.startswith(_OF_THE_AGENT):
-            # What follows tells of the failure; what has led to it stands before.
-            self._failed = self._failed or _FAILURE in line
-        elif line and not self._failed:
-            self._last.append(line)
         if self._logs is not None:
             # CloudWatch Logs refuses an empty message.
             self._waiting.append({"timestamp": int(time.time() * 1000), "message": line or " "})
-
-    def tail(self) -> tuple[str, ...]:
-        """Return the last lines that commands put out, up to the first that failed."""
-        return tuple(self._last)
 
     @staticmethod
     def _make(create: Any, **names: str) -> None:

@@ -97,23 +97,25 @@ class Runner:
     def run(self, record: BuildRecord, job: Job, stop: threading.Event) -> None:
         """Run a build and keep its record, up to the end."""
         logs = record.fields["logs"]
-        workshop = Path(tempfile.mkdtemp(prefix="codebuild-"))
+        enabled = logs["cloudWatchLogs"]["status"] == "ENABLED"
         try:
-            enabled = logs["cloudWatchLogs"]["status"] == "ENABLED"
-            with BuildLog(
-                self._clients("logs") if enabled else None,
-                logs.get("groupName", ""),
-                logs.get("streamName", ""),
-            ) as log:
+            with (
+                tempfile.TemporaryDirectory(
+                    prefix="codebuild-", ignore_cleanup_errors=True
+                ) as workshop,
+                BuildLog(
+                    self._clients("logs") if enabled else None,
+                    logs.get("groupName", ""),
+                    logs.get("streamName", ""),
+                ) as log,
+            ):
                 record.start()
-                status = self._go_through(record, job, workshop, log, stop)
-            record.update(logTail=log.tail())
+                status = self._go_through(record, job, Path(workshop), log, stop)
+            # Who sees the end of a build finds its log complete and nothing else left of it.
             record.finish(status)
         except BaseException:
             record.finish("FAULT")
             raise
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
 
     def _go_through(
         self,

@@ -91,7 +91,7 @@ def _handed(invocation: Invocation) -> HandOver:
 
 
 def _explanation(build: Mapping[str, Any]) -> str:
-    """Say which phase failed and how, with the end of the log."""
+    """Say which phase failed and how."""
     text = f"Build terminated with state: {build['buildStatus']}"
     failed = next(
         (
@@ -107,6 +107,4 @@ def _explanation(build: Mapping[str, Any]) -> str:
             f". Phase: {failed['phaseType']}, Code: {context['statusCode']}, "
             f"Message: {context['message']}"
         )
-    if tail := build.get("logTail"):
-        text += "\n" + "\n".join(tail)
     return text
