@@ -135,12 +135,18 @@ def _show_messages(endpoint: str, known: int, pipeline: str) -> None:
     end = time.monotonic() + _MESSAGE_SECONDS
     while True:
         told = posted(endpoint)[known:]
-        its_end = any(f" {pipeline}: Release" in message["text"] for message in told)
+        its_end = any(
+            f" {pipeline}: Release {ended}" in message["text"]
+            for message in told
+            for ended in ("failed", "succeeded")
+        )
         if its_end or time.monotonic() >= end:
             break
         time.sleep(0.1)
     for message in told:
-        console.print(panel(message))
+        # What a bot says in a release's thread, the release's message says as well.
+        if "thread_ts" not in message:
+            console.print(panel(message))
     console.print()
 
 

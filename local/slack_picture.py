@@ -5,21 +5,21 @@ notifier's tests have recorded.
 """
 
 import html
+import itertools
 import json
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from local.block_kit import Line, Span, lines_of
+from local.block_kit import Kind, Line, Span, lines_of
 from local.cloud import ROOT
 
 PICTURE: Final = ROOT / "docs" / "images" / "slack-message.svg"
-MESSAGE: Final = ROOT / "tests/lambda/slack_notifier/golden/pipeline-failed-in-deploy.json"
+MESSAGE: Final = ROOT / "tests/lambda/slack_notifier/golden/pipeline-failed-at-docker-hub.json"
 
-_WIDTH, _LEFT, _TOP, _LINE = 760, 72, 58, 22
-_COLUMN: Final = 260
-_CHARACTERS: Final = 88
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 760, 72, 24, 52, 20
+_COLUMN: Final = 320
 _GAP: Final = 8
 _SANS: Final = "Lato, 'Helvetica Neue', Helvetica, Arial, sans-serif"
 _MONO: Final = "Monaco, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -30,7 +30,34 @@ _SIGNS: Final = {
     "🔵": "#55acee",
     "⚪": "#e6e7e8",
 }
-_INK, _FAINT, _LINK, _RULE = "#1d1c1d", "#616061", "#1264a3", "#dddddd"
+_INK, _FAINT, _LINK, _RULE, _SHADE = "#1d1c1d", "#616061", "#1264a3", "#dddddd", "#f8f8f8"
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Sizes in pixels: of the letters, of a row, and how far its text is moved in."""
+
+    size: int = 15
+    row: int = 22
+    indent: int = 0
+
+
+_LOOKS: Final[Mapping[Kind, _Look]] = {
+    "title": _Look(size=18, row=26, indent=24),
+    "text": _Look(),
+    "quote": _Look(indent=14),
+    "code": _Look(size=12, row=18, indent=9),
+    "context": _Look(size=12, row=18),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the picture; ``top`` is its upper edge."""
+
+    kind: Kind
+    columns: Sequence[Sequence[Span]]
+    top: float
 
 
 def picture(message: Mapping[str, Any]) -> str:
@@ -46,14 +73,13 @@ def picture(message: Mapping[str, Any]) -> str:
     str
         The SVG document.
     """
-    drawn: list[str] = []
-    y = float(_TOP)
-    for line in lines_of(message):
-        y += _GAP if line.starts_block else 0
-        for columns in _wrapped(line):
-            y += _LINE
-            drawn += _row(line, columns, y)
-    height = round(y + 24)
+    rows = list(_rows(lines_of(message)))
+    height = round(rows[-1].top + _LOOKS[rows[-1].kind].row + _BOTTOM)
+    drawn = [
+        part
+        for kind, run in itertools.groupby(rows, key=lambda row: row.kind)
+        for part in _run(kind, list(run))
+    ]
     title = html.escape(message["text"], quote=True)
     return "\n".join(
         [
@@ -76,7 +102,7 @@ def picture(message: Mapping[str, Any]) -> str:
             ),
             '<rect x="152" y="26" width="32" height="15" rx="3" fill="#ececec"/>',
             (
-                f'<text x="168" y="38" font-family="{_SANS}" font-size="10" fill="{_FAINT}" '
+                f'<text x="168" y="37" font-family="{_SANS}" font-size="10" fill="{_FAINT}" '
                 'text-anchor="middle">APP</text>'
             ),
             *drawn,
@@ -86,67 +112,116 @@ def picture(message: Mapping[str, Any]) -> str:
     )
 
 
-def _row(line: Line, columns: Sequence[Sequence[Span]], y: float) -> Iterator[str]:
-    left = float(_LEFT)
-    if line.kind == "quote":
-        yield f'<rect x="{_LEFT}" y="{y - 16:g}" width="4" height="{_LINE}" fill="{_RULE}"/>'
-        left += 14
-    elif line.kind == "code":
+def _rows(lines: Iterable[Line]) -> Iterator[_Row]:
+    top, before = float(_TOP), None
+    for line in lines:
+        look = _LOOKS[line.kind]
+        # Code has an edge around it.
+        beside_code = line.kind != before and "code" in (line.kind, before)
+        top += _GAP * (line.starts_block + beside_code / 2) if before else 0
+        before = line.kind
+        for columns in _wrapped(line, _WIDTH - _LEFT - _RIGHT - 2 * look.indent):
+            yield _Row(line.kind, columns, top)
+            top += look.row
+
+
+def _run(kind: Kind, rows: Sequence[_Row]) -> Iterator[str]:
+    """Draw rows of one kind that follow each other."""
+    look, last = _LOOKS[kind], 0
+    for number, row in enumerate(rows, start=1):
+        # A gap between two rows ends what stands behind them.
+        if number == len(rows) or rows[number].top > row.top + look.row:
+            yield from _behind(kind, rows[last].top, row.top + look.row)
+            last = number
+    for row in rows:
+        yield from _text(row, look)
+
+
+def _behind(kind: Kind, top: float, bottom: float) -> Iterator[str]:
+    if kind == "quote":
         yield (
-            f'<rect x="{_LEFT}" y="{y - 16:g}" width="{_WIDTH - _LEFT - 24}" height="{_LINE}" '
-            'fill="#f8f8f8"/>'
+            f'<rect x="{_LEFT}" y="{top:g}" width="4" height="{bottom - top:g}" rx="2" '
+            f'fill="{_RULE}"/>'
         )
-        left += 8
-    elif line.kind == "title" and (colour := _SIGNS.get(columns[0][0].text[:1])):
+    elif kind == "code":
+        yield (
+            f'<rect x="{_LEFT + 0.5}" y="{top - 3.5:g}" width="{_WIDTH - _LEFT - _RIGHT - 1}" '
+            f'height="{bottom - top + 7:g}" rx="4" fill="{_SHADE}" stroke="{_RULE}"/>'
+        )
+
+
+def _text(row: _Row, look: _Look) -> Iterator[str]:
+    columns, left = row.columns, _LEFT + look.indent
+    baseline = row.top + look.row / 2 + look.size * 0.36
+    if row.kind == "title":
         # Not every machine has a font with the signs.
-        yield f'<circle cx="{left + 8:g}" cy="{y - 6:g}" r="8" fill="{colour}"/>'
-        columns = [[Span(columns[0][0].text[1:].lstrip(), "bold"), *columns[0][1:]]]
-        left += 24
-    size = {"title": 18, "context": 12, "code": 12}.get(line.kind, 15)
-    family = _MONO if line.kind == "code" else _SANS
+        first, *rest = columns[0]
+        if colour := _SIGNS.get(first.text[:1]):
+            middle = row.top + look.row / 2
+            yield f'<circle cx="{_LEFT + 8}" cy="{middle:g}" r="8" fill="{colour}"/>'
+            columns = [[Span(first.text[1:].lstrip(), first.style), *rest]]
+        else:
+            left = _LEFT
+    family = _MONO if row.kind == "code" else _SANS
     for number, column in enumerate(columns):
-        spans = "".join(_span(span, line) for span in column)
-        if spans:
+        if column:
+            spans = "".join(_span(span, row.kind) for span in column)
             yield (
-                f'<text x="{left + number * _COLUMN:g}" y="{y:g}" font-family="{family}" '
-                f'font-size="{size}" xml:space="preserve">{spans}</text>'
+                f'<text x="{left + number * _COLUMN}" y="{baseline:g}" font-family="{family}" '
+                f'font-size="{look.size}" xml:space="preserve">{spans}</text>'
             )
 
 
-def _span(span: Span, line: Line) -> str:
-    ink = _LINK if span.style == "link" else _FAINT if line.kind == "context" else _INK
+def _span(span: Span, kind: Kind) -> str:
+    ink = _LINK if span.style == "link" else _FAINT if kind == "context" else _INK
     weight = ' font-weight="700"' if span.style == "bold" else ""
     return f'<tspan fill="{ink}"{weight}>{html.escape(span.text)}</tspan>'
 
 
-def _wrapped(line: Line) -> list[list[list[Span]]]:
+def _wrapped(line: Line, room: float) -> Iterator[Sequence[Sequence[Span]]]:
+    """Break a line where its row is full; columns beside each other are short."""
     if len(line.columns) > 1:
-        return [[list(column) for column in line.columns]]
-    rows: list[list[Span]] = [[]]
-    room = _CHARACTERS
+        yield line.columns
+        return
+    row: list[Span] = []
+    used = 0.0
     for span in line.spans:
-        for number, part in enumerate(_parts(span.text, room)):
-            if number:
-                rows.append([])
-                room = _CHARACTERS
-            # A line that goes on begins without the space that it was broken at.
-            rows[-1].append(Span(part.lstrip() if number else part, span.style, span.url))
-            room -= len(part)
-    return [[row] for row in rows]
+        # Slack breaks words that are longer than a row.
+        for word in re.findall(r"\s+|\S{1,40}", span.text):
+            width = _width(word, line.kind)
+            if row and used + width > room:
+                yield [_joined(row)]
+                row, used = [], 0.0
+            # A row that goes on begins without the space that it was broken at.
+            if row or not word.isspace() or line.kind == "code":
+                row.append(Span(word, span.style, span.url))
+                used += width
+    yield [_joined(row)]
 
 
-def _parts(text: str, room: int) -> list[str]:
-    wrapper = textwrap.TextWrapper(
-        _CHARACTERS,
-        initial_indent=" " * (_CHARACTERS - room),
-        drop_whitespace=False,
-        break_on_hyphens=False,
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    return [
+        Span("".join(span.text for span in run), style, url)
+        for (style, url), run in itertools.groupby(spans, key=lambda span: (span.style, span.url))
+    ]
+
+
+def _width(word: str, kind: Kind) -> float:
+    """Estimate a word's width, by the widest of the fonts."""
+    size = _LOOKS[kind].size
+    if kind == "code":
+        return len(word) * size * 0.605
+    return size * sum(
+        0.36
+        if letter in " .,:;'|!/()[]ijlft·-"
+        else 0.95
+        if letter in "mwMW@%"
+        else 0.69
+        if letter.isupper()
+        else 0.6
+        for letter in word
     )
-    parts = wrapper.wrap(text)
-    if parts:
-        parts[0] = parts[0][_CHARACTERS - room :]
-    return parts
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(picture(json.loads(Path(MESSAGE).read_text())), encoding="utf-8")
+    PICTURE.write_text(picture(json.loads(MESSAGE.read_text(encoding="utf-8"))), encoding="utf-8")

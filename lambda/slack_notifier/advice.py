@@ -135,6 +135,12 @@ ADVICE: Final = (
         "The build takes longer than it may. Check that its cache works, or raise the project's "
         "time-out.",
     ),
+    _advice(
+        "dockerfile",
+        r"failed to solve",
+        "The image cannot be built; the log shows the Dockerfile's line. Try docker build on your "
+        "machine.",
+    ),
 )
 
 

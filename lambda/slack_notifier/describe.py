@@ -25,9 +25,8 @@ def describe(record: Record) -> Notice:
     """
     event = record.event
     if isinstance(event, Mapping):
-        kind = (text(event, "source"), text(event, "detail-type"))
         detail = event.get("detail")
-        reader = _READERS.get(kind)
+        reader = _READERS.get((text(event, "source"), text(event, "detail-type")))
         if reader and isinstance(detail, Mapping):
             known = reader(Event(record.id, event, detail))
             if known:
@@ -39,11 +38,8 @@ def _unknown(record: Record) -> Notice:
     event = record.event
     envelope = event if isinstance(event, Mapping) else {}
     shown = redact_structure(event)
-    raw = (
-        shown
-        if isinstance(shown, str)
-        else json.dumps(shown, indent=1, ensure_ascii=False, default=str)
-    )
+    if not isinstance(shown, str):
+        shown = json.dumps(shown, indent=1, ensure_ascii=False, default=str)
     return Notice(
         id=record.id,
         outcome=Outcome.UNKNOWN,
@@ -52,26 +48,22 @@ def _unknown(record: Record) -> Notice:
         time=moment(envelope.get("time")),
         region=text(envelope, "region"),
         account=text(envelope, "account"),
-        raw=raw,
+        raw=shown,
     )
 
 
 _READERS: dict[tuple[str, str], Callable[[Event], Notice | None]] = {
-    ("aws.codepipeline", "CodePipeline Pipeline Execution State Change"): release_events.pipeline(
-        "pipeline"
-    ),
-    ("aws.codepipeline", "CodePipeline Stage Execution State Change"): release_events.pipeline(
-        "stage"
-    ),
-    ("aws.codepipeline", "CodePipeline Action Execution State Change"): release_events.pipeline(
-        "action"
-    ),
+    **{
+        ("aws.codepipeline", f"CodePipeline {level} Execution State Change"): (
+            release_events.pipeline(level.lower())
+        )
+        for level in ("Pipeline", "Stage", "Action")
+    },
     ("aws.ecs", "ECS Deployment State Change"): runtime_events.ecs_deployment,
     ("aws.ecs", "ECS Task State Change"): runtime_events.ecs_task,
-    (
-        "aws.codedeploy",
-        "CodeDeploy Deployment State-change Notification",
-    ): release_events.codedeploy,
+    ("aws.codedeploy", "CodeDeploy Deployment State-change Notification"): (
+        release_events.codedeploy
+    ),
     ("aws.codebuild", "CodeBuild Build State Change"): release_events.codebuild,
     ("aws.ecr", "ECR Image Scan"): runtime_events.scan,
     ("aws.inspector2", "Inspector2 Scan"): runtime_events.scan,

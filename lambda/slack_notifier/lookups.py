@@ -133,6 +133,8 @@ class Lookups:
         contexts = [
             ": ".join(filter(None, (context.get("statusCode"), context.get("message"))))
             for context in phase.get("contexts", [])
+            # CodePipeline's own words have the message in them.
+            if not (message := context.get("message")) or message not in notice.reason
         ]
         name = phase.get("phaseType", "")
         return replace(

@@ -79,20 +79,13 @@ def _open(record: Mapping[str, object], message_id: str | None, wrappings: int) 
         return _unwrap(
             _parsed(record.get("body")), own if isinstance(own, str) else message_id, wrappings
         )
-    event = _parsed(sns.get("Message"))
+    event, own = _parsed(sns.get("Message")), sns.get("MessageId")
     if isinstance(event, Mapping) and ("detail-type" in event or "Records" in event):
         return _unwrap(event, message_id, wrappings)  # an event of EventBridge through a topic
+    identity = own if isinstance(own, str) and own else _identity(event)
     if isinstance(event, Mapping) and "AlarmName" in event:
-        own = sns.get("MessageId")
-        return [
-            Record(
-                {"source": "sns.alarm", "id": own, "detail": event},
-                own if isinstance(own, str) and own else _identity(event),
-                message_id,
-            )
-        ]
-    own = sns.get("MessageId")
-    return [Record(event, own if isinstance(own, str) and own else _identity(event), message_id)]
+        event = {"source": "sns.alarm", "id": own, "detail": event}
+    return [Record(event, identity, message_id)]
 
 
 def _parsed(text: object) -> object:

@@ -48,7 +48,6 @@ def ecs_task(event: Event) -> Notice | None:
     cluster = after(event.get("clusterArn"), ":cluster/")
     task = after(event.get("taskArn"), "/")
     stopped, code = event.get("stoppedReason"), event.get("stopCode")
-    containers = list(mappings(event.detail.get("containers")))
     wrong = code in ("TaskFailedToStart", "EssentialContainerExited") or "fail" in stopped.lower()
     if event.get("lastStatus") != "STOPPED":
         outcome, title = Outcome.STARTED, f"Task is {event.get('lastStatus').lower() or 'changing'}"
@@ -58,20 +57,7 @@ def ecs_task(event: Event) -> Notice | None:
     else:
         # Scaling in and replacing tasks ends them too, some with 143: nothing is wrong.
         outcome, title = Outcome.STOPPED, "Task stopped"
-    reasons = [stopped] + [
-        f"{text(container, 'name')}: " + ", ".join(words)
-        for container in containers
-        if (
-            words := [
-                *(
-                    [f"exit code {text(container, 'exitCode')}"]
-                    if text(container, "exitCode")
-                    else []
-                ),
-                *([text(container, "reason")] if text(container, "reason") else []),
-            ]
-        )
-    ]
+    reasons = [stopped, *map(_ending, mappings(event.detail.get("containers")))]
     return event.notice(
         outcome,
         service or group.removeprefix("family:") or cluster,
@@ -82,11 +68,17 @@ def ecs_task(event: Event) -> Notice | None:
             ("Task definition", after(event.get("taskDefinitionArn"), "/")),
             ("Stop code", code),
         ],
-        reason="\n".join(reason for reason in reasons if reason),
+        reason="\n".join(filter(None, reasons)),
         links=console.task(event.region, cluster, task)
         + console.service(event.region, cluster, service),
         origin=Origin(cluster=cluster, service=service),
     )
+
+
+def _ending(container: Mapping[str, object]) -> str:
+    code, reason = text(container, "exitCode"), text(container, "reason")
+    words = ", ".join(filter(None, (code and f"exit code {code}", reason)))
+    return words and f"{text(container, 'name')}: {words}"
 
 
 # docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html and
@@ -137,40 +129,44 @@ _ALARM_STATES = {
 
 def alarm(event: Event) -> Notice | None:
     """Read the state change of an alarm."""
-    state = _ALARM_STATES.get(event.get("state", "value"))
-    if not (state and event.get("alarmName")):
-        return None
-    before = event.get("previousState", "value")
-    if state[0] is Outcome.RECOVERED and before != "ALARM":
-        state = (Outcome.SUCCEEDED, "Alarm is ready")  # a new alarm gets its first data
-    return event.notice(
-        *(state[0], event.get("alarmName"), state[1]),
-        facts=[
-            ("Previous state", before),
-            ("Description", event.get("configuration", "description")),
-        ],
+    return _alarm(
+        event,
+        event.get("alarmName"),
+        event.get("state", "value"),
+        before=event.get("previousState", "value"),
+        description=event.get("configuration", "description"),
         reason=event.get("state", "reason"),
-        links=console.alarm(event.region, event.get("alarmName")),
     )
 
 
 # docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html
 def alarm_by_sns(event: Event) -> Notice | None:
     """Read the message that an alarm sends to a topic."""
-    state = _ALARM_STATES.get(event.get("NewStateValue"))
-    if not state:
-        return None
-    before = event.get("OldStateValue")
-    if state[0] is Outcome.RECOVERED and before != "ALARM":
-        state = (Outcome.SUCCEEDED, "Alarm is ready")
     # "Region" is a name such as "EU (Frankfurt)"; the ARN has the code.
-    arn = event.get("AlarmArn").split(":")
-    event.region = arn[3] if len(arn) > 3 else ""
+    event.region = [*event.get("AlarmArn").split(":"), "", "", ""][3]
     event.account = event.get("AWSAccountId")
     event.time = moment(event.detail.get("StateChangeTime"))
-    return event.notice(
-        *(state[0], event.get("AlarmName"), state[1]),
-        facts=[("Previous state", before), ("Description", event.get("AlarmDescription"))],
+    return _alarm(
+        event,
+        event.get("AlarmName"),
+        event.get("NewStateValue"),
+        before=event.get("OldStateValue"),
+        description=event.get("AlarmDescription"),
         reason=event.get("NewStateReason"),
-        links=console.alarm(event.region, event.get("AlarmName")),
+    )
+
+
+def _alarm(
+    event: Event, name: str, value: str, *, before: str, description: str, reason: str
+) -> Notice | None:
+    state = _ALARM_STATES.get(value)
+    if not (state and name):
+        return None
+    if state[0] is Outcome.RECOVERED and before != "ALARM":
+        state = (Outcome.SUCCEEDED, "Alarm is ready")  # a new alarm gets its first data
+    return event.notice(
+        *(state[0], name, state[1]),
+        facts=[("Previous state", before), ("Description", description)],
+        reason=reason,
+        links=console.alarm(event.region, name),
     )

@@ -48,56 +48,19 @@ class _Answer:
 
 # Of the web API, and of webhooks: https://docs.slack.dev/changelog/2016-05-17-changes-to-errors-for-incoming-webhooks
 _ERRORS: Final = {
-    **dict.fromkeys(
-        (
-            "invalid_auth",
-            "not_authed",
-            "account_inactive",
-            "token_revoked",
-            "token_expired",
-            "invalid_token",
-            "no_service",
-            "no_service_id",
-            "no_team",
-            "team_disabled",
-            "no_active_hooks",
-        ),
-        _Verdict.UNAUTHORISED,
-    ),
-    **dict.fromkeys(
-        (
-            "ratelimited",
-            "rate_limited",
-            "message_limit_exceeded",
-            "internal_error",
-            "fatal_error",
-            "service_unavailable",
-            "request_timeout",
-            "team_added_to_org",
-            "rollup_error",
-        ),
-        _Verdict.RETRY,
-    ),
-    **dict.fromkeys(
-        (
-            "invalid_blocks",
-            "invalid_blocks_format",
-            "invalid_payload",
-            "msg_blocks_too_long",
-            "msg_too_long",
-        ),
-        _Verdict.BAD_BLOCKS,
-    ),
-    **dict.fromkeys(
-        (
-            "message_not_found",
-            "thread_not_found",
-            "cant_update_message",
-            "edit_window_closed",
-            "cannot_reply_to_message",
-        ),
-        _Verdict.MESSAGE_GONE,
-    ),
+    code: verdict
+    for verdict, codes in {
+        _Verdict.UNAUTHORISED: "invalid_auth not_authed account_inactive token_revoked "
+        "token_expired invalid_token no_service no_service_id no_team team_disabled "
+        "no_active_hooks",
+        _Verdict.RETRY: "ratelimited rate_limited message_limit_exceeded internal_error "
+        "fatal_error service_unavailable request_timeout team_added_to_org rollup_error",
+        _Verdict.BAD_BLOCKS: "invalid_blocks invalid_blocks_format invalid_payload "
+        "msg_blocks_too_long msg_too_long",
+        _Verdict.MESSAGE_GONE: "message_not_found thread_not_found cant_update_message "
+        "edit_window_closed cannot_reply_to_message",
+    }.items()
+    for code in codes.split()
 }
 
 

@@ -110,7 +110,8 @@ class LocalApi:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         if for_slack:
-            await _send_reply(self._slack.answer(path, bytes(body)), send)
+            authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+            await _send_reply(self._slack.answer(path, bytes(body), authorization), send)
             return
         query = dict(parse_qsl(scope["query_string"].decode()))
         # In a thread: a push starts pipelines, and they call the emulator.

@@ -3,20 +3,24 @@
 Incoming webhooks are below ``/_local/slack/services/``, the bot's methods at ``/api/chat.…``. It
 answers as https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
 https://docs.slack.dev/reference/methods/chat.postMessage say, also to what Slack would refuse: no
-JSON, no text, too many blocks. Tokens are taken as they are.
+JSON, no text, blocks beyond Block Kit's limits, another webhook's address, a bot without a token or
+a channel, a thread that is not there. Every bot's token is taken.
 """
 
 import json
+import re
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from local.emulator.block_kit import problems
+
 WEBHOOK: Final = "/_local/slack/services/T00000000/B00000000/local"
 """The path of a webhook."""
 
+_CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{6,20}")
 _METHODS: Final = ("chat.postMessage", "chat.update")
-_MOST_BLOCKS: Final = 50
 _TOLD: Final = ("channel", "thread_ts", "reply_broadcast", "text", "blocks", "attachments")
 
 
@@ -52,8 +56,8 @@ class Slack:
         with self._lock:
             self._refusals += [(status, about.encode())] * times
 
-    def answer(self, path: str, body: bytes) -> Reply:
-        """Answer a request."""
+    def answer(self, path: str, body: bytes, authorization: str = "") -> Reply:
+        """Answer a request, with its header ``Authorization``."""
         method = path.removeprefix("/api/") if path.startswith("/api/") else ""
         with self._lock:
             for refusal in self._refusals:
@@ -67,37 +71,48 @@ class Slack:
                 payload = json.loads(body)
             except ValueError:
                 payload = None
-            if method and method not in _METHODS:
-                return _told(method, "unknown_method")
+            if not method and path != WEBHOOK:
+                return Reply(status=404, content=b"no_service")
+            if method and (error := _refused_bot(method, authorization)):
+                return _told(method, error)
             if not isinstance(payload, dict):
                 return _told(method, "invalid_payload")
-            if error := _refused(payload):
+            if wrong := problems(payload.get("blocks", [])):
+                return _told(method, "invalid_blocks", errors=wrong)
+            if error := self._refused(method, payload):
                 return _told(method, error)
             told = {key: payload[key] for key in _TOLD if key in payload}
             if method == "chat.update":
-                ts = str(payload.get("ts"))
-                if ts not in self._messages:
-                    return _told(method, "message_not_found")
+                ts = payload["ts"]
                 self._messages[ts].update(told)
             else:
                 ts = f"{int(time.time())}.{len(self._messages):06}"
                 self._messages[ts] = {"ts": ts, **told}
-            return _told(method, "", ts=ts)
+            more = {"ts": ts, "channel": payload["channel"]} if method else {}
+            return _told(method, "", **more)
+
+    def _refused(self, method: str, payload: dict[str, Any]) -> str:
+        if not isinstance(payload.get("text"), str) or not payload["text"]:
+            return "no_text"
+        if method and not _CHANNEL.fullmatch(str(payload.get("channel"))):
+            return "channel_not_found"
+        if method == "chat.update" and payload.get("ts") not in self._messages:
+            return "message_not_found"
+        if "thread_ts" in payload and payload["thread_ts"] not in self._messages:
+            return "thread_not_found"
+        return ""
 
 
-def _refused(payload: dict[str, Any]) -> str:
-    if not isinstance(payload.get("text"), str) or not payload["text"]:
-        return "no_text"
-    blocks = payload.get("blocks", [])
-    if not isinstance(blocks, list) or len(blocks) > _MOST_BLOCKS:
-        return "invalid_blocks"
-    if not all(isinstance(block, dict) and block.get("type") for block in blocks):
-        return "invalid_blocks"
-    return ""
+def _refused_bot(method: str, authorization: str) -> str:
+    if method not in _METHODS:
+        return "unknown_method"
+    if not authorization:
+        return "not_authed"
+    return "" if authorization.startswith("Bearer xoxb-") else "invalid_auth"
 
 
 def _told(method: str, error: str, **more: Any) -> Reply:
     if method:
-        answer = {"ok": False, "error": error} if error else {"ok": True, **more}
+        answer = {"ok": False, "error": error, **more} if error else {"ok": True, **more}
         return Reply(status=200, content=json.dumps(answer).encode())
     return Reply(status=400 if error else 200, content=(error or "ok").encode())

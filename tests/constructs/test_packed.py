@@ -2,11 +2,20 @@
 
 import ast
 import io
+import os
+import shutil
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
+from container_pipelines import _assets
 from container_pipelines._assets import _packed_folder
 from container_pipelines._packed import packed
 
@@ -23,44 +32,81 @@ class WithoutDocstrings(ast.NodeTransformer):
         body = getattr(node, "body", None)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body:
             match body[0]:
-                case ast.Expr(value=ast.Constant(value=str())) as docstring:
+                case ast.Expr(value=ast.Constant(value=str()) as docstring):
                     if len(body) > 1:
                         del body[0]
                     else:
-                        docstring.value = ast.Constant("")
+                        docstring.value = ""
+                        docstring.end_lineno = docstring.lineno
         return node
 
 
-def without_docstrings(source: str) -> str:
-    return ast.dump(WithoutDocstrings().visit(ast.parse(source)))
+def program(source: str) -> list[Any]:
+    """What is executed, docstrings left out, and the lines that tracebacks name."""
+
+    def parts(code: CodeType) -> Iterator[Any]:
+        yield code.co_qualname, code.co_firstlineno, code.co_code, code.co_names, code.co_varnames
+        yield [line for _, _, line in code.co_lines()]
+        for constant in code.co_consts:
+            yield list(parts(constant)) if isinstance(constant, CodeType) else constant
+
+    tree = WithoutDocstrings().visit(ast.parse(source))
+    return list(parts(compile(tree, "module", "exec")))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(LAMBDA)))
 def test_a_packed_module_is_the_same_program_on_the_same_lines(module: Path) -> None:
-    source = module.read_text()
-    made = packed(source)
-    assert without_docstrings(made) == without_docstrings(source)
-    assert len(made.splitlines()) == len(source.splitlines())
-    lines = [node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Return)]
-    assert lines == [
-        node.lineno for node in ast.walk(ast.parse(made)) if isinstance(node, ast.Return)
-    ]
+    source = module.read_text(encoding="utf-8")
+    assert program(packed(source)) == program(source)
 
 
 @pytest.mark.parametrize(
     ("source", "made"),
     [
         ('"""Words."""\nx = 1  # why\n', "\nx = 1\n"),
-        ('def f():\n    """Words\n\n    more."""\n    return "# no comment"\n', None),
-        ('class E(Exception):\n    """Words."""\n', 'class E(Exception):\n    ""\n'),
-        ('x = """no docstring\n# nor a comment"""\n', 'x = """no docstring\n# nor a comment"""\n'),
-        ("def f():\n    # why\n    pass\n", "def f():\n\n    pass\n"),
+        (
+            'def f():\n    """Words\n\n    more."""\n    return "# no comment"\n',
+            'def f():\n\n\n\n return "# no comment"\n',
+        ),
+        ('class E(Exception):\n    """Words."""\n', 'class E(Exception):\n ""\n'),
+        ('def f(): "Words."\n', 'def f(): ""\n'),
+        ("def f():\n    # why\n    pass\n", "def f():\n\n pass\n"),
+        ("if x:\n  if y:\n    z()\n", "if x:\n if y:\n  z()\n"),
+        ("f(\n    1,\n        2,\n)\n", "f(\n    1,\n        2,\n)\n"),
         ("", ""),
     ],
 )
-def test_words_go_and_everything_else_stays(source: str, made: str | None) -> None:
-    expected = 'def f():\n\n\n\n    return "# no comment"\n' if made is None else made
-    assert packed(source) == expected
+def test_words_go_and_everything_else_stays(source: str, made: str) -> None:
+    assert packed(source) == made
+
+
+@pytest.mark.parametrize("prefix", ["", "f", "rb"])
+def test_strings_of_several_lines_are_kept_as_they_are(prefix: str) -> None:
+    source = f'def f(x):\n    return {prefix}"""no docstring\n    # nor a comment\n  end"""\n'
+    made = packed(source)
+    assert made == source.replace("    return", " return")
+    assert program(made) == program(source)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_hash_is_that_of_the_sources_alone(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a wheel installs them elsewhere: other times, other rights, byte code beside them.
+    installed = shutil.copytree(LAMBDA, tmp_path / "lambda", copy_function=shutil.copyfile)
+    (installed / package / "__pycache__").mkdir(exist_ok=True)
+    (installed / package / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"x")
+    for path in installed.rglob("*.py"):
+        os.utime(path, (1, 1))
+    monkeypatch.setattr(_assets, "shipped", lambda _: installed)
+    before = os.umask(0o077)
+    try:
+        other = _packed_folder.__wrapped__(package)
+    finally:
+        os.umask(before)
+    here = _packed_folder(package)
+    with other:
+        assert cdk.FileSystem.fingerprint(other.name) == cdk.FileSystem.fingerprint(here.name)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -75,4 +121,15 @@ def test_the_notifier_is_small() -> None:
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in folder.rglob("*.py"):
             archive.write(path, path.relative_to(folder))
-    assert len(content.getvalue()) < 30 * 1024
+    assert len(content.getvalue()) < 30_000
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_is_packed_runs(package: str) -> None:
+    """In a process of its own, where nothing but the package can be imported."""
+    folder = _packed_folder(package).name
+    modules = [f"{package}.{module.stem}" for module in (LAMBDA / package).glob("*.py")]
+    program = f"import sys; sys.path.insert(0, {folder!r})\n" + "\n".join(
+        f"import {module}; assert {module}.__file__.startswith({folder!r})" for module in modules
+    )
+    subprocess.run([sys.executable, "-B", "-c", program], check=True, cwd="/")

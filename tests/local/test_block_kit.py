@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from local.block_kit import Line, Span, lines_of, spans_of
@@ -64,4 +65,23 @@ def test_every_recorded_message_can_be_shown(file: Path) -> None:
     shown = console.export_text()
     assert message["blocks"][0]["text"]["text"] in shown
     assert "&amp;" not in shown
-    assert "|" not in shown.replace("││", "")
+    assert "<https:" not in shown
+    assert all(cell_len(line) <= 100 for line in shown.splitlines())
+
+
+def test_wrapped_lines_keep_what_they_begin_with() -> None:
+    text = "> " + "quoted " * 10 + "\n```\n" + "c" * 50 + "\n```\n<https://x.io/a|Page>"
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
+    console = Console(width=44, file=io.StringIO(), force_terminal=True, record=True)
+    console.print(panel({"text": "t", "blocks": [block]}))
+    rows = [row.strip("│ ") for row in console.export_text(clear=False).splitlines()[1:-1]]
+    assert rows == [
+        "▎ " + "quoted " * 4 + "quoted",
+        "▎ " + "quoted " * 4 + "quoted",
+        "c" * 38,
+        "c" * 12,
+        "Page",
+    ]
+    styled = console.export_text(styles=True)
+    assert "https://x.io/a" in styled  # to be followed on a click
+    assert styled.count("\x1b[2m▎ \x1b[0mquoted") == 2  # the bar is dim, the text is not

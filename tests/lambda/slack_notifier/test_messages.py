@@ -134,6 +134,29 @@ FAILED_BUILD = {
         ]
     },
 }
+# The picture in the README shows this one.
+DOCKER_HUB = {
+    **FAILED_BUILD,
+    "logs.GetLogEvents": {
+        "events": [
+            {"message": line + "\n"}
+            for line in (
+                "[Container] 2026/11/20 10:02:37 Running command docker buildx build --push .",
+                "#1 [internal] load build definition from Dockerfile",
+                "#1 DONE 0.0s",
+                "#2 [internal] load metadata for docker.io/library/node:20-alpine",
+                "#2 ERROR: toomanyrequests: You have reached your unauthenticated pull rate limit.",
+                "Dockerfile:1",
+                "   1 | >>> FROM node:20-alpine AS build",
+                (
+                    "ERROR: failed to solve: node:20-alpine: toomanyrequests: You have reached "
+                    "your unauthenticated pull rate limit."
+                ),
+                "[Container] 2026/11/20 10:02:39 Phase complete: BUILD State: FAILED",
+            )
+        ]
+    },
+}
 ECS_SERVICE = {
     "ecs.DescribeServices": {
         "services": [
@@ -221,6 +244,7 @@ CODEDEPLOY = {
 # Name of the golden file: event, answers of AWS.
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "pipeline-failed-in-build": ("pipeline-failed", FAILED_BUILD),
+    "pipeline-failed-at-docker-hub": ("pipeline-failed", DOCKER_HUB),
     "pipeline-failed-in-deploy": ("pipeline-failed", FAILED_ECS_ACTION),
     "pipeline-failed-without-look-ups": ("pipeline-failed", {}),
     "pipeline-started": ("pipeline-started", {}),
@@ -318,6 +342,30 @@ def test_no_look_up_is_made_for_news_that_nobody_asked_for(
     call = new_notifier(FAILED_BUILD, NOTIFY_ON="approval")
     call(event("action-failed"))
     assert call.aws.calls == []
+
+
+def test_what_codepipeline_says_of_a_build_is_not_said_again(
+    event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
+) -> None:
+    why = "Error while executing command: docker buildx build --push . Reason: exit status 1"
+    words = (
+        "Build terminated with state: FAILED. Phase: BUILD, Code: COMMAND_EXECUTION_ERROR, "
+        f"Message: {why}"
+    )
+    failed = action(
+        "Build",
+        "Docker",
+        "CodeBuild",
+        {"externalExecutionId": BUILD, "errorDetails": {"code": "JobFailed", "message": words}},
+    )
+    new_notifier(FAILED_BUILD | actions(failed))(event("pipeline-failed"))
+    [message] = slack.posted()
+    (reason,) = (
+        block["text"]["text"]
+        for block in message["blocks"]
+        if block["type"] == "section" and block.get("text", {}).get("text", "").startswith("*Reas")
+    )
+    assert reason == f"*Reason*\n> {words}"
 
 
 def test_without_time_the_message_goes_out_without_look_ups(
