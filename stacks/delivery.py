@@ -103,6 +103,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                     pipeline=pipeline,
                     target_groups=target_groups,
                     deployment_group=code_deploy.group if code_deploy else None,
+                    alarms=service.monitoring,
                 )
             )
     if settings.monitoring.enabled:

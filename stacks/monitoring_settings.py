@@ -72,7 +72,49 @@ class ThresholdSettings(Model):
     datapoints: Minutes | None = None
 
 
-class Monitoring(Model):
+class AlarmChanges(Model):
+    """What is to be otherwise of the alarms: of all services, or of one."""
+
+    thresholds: dict[ThresholdName, ThresholdSettings] = Field(default_factory=dict)
+    """Changes to alarms, by their name."""
+    alarms_left_out: list[ThresholdName] = Field(default_factory=list)
+    """Alarms that are not made."""
+
+    @model_validator(mode="after")
+    def _made_or_left_out(self) -> Self:
+        if both := sorted(set(self.thresholds) & set(self.alarms_left_out)):
+            message = (
+                f"thresholds and alarms_left_out must not name the same alarm, got "
+                f"{', '.join(both)} in both: remove one"
+            )
+            raise ValueError(message)
+        return self
+
+    def changed_by(self, service: AlarmChanges) -> AlarmChanges:
+        """Add what is to be otherwise of one service's alarms.
+
+        Parameters
+        ----------
+        service
+            The service's changes. Of a threshold they replace the settings that they name.
+
+        Returns
+        -------
+        AlarmChanges
+            Both.
+        """
+        own = {
+            name: self.thresholds.get(name, ThresholdSettings()).model_copy(
+                update=change.model_dump(exclude_unset=True)
+            )
+            for name, change in service.thresholds.items()
+        }
+        kept = {n: c for n, c in self.thresholds.items() if n not in service.alarms_left_out}
+        left_out = {*self.alarms_left_out, *service.alarms_left_out} - set(service.thresholds)
+        return AlarmChanges(thresholds={**kept, **own}, alarms_left_out=sorted(left_out))
+
+
+class Monitoring(AlarmChanges):
     """Alarms, dashboard, and who is told."""
 
     enabled: bool = True
@@ -91,22 +133,8 @@ class Monitoring(Model):
         "tasks",
         "scans",
     ]
-    thresholds: dict[ThresholdName, ThresholdSettings] = Field(default_factory=dict)
-    """Changes to alarms, by their name."""
-    alarms_left_out: list[ThresholdName] = Field(default_factory=list)
-    """Alarms that are not made."""
     anomaly_deviations: Annotated[float, Field(ge=0.1, le=10, strict=False)] | None = None
     """Asks for an alarm on releases that take longer than usual: by how many deviations."""
-
-    @model_validator(mode="after")
-    def _made_or_left_out(self) -> Self:
-        if both := sorted(set(self.thresholds) & set(self.alarms_left_out)):
-            message = (
-                f"thresholds and alarms_left_out must not name the same alarm, got "
-                f"{', '.join(both)} in both: remove one"
-            )
-            raise ValueError(message)
-        return self
 
     @model_validator(mode="after")
     def _nothing_for_nobody(self) -> Self:

@@ -28,6 +28,7 @@ from container_pipelines import (
     no_notifications,
 )
 from stacks.monitoring_settings import (
+    AlarmChanges,
     ChatSettings,
     Monitoring,
     SlackSettings,
@@ -49,12 +50,15 @@ class Release:
         Its target groups; none for a service that is there already.
     deployment_group
         CodeDeploy's, where that deploys.
+    alarms
+        What is to be otherwise of its alarms than of those of the other services.
     """
 
     name: str
     pipeline: ReleasePipeline
     target_groups: Sequence[elbv2.IApplicationTargetGroup] = ()
     deployment_group: codedeploy.IEcsDeploymentGroup | None = None
+    alarms: AlarmChanges = dataclasses.field(default_factory=AlarmChanges)
 
 
 class MonitoringStack(cdk.Stack):
@@ -112,7 +116,7 @@ class MonitoringStack(cdk.Stack):
                 target_groups=release.target_groups,
                 deployment_group=release.deployment_group,
                 events=[EventKind(kind) for kind in settings.events],
-                alarms=_alarms(settings),
+                alarms=_alarms(settings.changed_by(release.alarms), settings.anomaly_deviations),
             )
             for release in releases
         ]
@@ -154,14 +158,16 @@ class MonitoringStack(cdk.Stack):
         )
 
 
-def _alarms(settings: Monitoring) -> dict[AlarmName, Threshold | AnomalyBand | None]:
+def _alarms(
+    settings: AlarmChanges, anomaly_deviations: float | None
+) -> dict[AlarmName, Threshold | AnomalyBand | None]:
     changes: dict[AlarmName, Threshold | AnomalyBand | None] = {
         AlarmName(name): _threshold(DEFAULT_THRESHOLDS[AlarmName(name)], change)
         for name, change in settings.thresholds.items()
     }
     changes.update((AlarmName(name), None) for name in settings.alarms_left_out)
-    if settings.anomaly_deviations is not None:
-        changes[AlarmName.UNUSUAL_DURATION] = AnomalyBand(deviations=settings.anomaly_deviations)
+    if anomaly_deviations is not None:
+        changes[AlarmName.UNUSUAL_DURATION] = AnomalyBand(deviations=anomaly_deviations)
     return changes
 
 

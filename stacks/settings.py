@@ -19,7 +19,7 @@ from stacks._model import Parameter
 from stacks._model import pattern as _pattern
 from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
 from stacks.build_settings import Architecture, Build
-from stacks.monitoring_settings import Monitoring
+from stacks.monitoring_settings import AlarmChanges, Monitoring
 from stacks.release_settings import Release
 
 CONTEXT_KEY = "delivery"
@@ -139,6 +139,8 @@ class Service(_Model):
     source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
     build: Build = Build()
     release: Release = Release()
+    monitoring: AlarmChanges = AlarmChanges()
+    """What is to be otherwise of the service's alarms."""
     container: Container | None = None
     """The container; the defaults of each setting when left out."""
     health_check: HealthCheckSettings | None = None
@@ -259,6 +261,17 @@ class Settings(_Model):
     platform: Platform = Platform()
     monitoring: Monitoring = Monitoring()
     services: Annotated[list[Service], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _watched(self) -> Self:
+        changed = [s.name for s in self.services if s.monitoring.model_fields_set]
+        if changed and not self.monitoring.enabled:
+            message = (
+                f"services.N.monitoring must be left out with monitoring.enabled: false, got it "
+                f"for {', '.join(changed)}: remove it, or enabled"
+            )
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _unique(self) -> Self:

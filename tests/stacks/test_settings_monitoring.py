@@ -195,6 +195,100 @@ def test_thresholds(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> N
     assert "ANOMALY_DETECTION_BAND" in str(alarms["unusual-duration"]["Metrics"])
 
 
+def test_a_service_has_thresholds_of_its_own(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    (service,) = delivery["services"]
+    own = {
+        "thresholds": {
+            "server-errors": {"value": 1},
+            "missing-tasks": {"value": 2},
+        },
+        "alarms_left_out": ["build-duration", "release-duration"],
+    }
+    other = {**service, "name": "other", "priority": 7, "path_pattern": "/other/*"}
+    made = templates(
+        {
+            **delivery,
+            "services": [{**service, "monitoring": own}, other],
+            "monitoring": {
+                "thresholds": {
+                    "server-errors": {"value": 3, "period_minutes": 2},
+                    "build-duration": {"value": 60},
+                },
+                "alarms_left_out": ["missing-tasks"],
+            },
+        }
+    )[MONITORING]["Resources"].values()
+    alarms = {
+        properties["AlarmName"]: properties
+        for properties in (r["Properties"] for r in made)
+        if "AlarmName" in properties
+    }
+
+    def threshold(name: str) -> float | None:
+        value: float | None = alarms.get(name, {}).get("Threshold")
+        return value
+
+    assert threshold("my-container-app-server-errors") == 1
+    assert threshold("other-server-errors") == 3
+    periods = [
+        {metric["MetricStat"]["Period"] for metric in alarm["Metrics"] if "MetricStat" in metric}
+        for name, alarm in alarms.items()
+        if name.endswith("server-errors")
+    ]
+    assert periods == [{120}, {120}]  # what the service does not change stays
+    assert threshold("my-container-app-build-duration") is None
+    assert threshold("other-build-duration") == 60
+    assert threshold("my-container-app-missing-tasks") == 2
+    assert threshold("other-missing-tasks") is None
+    assert threshold("my-container-app-release-duration") is None
+    assert threshold("other-release-duration") == 3600
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ({"news": ["failed"]}, r"services\.0\.monitoring\.news: is not a setting"),
+        (
+            {"thresholds": {"server-errors": {"value": 0}}},
+            r"services\.0\.monitoring\.thresholds\.server-errors\.value: .*got 0",
+        ),
+        (
+            {"thresholds": {"server-errors": {}}, "alarms_left_out": ["server-errors"]},
+            r"services\.0\.monitoring: thresholds and alarms_left_out must not name",
+        ),
+    ],
+)
+def test_bad_settings_of_a_service(
+    delivery: dict[str, Any], own: dict[str, Any], message: str
+) -> None:
+    (service,) = delivery["services"]
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_context({**delivery, "services": [{**service, "monitoring": own}]})
+
+
+def test_what_is_not_watched_has_no_alarms_to_change(delivery: dict[str, Any]) -> None:
+    (service,) = delivery["services"]
+    changed = {**service, "monitoring": {"alarms_left_out": ["server-errors"]}}
+    with pytest.raises(SettingsError, match=r"left out with monitoring\.enabled: false, got it"):
+        Settings.from_context({**delivery, "services": [changed], "monitoring": {"enabled": False}})
+
+
+def test_no_template_leads_anywhere_but_to_slack(
+    monitoring: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
+    slack = {"parameter": "/a", "channel": "C0123456789", "docs_url": "https://example.com/docs"}
+    (function,) = monitoring({"slack": slack})["Lambda::Function"]
+    assert set(function["Environment"]["Variables"]) == {
+        "SLACK_SECRET",
+        "NOTIFY_ON",
+        "SLACK_CHANNEL",
+        "STATE_TABLE",
+        "DOCS_URL",
+    }
+
+
 M = r"context\.delivery\.monitoring"
 
 
