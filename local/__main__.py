@@ -7,15 +7,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from local.cloud import ROOT, CloudError, client_environment, is_open
+from local.cloud import ROOT, Cloud, CloudError, client_environment, is_open
 from local.demo import SAMPLE, demo, release
 from local.deployment import deployed_cloud
+from local.entrances import entrance_of
 from local.progress import console
-from local.release import ReleaseError
+from local.release import ReleaseError, Releases
 from local.toolkit import ToolkitError
 
 _FOLDER: Final = ROOT / ".cache" / "cloud"
@@ -97,12 +99,22 @@ def _up() -> None:
                 f"\n[bold]The local cloud is up[/] at {cloud.endpoint}\n"
                 f"  release:   make local-push\n"
                 f"  look in:   . {exports} && aws codepipeline list-pipelines\n"
+                f"{''.join(_look_at(cloud))}"
                 f"  end it:    make local-down (or Ctrl-C here)",
                 soft_wrap=True,
             )
             signal.pause()
         finally:
             _STATE.unlink(missing_ok=True)
+
+
+def _look_at(cloud: Cloud) -> Iterator[str]:
+    if cloud.engine is None:
+        return
+    releases = Releases(cloud.endpoint)
+    for pipeline in releases.pipelines():
+        if url := entrance_of(cloud.endpoint, *releases.deploy_targets(pipeline)):
+            yield f"  look at:   {url}\n"
 
 
 def _up_in_background() -> None:

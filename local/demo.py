@@ -1,5 +1,6 @@
 """The whole way once: deploy the app to a local cloud, release the sample, see what runs."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,15 +8,18 @@ from typing import Final
 
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
+from local.entrances import entrance_of
 from local.messages import panel
 from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
 from local.slack import local_settings, posted
 from local.traffic import bar
+from local.visitor import Visitor
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
 _MESSAGE_SECONDS: Final = 10
+_LONGEST_ANSWER: Final = 200
 
 
 def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> None:
@@ -111,7 +115,10 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
         if stage.reason:
             note(stage.reason)
 
-    with changing_line() as show:
+    url = entrance_of(endpoint, cluster, service)
+    with contextlib.ExitStack() as stack:
+        show = stack.enter_context(changing_line())
+        visitor = stack.enter_context(Visitor(url)) if url else None
 
         def shown() -> None:
             shift = shifts.now()
@@ -123,9 +130,13 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
     if status != "Succeeded":
         now = releases.running(cluster, service)
         unchanged = "what runs is unchanged" if now == before else f"{now.image} runs now"
-        raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}")
+        visits = f"; {visitor.told()}" if visitor else ""
+        raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}{visits}")
     after = releases.running(cluster, service)
     _summary(stages.values(), before, after, releases.recorded(pipeline))
+    if url and visitor:
+        _visits(url, visitor)
+    console.print()
 
 
 def _show_messages(endpoint: str, known: int, pipeline: str) -> None:
@@ -167,4 +178,11 @@ def _summary(
     console.print("\n[bold]What came of it[/]")
     for title, value in rows:
         console.print(f"  [dim]{title:<7}[/] {value}", soft_wrap=True)
-    console.print()
+
+
+def _visits(url: str, visitor: Visitor) -> None:
+    colour = "red" if visitor.troubles else "green"
+    console.print(f"  [dim]{'visits':<7}[/] [{colour}]{visitor.told()}[/]", soft_wrap=True)
+    for title, answer in zip(("asked", ""), (url, *list(visitor.answers)[-1:]), strict=False):
+        console.print(f"  [dim]{title:<7}[/] ", end="")
+        console.print(answer[:_LONGEST_ANSWER], markup=False, soft_wrap=True)

@@ -16,7 +16,6 @@ from local.emulator import (
     ecs,
     flow_logs,
     functions,
-    listener_rules,
     network,
     outputs,
     targets,
@@ -26,6 +25,8 @@ from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
 from local.emulator.code_deploy.service import CodeDeploy
+from local.emulator.load_balancing import forwarding, weights
+from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
@@ -50,11 +51,13 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     network.register()
     flow_logs.register()
     functions.register()
-    listener_rules.register()
+    weights.register()
     alarms.register()
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
-    ecs.register(clients, machine, settings.state.resolve() / "docker")
+    forwarding.register(ecs.register(clients, machine, settings.state.resolve() / "docker"))
+    listeners = Listeners(settings.port)
+    listeners.register()
     custom_resources.register()
     outputs.register()
     updates.register()
@@ -69,4 +72,4 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
     targets.register(codepipeline)
-    return LocalApi(app.app, codepipeline, repositories), codebuild
+    return LocalApi(app.app, codepipeline, repositories, listeners), codebuild

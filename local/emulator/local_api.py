@@ -19,6 +19,8 @@
     ``{"findings": [...], "status": "COMPLETE", "description": "", "enhanced": false}``.
 ``POST /_local/broken-image``
     Tasks that run the ``image`` stop with an error as they start; with ``broken=false`` no more.
+``GET /_local/listeners``
+    Where the listeners of load balancers are: DNS name and port -> address and port.
 ``GET /_local/slack``
     The messages that functions have posted to Slack, for which `local.emulator.slack` stands in.
 ``POST /_local/slack``
@@ -43,6 +45,7 @@ from local.emulator import connections
 from local.emulator.archives import ArchiveError
 from local.emulator.ecs import broken_images
 from local.emulator.events import emit
+from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.pipelines import triggers
 from local.emulator.pipelines.clock import clock
 from local.emulator.pipelines.declared_triggers import EVENTS
@@ -76,9 +79,17 @@ class LocalApi:
         Whose pipelines pushes start.
     repositories
         Where pushes go.
+    listeners
+        Of the load balancers.
     """
 
-    def __init__(self, behind: Any, codepipeline: CodePipeline, repositories: Repositories) -> None:
+    def __init__(
+        self,
+        behind: Any,
+        codepipeline: CodePipeline,
+        repositories: Repositories,
+        listeners: Listeners,
+    ) -> None:
         self._behind = behind
         self._codepipeline = codepipeline
         self._repositories = repositories
@@ -91,6 +102,7 @@ class LocalApi:
             ("POST", "clock"): self._move_clock,
             ("POST", "scan-findings"): self._set_findings,
             ("POST", "broken-image"): self._break_image,
+            ("GET", "listeners"): lambda _query, _body: {"listeners": listeners.places()},
             ("GET", "slack"): lambda _query, _body: {"messages": self._slack.messages()},
             ("POST", "slack"): self._refuse,
             ("POST", "connections/complete"): self._complete_connection,

@@ -1,11 +1,14 @@
 """The commands as the Makefile calls them."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -94,6 +97,9 @@ def test_the_demo_ends_with_a_summary_and_leaves_nothing(
     assert "✓ Build" in said
     assert "digest  sha256:" in said
     assert "pointer /container-pipelines/my-container-app/image names it" in said
+    # Nobody has noticed either release.
+    assert said.count(" requests meanwhile, all answered") == 2, said
+    assert said.count('{"message":"Hello from my-container-app","version":"1.0.0"}') == 2, said
     assert left_of(checkout) == []
 
 
@@ -130,11 +136,15 @@ def test_without_an_engine_everything_is_deployed_and_the_build_left_out(
 
 def test_up_push_down(start: Callable[..., subprocess.Popen[str]], engine: object) -> None:
     up = start("up")
-    read_until(up, "end it:")
+    told = read_until(up, "end it:")
     push = start("push")
     said, _ = push.communicate(timeout=SECONDS)
     assert push.returncode == 0, said
     assert "digest  sha256:" in said
+    root, deeper = re.findall(r"look at: +(http://\S+)", told)
+    assert deeper == f"{root}blue-green/"
+    with urllib.request.urlopen(root) as response:  # noqa: S310 - this machine
+        assert json.load(response)["message"] == "Hello from my-container-app"
     second = start("up")
     said, _ = second.communicate(timeout=60)
     assert second.returncode == 1

@@ -25,7 +25,7 @@ from local.emulator.service import Service, plug_in
 __all__ = ["broken_images", "register"]
 
 
-def register(clients: Clients, machine: BuildMachine, configuration: Path) -> None:
+def register(clients: Clients, machine: BuildMachine, configuration: Path) -> TargetGroups:
     """Take over services and tasks.
 
     Parameters
@@ -36,6 +36,11 @@ def register(clients: Clients, machine: BuildMachine, configuration: Path) -> No
         What has the container engine: that of builds.
     configuration
         Folder for the settings of ``docker``.
+
+    Returns
+    -------
+    TargetGroups
+        Where tasks are registered.
     """
     engines: dict[str, Docker] = {}
 
@@ -70,3 +75,4 @@ def register(clients: Clients, machine: BuildMachine, configuration: Path) -> No
         }
     )
     resource_types.register(services, scheduler)
+    return target_groups

@@ -24,6 +24,7 @@ from local.emulator.ecs.health_checks import TargetCheck
 from local.emulator.ecs.pace import shortened
 from local.emulator.ecs.records import EXITED
 from local.emulator.ecs.scheduler import Scheduler, service_of
+from local.emulator.ecs.targets import Interface
 from local.emulator.ecs.tasks import Stop, Task
 
 _log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class ContainerRun:
             return
         finally:
             self._up.set()
-        self._scheduler.running(self._task, address)
+        self._scheduler.running(self._task, Interface(address, self._docker.namespace))
         self._watch(address)
 
     def _bring_up(self) -> str:

@@ -22,7 +22,7 @@ from local.emulator.ecs import deployments, history, shifts, task_sets, tasks
 from local.emulator.ecs.deployments import Deployment, Service
 from local.emulator.ecs.outbox import Outbox
 from local.emulator.ecs.pace import shortened
-from local.emulator.ecs.targets import TargetGroups
+from local.emulator.ecs.targets import Interface, TargetGroups
 from local.emulator.ecs.tasks import Stop, Task
 from local.emulator.ecs.traffic import balancers_of
 
@@ -138,19 +138,19 @@ class Scheduler:
                 tasks.advance(task, "PENDING", self.outbox)
                 tasks.advance(task, "ACTIVATING", self.outbox)
 
-    def running(self, task: Task, address: str | None = None) -> None:
-        """Hear that the containers of a task run, and where they answer."""
+    def running(self, task: Task, interface: Interface | None = None) -> None:
+        """Hear that the containers of a task run, and where they answer, if it has any."""
         with self.lock:
             if not tasks.is_wanted(task):
                 return
-            tasks.attach(task, address)
+            tasks.attach(task, interface and interface.address)
             for container in task["containers"]:
                 if container["lastStatus"] != "STOPPED":
                     container["lastStatus"] = "RUNNING"
             tasks.advance(task, "RUNNING", self.outbox)
             service = service_of(task)
             if service is not None:
-                for group in self.targets.add(service, task):
+                for group in self.targets.add(service, task, interface):
                     deployments.say(service, f"registered 1 targets in (target-group {group})")
         self._look_after(task)
 
@@ -222,8 +222,10 @@ class Scheduler:
             run = self._runs.get(task["taskArn"])
         if run is None:  # of an earlier process: nothing of it runs any more
             self.stopped(task)
-        else:
+        elif service is None:
             run.stop()
+        else:
+            self.targets.when_drained(service, task, run.stop)
 
     def stopped(self, task: Task) -> None:
         """Hear that nothing of a task runs any more."""

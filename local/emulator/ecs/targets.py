@@ -2,28 +2,65 @@
 
 The states and reasons are those of
 https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetHealth.html. A task
-that stops is deregistered at once: the delay is for requests in flight, and there are none.
+that stops gets no new requests at once, and goes on until those in flight are answered, or the
+group's deregistration delay is over:
+https://docs.aws.amazon.com/elasticloadbalancing/latest/application/edit-target-group-attributes.html.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+import collections
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
 from xml.sax.saxutils import escape
 
 from ministack.services import alb
 
+from local.emulator import scope
 from local.emulator.ecs.tasks import Task, address_of, load_balancers
 from local.emulator.service import Response
 
-_Target: TypeAlias = tuple[str, str, int]
+_Key: TypeAlias = tuple[str, str, int]
 
-_HEALTHY = {"State": "healthy"}
+_HEALTHY: Final = {"State": "healthy"}
+_DELAY: Final = "deregistration_delay.timeout_seconds"
+_DEFAULT_DELAY: Final = "300"
+
+
+class Interface(NamedTuple):
+    """The network interface of a task's containers.
+
+    Attributes
+    ----------
+    address
+        Its address.
+    namespace
+        The network namespace in which it has that; None for that of this process.
+    """
+
+    address: str
+    namespace: Path | None
+
+
+class Target(NamedTuple):
+    """Where a request goes; see `Interface`."""
+
+    address: str
+    port: int
+    namespace: Path | None
 
 
 class TargetGroups:
     """Target groups, and the health of the tasks in them."""
 
     def __init__(self) -> None:
-        self._health: dict[_Target, Mapping[str, str]] = {}
+        self._health: dict[_Key, Mapping[str, str]] = {}
+        # Of tasks; None of one that has no containers.
+        self._interfaces: dict[_Key, Interface | None] = {}
+        self._in_flight: collections.Counter[_Key] = collections.Counter()
+        self._changed = threading.Condition()
 
     def register(self) -> None:
         """Answer DescribeTargetHealth with the health of tasks."""
@@ -34,11 +71,14 @@ class TargetGroups:
         found: Mapping[str, Any] | None = alb._tgs.get(group)
         return found
 
-    def add(self, service: Mapping[str, Any], task: Task) -> list[str]:
+    def add(
+        self, service: Mapping[str, Any], task: Task, interface: Interface | None = None
+    ) -> list[str]:
         """Register a task in its target groups; returns their ARNs."""
         joined = []
-        for group, port in _groups(service, task):
-            if (address := address_of(task)) and group in alb._tgs:
+        for key in _keys(service, task):
+            group, address, port = key
+            if group in alb._tgs:
                 self.set(
                     group,
                     address,
@@ -47,6 +87,7 @@ class TargetGroups:
                     Reason="Elb.InitialHealthChecking",
                     Description="Initial health checks in progress",
                 )
+                self._interfaces[key] = interface
                 others = [t for t in alb._targets.get(group, []) if _is_other(t, address, port)]
                 alb._targets[group] = [*others, {"Id": address, "Port": port}]
                 joined.append(group)
@@ -55,13 +96,68 @@ class TargetGroups:
     def remove(self, service: Mapping[str, Any], task: Task) -> list[str]:
         """Deregister a task; returns the ARNs of the target groups that it was in."""
         left = []
-        for group, port in _groups(service, task):
-            if (address := address_of(task)) and (group, address, port) in self._health:
-                del self._health[group, address, port]
-                targets = alb._targets.get(group, [])
-                alb._targets[group] = [t for t in targets if _is_other(t, address, port)]
-                left.append(group)
+        with self._changed:
+            for key in _keys(service, task):
+                group, address, port = key
+                if key in self._health:
+                    del self._health[key]
+                    self._interfaces.pop(key, None)
+                    targets = alb._targets.get(group, [])
+                    alb._targets[group] = [t for t in targets if _is_other(t, address, port)]
+                    left.append(group)
         return left
+
+    def when_drained(
+        self, service: Mapping[str, Any], task: Task, then: Callable[[], None]
+    ) -> None:
+        """Call a function when a task that was deregistered has no requests in flight any more.
+
+        It is called at once where there are none, else in a thread of its own.
+        """
+        keys = [key for key in _keys(service, task) if self._in_flight[key]]
+        if not keys:
+            then()
+            return
+
+        def wait() -> None:
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: not any(self._in_flight[key] for key in keys),
+                    max(_delay(group) for group, _, _ in keys),
+                )
+            then()
+
+        scope.in_background("elb-draining", wait)
+
+    @contextlib.contextmanager
+    def chosen(self, group: str) -> Iterator[Target | None]:
+        """Choose a target for a request, which is in flight until the block's end.
+
+        It is None in a group that has none, and for a task that has no containers.
+        """
+        with self._changed:
+            found = self._choose(group)
+            if found is not None:
+                self._in_flight[found] += 1
+                interface = self._interfaces.get(found, Interface(found[1], None))
+        if found is None:
+            yield None
+            return
+        try:
+            yield interface and Target(interface.address, found[2], interface.namespace)
+        finally:
+            with self._changed:
+                self._in_flight -= collections.Counter([found])
+                self._changed.notify_all()
+
+    def _choose(self, group: str) -> _Key | None:
+        keys = [
+            (group, target["Id"], int(target.get("Port") or alb._tgs[group]["Port"]))
+            for target in alb._targets.get(group, [])
+        ]
+        healthy = [key for key in keys if self._health.get(key, _HEALTHY) == _HEALTHY]
+        # Where none is healthy, a request goes to any.
+        return random.choice(healthy or keys) if keys else None  # noqa: S311 - it only balances
 
     def set(self, group: str, address: str, port: int, **health: str) -> None:
         """Set the health of a target: ``State``, ``Reason`` and ``Description``."""
@@ -87,12 +183,18 @@ class TargetGroups:
         return answer
 
 
-def _groups(service: Mapping[str, Any], task: Task) -> list[tuple[str, int]]:
+def _keys(service: Mapping[str, Any], task: Task) -> list[_Key]:
+    address = address_of(task)
     return [
-        (balancer["targetGroupArn"], int(balancer["containerPort"]))
+        (balancer["targetGroupArn"], address, int(balancer["containerPort"]))
         for balancer in load_balancers(task, service)
-        if balancer.get("targetGroupArn") and balancer.get("containerPort")
+        if address and balancer.get("targetGroupArn") and balancer.get("containerPort")
     ]
+
+
+def _delay(group: str) -> float:
+    attributes = {each["Key"]: each["Value"] for each in alb._tg_attrs.get(group, [])}
+    return float(attributes.get(_DELAY, _DEFAULT_DELAY))
 
 
 def _is_other(target: Mapping[str, Any], address: str, port: int) -> bool:

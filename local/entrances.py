@@ -1,0 +1,80 @@
+"""Where a service answers: the listener of its load balancer, as it is on this machine."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from local.cloud import ACCOUNT, REGION
+from local.traffic import weights_of
+
+if TYPE_CHECKING:
+    from types_boto3_ecs import ECSClient
+    from types_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from types_boto3_elbv2.type_defs import ListenerTypeDef
+
+_ANY_PATH: Final = "/*"
+
+
+def entrance_of(endpoint: str, cluster: str, service: str) -> str | None:
+    """Find the address at which people ask for a service.
+
+    Parameters
+    ----------
+    endpoint
+        The local cloud's address.
+    cluster, service
+        Names of cluster and service.
+
+    Returns
+    -------
+    str or None
+        The URL; None for a service that no HTTP listener leads to.
+    """
+    session = boto3.Session(
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key="local",  # noqa: S106 - no secret
+        region_name=REGION,
+    )
+    ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
+    elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
+    (found,) = ecs.describe_services(cluster=cluster, services=[service])["services"]
+    # CodeDeploy's services have load balancers in their task sets.
+    behind = [found, *found.get("taskSets", ())]
+    groups = {
+        balancer["targetGroupArn"]
+        for each in behind
+        for balancer in each.get("loadBalancers", ())
+        if "targetGroupArn" in balancer
+    }
+    with urllib.request.urlopen(f"{endpoint}/_local/listeners") as response:  # noqa: S310 - ours
+        places: dict[str, str] = json.load(response)["listeners"]
+    for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
+        listeners = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
+        # Production comes first: a test listener has another port than those of the protocols.
+        for listener in sorted(listeners["Listeners"], key=lambda each: each["Port"]):
+            place = places.get(f"{balancer['DNSName']}:{listener['Port']}")
+            path = _path(elbv2, listener, groups)
+            if place and path is not None:
+                return f"http://{place.removesuffix(':80')}{path}"
+    return None
+
+
+def _path(
+    elbv2: ElasticLoadBalancingv2Client, listener: ListenerTypeDef, groups: set[str]
+) -> str | None:
+    for rule in elbv2.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+        if groups & weights_of(rule).keys():
+            conditions: list[Any] = list(rule.get("Conditions", ()))
+            patterns = [
+                value
+                for condition in conditions
+                if condition["Field"] == "path-pattern"
+                for value in condition.get("Values")
+                or condition.get("PathPatternConfig", {}).get("Values", ())
+            ]
+            return str((patterns or [_ANY_PATH])[0]).removesuffix("*")
+    return None
