@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
-
 from container_pipelines import DockerBuild, ScanGate
 from container_pipelines.buildspec import build_file
+from local.clients import clients
 from local.cloud import ACCOUNT, REGION, ROOT, Cloud
 from local.release import Commit
 
@@ -73,12 +72,7 @@ class Builds:
     ) -> None:
         self._cloud = cloud
         self._name = name
-        session = boto3.Session(
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="local",  # noqa: S106 - no secret
-            region_name=REGION,
-        )
-        self._client: Any = lambda service: session.client(service, endpoint_url=cloud.endpoint)
+        self._client = clients(cloud.endpoint)
         self._source = Path(shutil.copytree(source, cloud.folder / name))
         uri = self._client("ecr").create_repository(
             repositoryName=name,
@@ -178,12 +172,7 @@ def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
     dict
         The builds by application, and by ``usual`` or ``this``.
     """
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",  # noqa: S106 - no secret
-        region_name=REGION,
-    )
-    s3: Any = session.client("s3", endpoint_url=cloud.endpoint)
+    s3 = clients(cloud.endpoint)("s3")
     s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     program = build_file("scan_gate.py")
     s3.put_object(Bucket=_BUCKET, Key=program.name, Body=program.read_bytes())

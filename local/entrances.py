@@ -6,9 +6,7 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-
-from local.cloud import ACCOUNT, REGION
+from local.clients import clients
 from local.traffic import weights_of
 
 if TYPE_CHECKING:
@@ -34,13 +32,9 @@ def entrance_of(endpoint: str, cluster: str, service: str) -> str | None:
     str or None
         The URL; None for a service that no HTTP listener leads to.
     """
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",  # noqa: S106 - no secret
-        region_name=REGION,
-    )
-    ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
-    elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
+    client = clients(endpoint)
+    ecs: ECSClient = client("ecs")
+    elbv2: ElasticLoadBalancingv2Client = client("elbv2")
     (found,) = ecs.describe_services(cluster=cluster, services=[service])["services"]
     # CodeDeploy's services have load balancers in their task sets.
     behind = [found, *found.get("taskSets", ())]

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import boto3
-
 from local.build_log import end_of_log
+from local.clients import clients
 from local.cloud import ACCOUNT, REGION
 from local.commit import Commit
 from local.recorded import Recorded, recorded_by
@@ -66,18 +65,14 @@ class Releases:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        session = boto3.Session(
-            aws_access_key_id=ACCOUNT,
-            aws_secret_access_key="local",  # noqa: S106 - no secret
-            region_name=REGION,
-        )
-        self._pipelines: CodePipelineClient = session.client("codepipeline", endpoint_url=endpoint)
-        self._builds: CodeBuildClient = session.client("codebuild", endpoint_url=endpoint)
-        self._logs: CloudWatchLogsClient = session.client("logs", endpoint_url=endpoint)
-        self._ecs: ECSClient = session.client("ecs", endpoint_url=endpoint)
-        self._code_deploy: CodeDeployClient = session.client("codedeploy", endpoint_url=endpoint)
-        self._elbv2: ElasticLoadBalancingv2Client = session.client("elbv2", endpoint_url=endpoint)
-        self._ssm: SSMClient = session.client("ssm", endpoint_url=endpoint)
+        client = clients(endpoint)
+        self._pipelines: CodePipelineClient = client("codepipeline")
+        self._builds: CodeBuildClient = client("codebuild")
+        self._logs: CloudWatchLogsClient = client("logs")
+        self._ecs: ECSClient = client("ecs")
+        self._code_deploy: CodeDeployClient = client("codedeploy")
+        self._elbv2: ElasticLoadBalancingv2Client = client("elbv2")
+        self._ssm: SSMClient = client("ssm")
 
     def push(
         self,

@@ -5,9 +5,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
 
-import boto3
-
-from local.cloud import ACCOUNT, REGION, ROOT
+from local.clients import clients
+from local.cloud import ROOT
 from local.emulator.slack import WEBHOOK
 
 _PARAMETER: Final = "/container-pipelines/local/slack"
@@ -48,19 +47,13 @@ def put_secret(endpoint: str, settings: Mapping[str, Any]) -> None:
     if not slack:
         return
     value = _TOKEN if "channel" in slack else endpoint + WEBHOOK
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT,
-        aws_secret_access_key="local",  # noqa: S106 - no secret
-        region_name=REGION,
-    )
+    client = clients(endpoint)
     if "parameter" in slack:
-        session.client("ssm", endpoint_url=endpoint).put_parameter(
+        client("ssm").put_parameter(
             Name=slack["parameter"], Value=value, Type="SecureString", Overwrite=True
         )
     else:
-        session.client("secretsmanager", endpoint_url=endpoint).create_secret(
-            Name=slack["secret"], SecretString=value
-        )
+        client("secretsmanager").create_secret(Name=slack["secret"], SecretString=value)
 
 
 def posted(endpoint: str) -> list[dict[str, Any]]:

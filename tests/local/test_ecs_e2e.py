@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from local.clients import clients
 from local.cloud import ACCOUNT, REGION, Cloud, open_cloud
 from local.engine.network import connect
 
@@ -58,12 +58,7 @@ class Stage:
     def __init__(self, cloud: Cloud) -> None:
         assert cloud.engine is not None
         self.cloud, self.engine = cloud, cloud.engine
-        session = boto3.Session(
-            aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
-        )
-        self.client: Callable[[str], Any] = lambda name: session.client(  # type: ignore[call-overload]
-            name, endpoint_url=cloud.endpoint
-        )
+        self.client = clients(cloud.endpoint)
         self.ecs = self.client("ecs")
         self.name = f"ecs-{secrets.token_hex(3)}"
         self.ecs.create_cluster(clusterName=self.name)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from local.clients import clients
 from local.cloud import ACCOUNT, REGION, Cloud
 from local.demo import SAMPLE
 from local.release import Commit, Releases, Running, Stage
@@ -41,10 +41,7 @@ def releases(cloud: Cloud) -> Releases:
 
 @pytest.fixture(scope="module")
 def client(cloud: Cloud) -> Callable[[str], Any]:
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
-    )
-    return lambda service: session.client(service, endpoint_url=cloud.endpoint)
+    return clients(cloud.endpoint)
 
 
 @pytest.fixture
