@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -16,13 +17,15 @@ from stacks.service_stack import ServiceStack
 from stacks.settings import (
     CONTEXT_KEY,
     Container,
-    ExistingPlatform,
     ExistingService,
     GitHubSource,
     Settings,
     SettingsError,
 )
 from stacks.shared_stack import SharedStack
+
+if TYPE_CHECKING:
+    from stacks.platform_settings import ExistingPlatform
 
 
 def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:

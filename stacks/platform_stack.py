@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.settings import Platform
+from stacks.platform_settings import Platform
 
 
 class PlatformStack(cdk.Stack):
@@ -31,6 +31,7 @@ class PlatformStack(cdk.Stack):
 
     cluster: ecs.ICluster
     listener: elbv2.IApplicationListener
+    test_listener: elbv2.IApplicationListener | None
 
     def __init__(
         self,
@@ -86,6 +87,9 @@ class PlatformStack(cdk.Stack):
             )
         )
         self.listener = self._listen(balancer, settings.certificate_arn)
+        self.test_listener = None
+        if settings.test_port is not None:
+            self.test_listener = self._listen_for_probes(balancer, vpc, settings.test_port)
         cdk.CfnOutput(
             self,
             "LoadBalancerDnsName",
@@ -96,19 +100,38 @@ class PlatformStack(cdk.Stack):
     def _listen(
         self, balancer: elbv2.ApplicationLoadBalancer, certificate_arn: str | None
     ) -> elbv2.IApplicationListener:
-        nothing_here = elbv2.ListenerAction.fixed_response(
-            404, content_type="text/plain", message_body="No service has this address.\n"
-        )
         if certificate_arn is None:
-            return balancer.add_listener("Http", port=80, default_action=nothing_here)
+            return balancer.add_listener("Http", port=80, default_action=_nothing_here())
         balancer.add_redirect()
         return balancer.add_listener(
             "Https",
             port=443,
             certificates=[acm.Certificate.from_certificate_arn(self, "Cert", certificate_arn)],
             ssl_policy=elbv2.SslPolicy.RECOMMENDED_TLS,
-            default_action=nothing_here,
+            default_action=_nothing_here(),
         )
+
+    def _listen_for_probes(
+        self, balancer: elbv2.ApplicationLoadBalancer, vpc: ec2.Vpc, port: int
+    ) -> elbv2.IApplicationListener:
+        listener = balancer.add_listener(
+            "Test",
+            port=port,
+            protocol=elbv2.ApplicationProtocol.HTTP,
+            open=False,
+            default_action=_nothing_here(),
+        )
+        # The load balancer has public addresses alone: what asks it from the private subnets comes
+        # through the NAT gateways, so that it sees their addresses.
+        for subnet in vpc.public_subnets:
+            address = subnet.node.try_find_child("EIP")
+            if isinstance(address, ec2.CfnEIP):
+                balancer.connections.allow_from(
+                    ec2.Peer.ipv4(f"{address.attr_public_ip}/32"),
+                    ec2.Port.tcp(port),
+                    "Probes of new versions, through a NAT gateway",
+                )
+        return listener
 
     def _log_access(self, balancer: elbv2.ApplicationLoadBalancer) -> None:
         # The L2's log_access_logs() wants a region at synthesis, for account ids that AWS has since
@@ -141,3 +164,9 @@ class PlatformStack(cdk.Stack):
         if bucket.policy is not None:
             # The load balancer tries the bucket when it is made.
             balancer.node.add_dependency(bucket.policy)
+
+
+def _nothing_here() -> elbv2.ListenerAction:
+    return elbv2.ListenerAction.fixed_response(
+        404, content_type="text/plain", message_body="No service has this address.\n"
+    )

@@ -1,6 +1,7 @@
 """One service on the platform."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -12,16 +13,18 @@ from container_pipelines import (
     EcrRepo,
     EcsBlueGreen,
     HealthCheck,
+    HttpProbe,
     LiveGroup,
     LoadBalancedService,
+    Pause,
     Scaling,
     TrafficShift,
 )
-from stacks.blue_green_settings import BlueGreenSettings, TrafficShiftSettings
+from stacks.blue_green_settings import BlueGreenSettings, ProbeSettings, TrafficShiftSettings
+from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
 from stacks.settings import (
     Container,
-    ExistingPlatform,
     HealthCheckSettings,
     ScalingSettings,
     Service,
@@ -62,9 +65,11 @@ class ServiceStack(cdk.Stack):
         super().__init__(scope, construct_id, env=env, description=f"The service {settings.name}")
         container = settings.container or Container()
         if isinstance(platform, ExistingPlatform):
-            cluster, listener = self._cluster(platform), self._listener(platform)
+            cluster = self._cluster(platform)
+            listener, test_listener = self._listeners(platform)
         else:
-            cluster, listener = platform.cluster, platform.listener
+            cluster = platform.cluster
+            listener, test_listener = platform.listener, platform.test_listener
         self.service = LoadBalancedService(
             self,
             "Service",
@@ -89,7 +94,16 @@ class ServiceStack(cdk.Stack):
             },
             read_only_root_filesystem=container.read_only_root_filesystem,
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
-            deployment=_deployment(settings),
+            deployment=(
+                self._deployment(
+                    settings.blue_green or BlueGreenSettings(),
+                    test_listener,
+                    test_url=platform.test_url if isinstance(platform, ExistingPlatform) else None,
+                    vpc=cluster.vpc,
+                )
+                if settings.strategy == "blue-green"
+                else None
+            ),
             scaling=_scaling(settings.scaling) if settings.scaling else None,
             priority=settings.priority,
             path_patterns=[settings.path_pattern],
@@ -110,14 +124,59 @@ class ServiceStack(cdk.Stack):
             self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
         )
 
-    def _listener(self, existing: ExistingPlatform) -> elbv2.IApplicationListener:
-        return elbv2.ApplicationListener.from_application_listener_attributes(
-            self,
-            "Listener",
-            listener_arn=existing.listener_arn,
-            security_group=ec2.SecurityGroup.from_security_group_id(
-                self, "LoadBalancerSecurityGroup", existing.load_balancer_security_group_id
-            ),
+    def _listeners(
+        self, existing: ExistingPlatform
+    ) -> tuple[elbv2.IApplicationListener, elbv2.IApplicationListener | None]:
+        load_balancer = ec2.SecurityGroup.from_security_group_id(
+            self, "LoadBalancerSecurityGroup", existing.load_balancer_security_group_id
+        )
+
+        def listener(construct_id: str, arn: str) -> elbv2.IApplicationListener:
+            return elbv2.ApplicationListener.from_application_listener_attributes(
+                self, construct_id, listener_arn=arn, security_group=load_balancer
+            )
+
+        test_arn = existing.test_listener_arn
+        return (
+            listener("Listener", existing.listener_arn),
+            listener("TestListener", test_arn) if test_arn else None,
+        )
+
+    def _deployment(
+        self,
+        settings: BlueGreenSettings,
+        test_listener: elbv2.IApplicationListener | None,
+        *,
+        test_url: str | None,
+        vpc: ec2.IVpc,
+    ) -> EcsBlueGreen | CodeDeployBlueGreen:
+        probe, pause, approval = settings.probe, settings.pause_minutes, settings.approval_minutes
+        shift = _traffic_shift(settings.traffic_shift)
+        keep = cdk.Duration.minutes(settings.keep_minutes)
+        live_group = LiveGroup[settings.live_group.upper()]
+        hooks = [_http_probe(probe, test_url, vpc)] if probe else []
+        alarms = [
+            cloudwatch.Alarm.from_alarm_name(self, f"Alarm{number}", name)
+            for number, name in enumerate(settings.alarm_names, start=1)
+        ]
+        if settings.engine == "ecs":
+            return EcsBlueGreen(
+                traffic_shift=shift,
+                bake_time=keep,
+                test_listener=test_listener,
+                hooks=hooks,
+                alarms=alarms,
+                pause=Pause(timeout=cdk.Duration.minutes(pause)) if pause else None,
+                live_group=live_group,
+            )
+        return CodeDeployBlueGreen(
+            traffic_shift=shift,
+            termination_wait=keep,
+            test_listener=test_listener,
+            hooks=hooks,
+            alarms=alarms,
+            approval_wait=cdk.Duration.minutes(approval) if approval else None,
+            live_group=live_group,
         )
 
 
@@ -131,16 +190,14 @@ def _health_check(settings: HealthCheckSettings) -> HealthCheck:
     )
 
 
-def _deployment(settings: Service) -> EcsBlueGreen | CodeDeployBlueGreen | None:
-    if settings.strategy == "rolling":
-        return None
-    blue_green = settings.blue_green or BlueGreenSettings()
-    shift = _traffic_shift(blue_green.traffic_shift)
-    keep = cdk.Duration.minutes(blue_green.keep_minutes)
-    live_group = LiveGroup[blue_green.live_group.upper()]
-    if blue_green.engine == "ecs":
-        return EcsBlueGreen(traffic_shift=shift, bake_time=keep, live_group=live_group)
-    return CodeDeployBlueGreen(traffic_shift=shift, termination_wait=keep, live_group=live_group)
+def _http_probe(settings: ProbeSettings, base_url: str | None, vpc: ec2.IVpc) -> HttpProbe:
+    return HttpProbe(
+        path=settings.path,
+        status=settings.status,
+        timeout=cdk.Duration.seconds(settings.timeout_seconds),
+        base_url=base_url,
+        vpc=vpc,
+    )
 
 
 def _traffic_shift(settings: TrafficShiftSettings) -> TrafficShift:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
+from stacks._model import EcsName, Parameter, UrlPath
 from stacks._model import Model as _Model
-from stacks._model import Parameter
 from stacks._model import pattern as _pattern
 from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
 from stacks.build_settings import Architecture, Build
 from stacks.monitoring_settings import AlarmChanges, Monitoring
+from stacks.platform_settings import Platform
 from stacks.release_settings import Release
 
 CONTEXT_KEY = "delivery"
@@ -34,9 +30,7 @@ Name = Annotated[str, _pattern(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", minimum=2, maxi
 
 Arn = Annotated[str, _pattern(r"^arn:[a-z-]+:[a-z0-9-]+:.*$", maximum=2048)]
 RoleArn = Annotated[str, _pattern(r"^arn:[a-z-]+:iam::\d{12}:role/.+$", maximum=2048)]
-SubnetId = Annotated[str, _pattern(r"^subnet-[0-9a-f]+$", maximum=64)]
 Branch = Annotated[str, _pattern(r"^[^\s~^:?*\[\\]+$", maximum=255)]
-EcsName = Annotated[str, _pattern(r"^[A-Za-z0-9_-]+$", maximum=255)]
 
 
 class GitHubSource(_Model):
@@ -87,17 +81,10 @@ class Container(_Model):
         return self
 
 
-def _slash(path: str) -> str:
-    if not path.startswith("/"):
-        message = f"must start with '/', for example '/{path}'"
-        raise ValueError(message)
-    return path
-
-
 class HealthCheckSettings(_Model):
     """How the load balancer checks a task."""
 
-    path: Annotated[str, AfterValidator(_slash), StringConstraints(max_length=1024)] = "/health"
+    path: Annotated[UrlPath, StringConstraints(max_length=1024)] = "/health"
     interval_seconds: Annotated[int, Field(ge=5, le=300)] = 30
     timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
@@ -146,7 +133,7 @@ class Service(_Model):
     health_check: HealthCheckSettings | None = None
     scaling: ScalingSettings | None = None
     """How the number of tasks follows the load; one fixed task when left out."""
-    path_pattern: Annotated[str, AfterValidator(_slash)] = "/*"
+    path_pattern: UrlPath = "/*"
     """The paths on the load balancer that belong to the service."""
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None
@@ -185,6 +172,18 @@ class Service(_Model):
         return self
 
     @model_validator(mode="after")
+    def _probed_on_its_own_paths(self) -> Self:
+        probe = self.blue_green.probe if self.blue_green else None
+        if probe and not _leads_to(self.path_pattern, probe.path):
+            message = (
+                f"blue_green.probe.path must match path_pattern ('{self.path_pattern}'), for the "
+                f"load balancer sends the service nothing else, got '{probe.path}': name a path "
+                f"that it answers there"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _one_home(self) -> Self:
         made = sorted(
             {"container", "health_check", "scaling", "path_pattern", "priority"}
@@ -194,52 +193,6 @@ class Service(_Model):
             message = (
                 f"{', '.join(made)} must be left out with existing_service, which has its own: "
                 "remove them, or remove existing_service to have the service made"
-            )
-            raise ValueError(message)
-        return self
-
-
-class ExistingPlatform(_Model):
-    """A VPC, a cluster and a load balancer that are there already."""
-
-    vpc_id: Annotated[str, _pattern(r"^vpc-[0-9a-f]+$", maximum=64)]
-    availability_zones: Annotated[list[str], Field(min_length=1)]
-    private_subnet_ids: Annotated[list[SubnetId], Field(min_length=1)]
-    """One for each zone, in the same order."""
-    cluster_name: EcsName
-    listener_arn: Annotated[
-        str, _pattern(r"^arn:[a-z-]+:elasticloadbalancing:.+:listener/app/.+$", maximum=2048)
-    ]
-    load_balancer_security_group_id: Annotated[str, _pattern(r"^sg-[0-9a-f]+$", maximum=64)]
-
-    @model_validator(mode="after")
-    def _subnet_per_zone(self) -> Self:
-        zones, subnets = len(self.availability_zones), len(self.private_subnet_ids)
-        if zones != subnets:
-            message = (
-                f"private_subnet_ids must name one subnet for each of the {zones} "
-                f"availability_zones, got {subnets}"
-            )
-            raise ValueError(message)
-        return self
-
-
-class Platform(_Model):
-    """What services run on: made by the app, or there already."""
-
-    existing: ExistingPlatform | None = None
-    certificate_arn: Annotated[str, _pattern(r"^arn:[a-z-]+:acm:.+$", maximum=2048)] | None = None
-    """The certificate for HTTPS; without one the load balancer speaks HTTP."""
-    nat_gateways: Annotated[int, Field(ge=1, le=6)] = 1
-    max_availability_zones: Annotated[int, Field(ge=2, le=6)] = 2
-
-    @model_validator(mode="after")
-    def _made_or_existing(self) -> Self:
-        made = sorted(self.model_fields_set - {"existing"})
-        if self.existing and made:
-            message = (
-                f"{', '.join(made)} must be left out with existing: they configure a platform "
-                "that the app makes"
             )
             raise ValueError(message)
         return self
@@ -269,6 +222,26 @@ class Settings(_Model):
             message = (
                 f"services.N.monitoring must be left out with monitoring.enabled: false, got it "
                 f"for {', '.join(changed)}: remove it, or enabled"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _probed(self) -> Self:
+        probed = [s.name for s in self.services if s.blue_green and s.blue_green.probe]
+        existing = self.platform.existing
+        if probed and not self.platform.test_listener:
+            where = "platform.existing.test_listener_arn" if existing else "platform.test_port"
+            message = (
+                f"services.N.blue_green.probe must come with a test listener, which leads to the "
+                f"new version, got it for {', '.join(probed)} without one: set {where}"
+            )
+            raise ValueError(message)
+        if probed and existing and existing.test_url is None:
+            message = (
+                f"services.N.blue_green.probe must come with platform.existing.test_url on a "
+                f"platform that is there already, got it for {', '.join(probed)} without: say "
+                f"there where the test listener is reached, such as 'http://test.example.com:8080'"
             )
             raise ValueError(message)
         return self
@@ -327,6 +300,16 @@ class Settings(_Model):
         except ValidationError as error:
             problems = "\n".join(_line(problem) for problem in error.errors())
             raise SettingsError(f"cdk.json has settings that cannot be used:\n{problems}") from None
+
+
+def _leads_to(path_pattern: str, path: str) -> bool:
+    """Tell whether a listener's rule takes a path; its pattern knows nothing but * and ?.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_PathPatternConditionConfig.html
+    """
+    wildcards = {"*": ".*", "?": "."}
+    pattern = "".join(wildcards.get(letter, re.escape(letter)) for letter in path_pattern)
+    return re.fullmatch(pattern, path.partition("?")[0]) is not None
 
 
 def _line(problem: Any) -> str:

@@ -20,7 +20,10 @@ EXISTING_PLATFORM = {
     "load_balancer_security_group_id": "sg-0a",
 }
 
+TEST_LISTENER = "arn:aws:elasticloadbalancing:r:a:listener/app/a/b/d"
+
 S = "context.delivery.services.0"
+P = r"context\.delivery\.platform"
 
 BAD: list[tuple[str, Any, str]] = [
     ("nmae", "x", r"context\.delivery\.nmae: is not a setting"),
@@ -120,6 +123,48 @@ BAD: list[tuple[str, Any, str]] = [
         "platform",
         {"existing": {**EXISTING_PLATFORM, "private_subnet_ids": ["subnet-0a"]}},
         r"platform\.existing: private_subnet_ids must name one subnet .* got 1",
+    ),
+    ("platform", {"nat_gateways": 3}, rf"{P}: nat_gateways must be .* \(2\), got 3: .*raise max"),
+    (
+        "platform",
+        {"nat_gateways": 5, "max_availability_zones": 4},
+        rf"{P}: nat_gateways must be at most max_availability_zones \(4\), got 5",
+    ),
+    ("platform", {"test_port": 0}, rf"{P}\.test_port: .*greater than or equal to 1; got 0"),
+    ("platform", {"test_port": 65536}, rf"{P}\.test_port: .*or equal to 65535; got 65536"),
+    ("platform", {"test_port": "8443"}, rf"{P}\.test_port: .*integer; got '8443'"),
+    ("platform", {"test_port": 80}, rf"{P}: test_port must not be 80 or 443, .* got 80: take "),
+    ("platform", {"test_port": 443}, rf"{P}: test_port must not be 80 or 443, .* got 443: take "),
+    (
+        "platform",
+        {"existing": EXISTING_PLATFORM, "test_port": 8443},
+        rf"{P}: test_port must be left out with existing: .* existing\.test_listener_arn",
+    ),
+    (
+        "platform",
+        {"existing": {**EXISTING_PLATFORM, "test_listener_arn": "arn:aws:iam::1:role/x"}},
+        rf"{P}\.existing\.test_listener_arn: .*got 'arn:aws:iam::1:role/x'",
+    ),
+    (
+        "platform",
+        {"existing": {**EXISTING_PLATFORM, "test_listener_arn": EXISTING_PLATFORM["listener_arn"]}},
+        rf"{P}\.existing: test_listener_arn must be another listener .* got arn:.*/c for both",
+    ),
+    (
+        "platform",
+        {"existing": {**EXISTING_PLATFORM, "test_url": "http://test.example"}},
+        rf"{P}\.existing: test_url must come with test_listener_arn, got http://test.example",
+    ),
+    (
+        "platform",
+        {
+            "existing": {
+                **EXISTING_PLATFORM,
+                "test_listener_arn": TEST_LISTENER,
+                "test_url": "http://test.example/up",
+            }
+        },
+        rf"{P}\.existing\.test_url: .*got 'http://test.example/up'",
     ),
     ("environment", {"account": "1"}, r"environment\.account: .*got '1'"),
     ("environment", {"account": "111122223333"}, r"environment\.region: is missing"),
