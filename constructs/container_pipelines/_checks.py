@@ -60,7 +60,7 @@ def check_duration(
     default
         What leaving the parameter out means, as the end of the sentence "omit it to ...".
     unit
-        The unit that AWS takes whole numbers of: ``seconds`` or ``minutes``.
+        The unit that AWS takes whole numbers of: ``seconds``, ``minutes`` or ``days``.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_duration(
     if value.is_unresolved():
         return
     seconds = value.to_seconds(integral=False)
-    whole = seconds % {"seconds": 1, "minutes": 60}[unit] == 0
+    whole = seconds % {"seconds": 1, "minutes": 60, "days": 86400}[unit] == 0
     if whole and minimum.to_seconds() <= seconds <= maximum.to_seconds():
         return
     raise ValueError(

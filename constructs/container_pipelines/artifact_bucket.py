@@ -1,5 +1,7 @@
 """The bucket through which a pipeline's actions hand files on."""
 
+from typing import Final
+
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -7,6 +9,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._checks import check_duration
+
+_MOST_DAYS: Final = 2**31 - 1
 
 
 class ArtifactBucket(s3.Bucket):
@@ -29,6 +34,15 @@ class ArtifactBucket(s3.Bucket):
         back or retried while its artifacts are there.
     server_access_logs_bucket
         Where S3 logs each access; nowhere by default.
+
+    Raises
+    ------
+    ValueError
+        If artifacts expire after less than a day, or after a part of one.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleExpiration.html
     """
 
     def __init__(
@@ -40,6 +54,15 @@ class ArtifactBucket(s3.Bucket):
         expiration: Duration | None = None,
         server_access_logs_bucket: s3.IBucket | None = None,
     ) -> None:
+        if expiration is not None:
+            check_duration(
+                "expiration",
+                expiration,
+                minimum=Duration.days(1),
+                maximum=Duration.days(_MOST_DAYS),
+                default="keep artifacts for 90 days",
+                unit="days",
+            )
         encryption = s3.BucketEncryption
         super().__init__(
             scope,
