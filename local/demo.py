@@ -1,6 +1,8 @@
 """The whole way once: deploy the app to a local cloud, release the sample, see what runs."""
 
 import contextlib
+import shutil
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,10 +22,13 @@ SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
 _MESSAGE_SECONDS: Final = 10
 _LONGEST_ANSWER: Final = 200
+_BROKEN: Final = "export const GREETING = 'never said';\nprocess.exit(3);\n"
 
 
 def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> None:
     """Deploy the app to a local cloud of its own, release an application, end the cloud.
+
+    Of the sample application it then releases a version that cannot run.
 
     Parameters
     ----------
@@ -37,7 +42,8 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
     Raises
     ------
     ReleaseError
-        If the folder has no Dockerfile, or the release failed.
+        If the folder has no Dockerfile, or the release failed; or if that of the version that
+        cannot run did not.
     """
     if not (application / "Dockerfile").is_file():
         raise ReleaseError(f"{application} has no Dockerfile: name the folder of an application")
@@ -50,8 +56,11 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
                 f"engine.[/]\n{cloud.unavailable}"
             )
         else:
-            for pipeline in Releases(cloud.endpoint).pipelines():
+            pipelines = Releases(cloud.endpoint).pipelines()
+            for pipeline in pipelines:
                 release(cloud.endpoint, application, pipeline)
+            if application == SAMPLE:
+                _bad_release(cloud.endpoint, pipelines[0])
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",
@@ -137,6 +146,19 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
     if url and visitor:
         _visits(url, visitor)
     console.print()
+
+
+def _bad_release(endpoint: str, pipeline: str) -> None:
+    console.print("\n[bold]A bad release: a program that ends as soon as it has started[/]")
+    with tempfile.TemporaryDirectory() as folder:
+        broken = Path(shutil.copytree(SAMPLE, Path(folder) / SAMPLE.name))
+        (broken / "src" / "greeting.js").write_text(_BROKEN)
+        try:
+            release(endpoint, broken, pipeline)
+        except ReleaseError as error:
+            console.print(f"  [green]✓[/] {error}\n", soft_wrap=True)
+        else:
+            raise ReleaseError("a version that cannot run was released: that must not be")
 
 
 def _show_messages(endpoint: str, known: int, pipeline: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slack_notifier import console
+from slack_notifier import console, runtime_events
 from slack_notifier.aws import Clients
 from slack_notifier.commits import commit_of_action, commit_of_revision
 from slack_notifier.history import broken_since
@@ -195,7 +195,12 @@ class Lookups:
         services = self._ask("ecs", "describe_services", cluster=cluster, services=[service]).get(
             "services", []
         )
-        events = services[0].get("events", []) if services else []
+        events = [
+            event.get("message", "")
+            for event in (services[0].get("events", []) if services else ())
+            # After a way back the newest tell that all is well.
+            if re.search("fail|unable|unhealthy", event.get("message", ""))
+        ]
         stopped = self._ask(
             "ecs",
             "list_tasks",
@@ -209,22 +214,22 @@ class Lookups:
             if stopped
             else []
         )
-        reasons = [
+        # Tasks of one deployment mostly end in the same way.
+        reasons = dict.fromkeys(
             reason
             for task in tasks
             if task.get("stopCode") in ("TaskFailedToStart", "EssentialContainerExited")
             or "fail" in task.get("stoppedReason", "").lower()
             for reason in (
                 task.get("stoppedReason", ""),
-                *(container.get("reason", "") for container in task.get("containers", [])),
+                *map(runtime_events.ending, task.get("containers", [])),
             )
-        ]
+            if reason
+        )
         links = notice.links + console.service(notice.region, cluster, service)
         return replace(
             notice,
-            reason=_joined(
-                notice.reason, *reasons[:4], *(event.get("message", "") for event in events[:2])
-            ),
+            reason=_joined(notice.reason, *[*reasons][:4], *events[:2]),
             links=tuple(dict.fromkeys(links)),
         )
 

@@ -57,7 +57,7 @@ def ecs_task(event: Event) -> Notice | None:
     else:
         # Scaling in and replacing tasks ends them too, some with 143: nothing is wrong.
         outcome, title = Outcome.STOPPED, "Task stopped"
-    reasons = [stopped, *map(_ending, mappings(event.detail.get("containers")))]
+    reasons = [stopped, *map(ending, mappings(event.detail.get("containers")))]
     return event.notice(
         outcome,
         service or group.removeprefix("family:") or cluster,
@@ -75,7 +75,8 @@ def ecs_task(event: Event) -> Notice | None:
     )
 
 
-def _ending(container: Mapping[str, object]) -> str:
+def ending(container: Mapping[str, object]) -> str:
+    """Say how a container of a task has ended; nothing if it has not."""
     code, reason = text(container, "exitCode"), text(container, "reason")
     words = ", ".join(filter(None, (code and f"exit code {code}", reason)))
     return words and f"{text(container, 'name')}: {words}"

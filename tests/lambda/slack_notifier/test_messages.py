@@ -162,9 +162,11 @@ ECS_SERVICE = {
         "services": [
             {
                 "events": [
+                    {"message": "(service my-service) has reached a steady state."},
                     {"message": "(service my-service) was unable to place a task."},
                     {"message": "(service my-service) has started 1 tasks: (task c13b)."},
-                    {"message": "an older one"},
+                    {"message": "(service my-service) (task 9f2) (port 80) is unhealthy in x."},
+                    {"message": "(service my-service) (deployment d) deployment failed: older."},
                 ]
             }
         ]
@@ -179,7 +181,15 @@ ECS_SERVICE = {
                 "stoppedReason": "ResourceInitializationError: unable to pull secrets or registry "
                 "auth: unable to retrieve secret from asm",
                 "containers": [{"name": "app"}],
-            }
+            },
+            {
+                "stopCode": "EssentialContainerExited",
+                "stoppedReason": "Essential container in task exited",
+                "containers": [
+                    {"name": "app", "exitCode": 137, "reason": "OutOfMemoryError: killed"},
+                    {"name": "sidecar", "exitCode": 0},
+                ],
+            },
         ]
     },
 }
