@@ -50,9 +50,16 @@ class Toolkit:
         # With the assembly nothing is synthesized again, nor into the folder of everyone.
         self._run("bootstrap", place, "--app", str(self._assembly))
 
-    def deploy(self) -> None:
-        """Deploy every stack of the assembly."""
-        self._run("deploy", "--all", "--app", str(self._assembly), "--require-approval", "never")
+    def deploy(self, *options: str) -> None:
+        """Deploy every stack of the assembly.
+
+        Parameters
+        ----------
+        options
+            Further options, such as ``--tags``.
+        """
+        assembly = str(self._assembly)
+        self._run("deploy", "--all", "--app", assembly, "--require-approval", "never", *options)
 
     def diff(self) -> str:
         """Compare the assembly with what is deployed.

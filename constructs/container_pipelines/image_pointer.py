@@ -5,7 +5,9 @@ from typing import Final
 from aws_cdk import RemovalPolicy, Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
+from aws_cdk import custom_resources as cr
 from constructs import Construct
 
 from container_pipelines._checks import check_name
@@ -21,6 +23,7 @@ to the container's port for every image, so a release leaves nothing of the seed
 
 # A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
 _PREVIOUS: Final = "-previous"
+_MAKER: Final = "ImagePointerMaker"
 
 
 class ImagePointer(Construct):
@@ -28,10 +31,14 @@ class ImagePointer(Construct):
 
     The task definition reads it, a verified release writes it. CloudFormation looks the value up
     anew at each stack update, so ``cdk deploy`` ships changed settings and keeps the running image.
-    The template only gives the value that the parameter is created with: CloudFormation leaves a
-    value that was written later alone as long as the template's own does not change.
 
-    A second parameter holds the image that was live before, for a release that goes back.
+    The parameter is no resource of CloudFormation, which would write the template's value again
+    with whatever else changes, even a tag of the stack. A custom resource makes it, if it is not
+    there already, and never touches it again: neither another seed image nor deleting the stack
+    does.
+
+    A second parameter holds the image that was live before, for a release that goes back. Until
+    there was one it holds the seed image.
 
     Parameters
     ----------
@@ -48,20 +55,20 @@ class ImagePointer(Construct):
 
     Attributes
     ----------
-    parameter
-        The SSM parameter. It is retained when the stack is deleted.
     parameter_name
         The parameter's full path.
-    previous_parameter
-        The SSM parameter of the image before, retained as well. Until there was one it holds the
-        seed image.
     previous_parameter_name
-        Its full path: the pointer's with ``-previous`` at the end.
+        That of the image before: the pointer's with ``-previous`` at the end.
 
     Raises
     ------
     ValueError
         If the parameter's name is not one that Parameter Store takes.
+
+    Notes
+    -----
+    What CloudFormation does to a parameter whose tags change:
+    https://github.com/aws/aws-cdk/issues/25949
     """
 
     def __init__(
@@ -86,23 +93,46 @@ class ImagePointer(Construct):
         )
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
-        self.parameter = ssm.StringParameter(
-            self,
-            "Parameter",
-            parameter_name=parameter_name,
-            string_value=seed_image,
-            description="The image that is live; written by the release, read by the service.",
-        )
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        self.previous_parameter = ssm.StringParameter(
-            self,
-            "Previous",
-            parameter_name=self.previous_parameter_name,
-            string_value=seed_image,
-            description="The image that was live before; written by the release.",
-        )
-        for parameter in (self.parameter, self.previous_parameter):
-            parameter.apply_removal_policy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        maker = _maker(Stack.of(self))
+        for construct_id, name, description in (
+            (
+                "LiveImage",
+                self.parameter_name,
+                "The image that is live; written by the release, read by the service.",
+            ),
+            (
+                "PreviousImage",
+                self.previous_parameter_name,
+                "The image that was live before; written by the release.",
+            ),
+        ):
+            cr.AwsCustomResource(
+                self,
+                construct_id,
+                # When it is made, and at changes: then it is there, and the call does nothing.
+                on_update=cr.AwsSdkCall(
+                    service="SSM",
+                    action="putParameter",
+                    parameters={
+                        "Name": name,
+                        "Value": seed_image,
+                        "Type": "String",
+                        "Description": description,
+                    },
+                    ignore_error_codes_matching="ParameterAlreadyExists",
+                    physical_resource_id=cr.PhysicalResourceId.of(name),
+                ),
+                policy=cr.AwsCustomResourcePolicy.from_statements(
+                    [iam.PolicyStatement(actions=["ssm:PutParameter"], resources=[self._arn(name)])]
+                ),
+                resource_type="Custom::ImagePointer",
+                # The SDK in the runtime: nothing is loaded from elsewhere.
+                install_latest_aws_sdk=False,
+                role=maker.role,
+                log_group=maker.log_group,
+                removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+            )
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
         """Give the image for a container of a task definition.
@@ -171,7 +201,32 @@ class ImagePointer(Construct):
             grantee=grantee,
             actions=[action],
             resource_arns=[
-                self.parameter.parameter_arn,
-                self.previous_parameter.parameter_arn,
+                self._arn(self.parameter_name),
+                self._arn(self.previous_parameter_name),
             ],
         )
+
+    def _arn(self, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="ssm", resource="parameter", resource_name=name.removeprefix("/")
+        )
+
+
+class _Maker(Construct):
+    """Role and log group of the function that makes the parameters, which is one for each stack."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="Makes the parameters of image pointers",
+        )
+        self.log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_MONTH)
+        self.log_group.grant_write(self.role)
+
+
+def _maker(stack: Stack) -> _Maker:
+    found = stack.node.try_find_child(_MAKER)
+    return found if isinstance(found, _Maker) else _Maker(stack, _MAKER)

@@ -61,13 +61,22 @@ def test_the_pointer_is_created_with_the_seed_image_and_retained(
     repo = EcrRepo(stack, "Images", repository_name="team/my-app")
     assert repo.image_pointer.parameter_name == "/container-pipelines/team/my-app/image"
     template(stack).has_resource(
-        "AWS::SSM::Parameter",
+        "Custom::ImagePointer",
         {
             "DeletionPolicy": "RetainExceptOnCreate",
             "Properties": {
-                "Name": "/container-pipelines/team/my-app/image",
-                "Type": "String",
-                "Value": SEED_IMAGE,
+                "Create": Match.serialized_json(
+                    Match.object_like(
+                        {
+                            "parameters": Match.object_like(
+                                {
+                                    "Name": "/container-pipelines/team/my-app/image",
+                                    "Value": SEED_IMAGE,
+                                }
+                            )
+                        }
+                    )
+                )
             },
         },
     )
@@ -83,8 +92,10 @@ def test_pointer_name_and_seed_can_be_chosen(
         image_parameter_name="/my/pointer",
         seed_image="example.com/seed:1",
     )
+    parameters = {"Name": "/my/pointer", "Value": "example.com/seed:1"}
+    call = Match.object_like({"parameters": Match.object_like(parameters)})
     template(stack).has_resource_properties(
-        "AWS::SSM::Parameter", {"Name": "/my/pointer", "Value": "example.com/seed:1"}
+        "Custom::ImagePointer", {"Create": Match.serialized_json(call)}
     )
 
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -55,23 +56,69 @@ def test_both_parameters_are_granted_and_no_other(
     (statement,) = statements(stack, "Writer")
     assert statement["Action"] == action
     assert [arn["Fn::Join"][1][-1] for arn in statement["Resource"]] == [
-        {"Ref": "PointerParameterEB2252C8"},
-        {"Ref": "PointerPreviousF64E55E9"},
+        ":parameter/my-app/image",
+        ":parameter/my-app/image-previous",
     ]
 
 
 def test_the_image_before_is_kept_beside_it(
     pointer: ImagePointer, template: Callable[[cdk.Stack], Template]
 ) -> None:
-    parameters = template(cdk.Stack.of(pointer)).find_resources("AWS::SSM::Parameter")
-    assert {
-        parameter["Properties"]["Name"]: parameter["Properties"]["Value"]
-        for parameter in parameters.values()
-    } == {"/my-app/image": SEED_IMAGE, "/my-app/image-previous": SEED_IMAGE}
-    assert {parameter["DeletionPolicy"] for parameter in parameters.values()} == {
-        "RetainExceptOnCreate"
+    parameters = template(cdk.Stack.of(pointer)).find_resources("Custom::ImagePointer").values()
+    calls = [json.loads(parameter["Properties"]["Create"]) for parameter in parameters]
+    assert {call["parameters"]["Name"]: call["parameters"]["Value"] for call in calls} == {
+        "/my-app/image": SEED_IMAGE,
+        "/my-app/image-previous": SEED_IMAGE,
     }
-    assert {parameter["UpdateReplacePolicy"] for parameter in parameters.values()} == {"Retain"}
+
+
+def test_what_is_recorded_is_never_overwritten_by_the_template(
+    pointer: ImagePointer, template: Callable[[cdk.Stack], Template]
+) -> None:
+    rendered = template(cdk.Stack.of(pointer))
+    # CloudFormation writes the value of one of its own with any change, even of a tag.
+    rendered.resource_count_is("AWS::SSM::Parameter", 0)
+    parameters = rendered.find_resources("Custom::ImagePointer").values()
+    for parameter in parameters:
+        call = json.loads(parameter["Properties"]["Create"])
+        assert (call["service"], call["action"]) == ("SSM", "putParameter")
+        assert "Overwrite" not in call["parameters"]
+        assert call["ignoreErrorCodesMatching"] == "ParameterAlreadyExists"
+        # Under another name a parameter is missing: the same call makes it.
+        assert parameter["Properties"]["Update"] == parameter["Properties"]["Create"]
+        assert call["physicalResourceId"] == {"id": call["parameters"]["Name"]}
+        assert "Delete" not in parameter["Properties"]
+        assert parameter["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert parameter["UpdateReplacePolicy"] == "Retain"
+    assert len(parameters) == 2
+
+
+def test_what_makes_it_may_do_nothing_else(
+    pointer: ImagePointer, template: Callable[[cdk.Stack], Template]
+) -> None:
+    stack = cdk.Stack.of(pointer)
+    ImagePointer(stack, "Another", parameter_name="/another/image")
+    rendered = template(stack)
+    rendered.resource_count_is("AWS::Lambda::Function", 1)
+    ((role, _),) = rendered.find_resources("AWS::IAM::Role").items()
+    policies = rendered.find_resources("AWS::IAM::Policy").values()
+    assert all(policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies)
+    allowed = [
+        (statement["Action"], statement["Resource"])
+        for policy in policies
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+    assert sorted(
+        resource["Fn::Join"][1][-1] for action, resource in allowed if action == "ssm:PutParameter"
+    ) == [
+        ":parameter/another/image",
+        ":parameter/another/image-previous",
+        ":parameter/my-app/image",
+        ":parameter/my-app/image-previous",
+    ]
+    (written,) = [found for found in allowed if found[0] != "ssm:PutParameter"]
+    assert written[0] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert "Fn::GetAtt" in written[1]
 
 
 @pytest.mark.parametrize("name", ["/a" * 15, "/" + "a" * 1001])

@@ -275,6 +275,38 @@ def test_a_release_that_is_not_healthy_is_rolled_back_and_changes_nothing(
     )
 
 
+def test_a_deployment_that_changes_everything_but_the_image_keeps_it(
+    release: Callable[[Path], tuple[str, dict[str, Stage]]],
+    application: Path,
+    cloud: Cloud,
+    releases: Releases,
+    running: Callable[[], Running],
+    tmp_path: Path,
+) -> None:
+    assert release(application)[0] == "Succeeded"
+    released, recorded = running().image, releases.recorded(PIPELINE)
+    delivery = local_settings()
+    # What a stack's own parameter would be written again for; and a task definition that reads it.
+    delivery["services"][0]["container"].update(
+        seed_image="example.com/another-seed:1", environment={"WORD": "new"}
+    )
+    toolkit = Toolkit(
+        environment=cloud.environment, assembly=tmp_path / "cdk.out", log=tmp_path / "tags.log"
+    )
+    toolkit.synth("--context", f"delivery={json.dumps(delivery)}")
+    toolkit.deploy("--tags", "cost-centre=shop")
+    assert running().image == released
+    assert releases.recorded(PIPELINE) == recorded
+    back = Toolkit(
+        environment=cloud.environment,
+        assembly=cloud.folder / "cdk.out",
+        log=tmp_path / "back.log",
+    )
+    back.deploy("--tags", "cost-centre=other")
+    assert running().image == released
+    assert releases.recorded(PIPELINE) == recorded
+
+
 def test_the_build_log_shows_no_login(
     engine: Cloud,
     release: Callable[[Path], tuple[str, dict[str, Stage]]],

@@ -151,8 +151,9 @@ def test_the_processor_and_the_seed(made: dict[str, Any]) -> None:
     task = only(made, "acme-shop-service", "AWS::ECS::TaskDefinition")
     assert task["RuntimePlatform"]["CpuArchitecture"] == "ARM64"
     registry = made["acme-shop-registry"]["Resources"].values()
-    pointers = [r["Properties"]["Value"] for r in registry if r["Type"] == "AWS::SSM::Parameter"]
-    assert pointers == ["my/seed:1"] * 2
+    pointers = [r["Properties"] for r in registry if r["Type"] == "Custom::ImagePointer"]
+    seeds = [json.loads(pointer["Create"])["parameters"]["Value"] for pointer in pointers]
+    assert seeds == ["my/seed:1"] * 2
 
 
 def test_the_actions(made: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ RETAINED = {
     "delivery-platform": {"AccessLogs8B620ECA": "AWS::S3::Bucket"},
     "delivery-my-container-app-registry": {
         "ImagesRepository2D0F5B9C": "AWS::ECR::Repository",
-        "ImagesImagePointerParameter08417F4D": "AWS::SSM::Parameter",
-        "ImagesImagePointerPreviousDA6B13EC": "AWS::SSM::Parameter",
+        "ImagesImagePointerLiveImage48199A7B": "Custom::ImagePointer",
+        "ImagesImagePointerPreviousImageE2814059": "Custom::ImagePointer",
     },
 }
 
