@@ -236,6 +236,11 @@ def aws(*arguments: str) -> dict[str, Any]:
             raise NotYetError("there is no scan of this image; is the repository scanned on push?")
         if TRANSIENT.search(code.group(1) if code else message):
             raise NotYetError(message)
+        if "inspector2:" in message:
+            message += (
+                " The registry has enhanced scanning: say so by ScanGate(enhanced_scanning=True) or"
+                " scan.enhanced_scanning in the settings."
+            )
         raise UnreadableError(message)
     try:
         return expect(dict, json.loads(done.stdout), "document")

@@ -31,6 +31,8 @@ class Scan(Model):
     mode: Literal["enforce", "report"] = "enforce"
     fixable_only: bool = False
     max_wait_minutes: Annotated[int, Field(ge=1, le=60)] = 10
+    enhanced_scanning: bool = False
+    """Whether the registry scans by Amazon Inspector."""
     allow: list[Allowed] = Field(default_factory=list)
 
 

@@ -196,6 +196,7 @@ def _scan_gate(settings: Scan) -> ScanGate:
         mode=ScanGateMode(settings.mode),
         fixable_only=settings.fixable_only,
         max_wait=cdk.Duration.minutes(settings.max_wait_minutes),
+        enhanced_scanning=settings.enhanced_scanning,
         allow=[
             AllowedFinding(id=entry.id, reason=entry.reason, expires=entry.expires)
             for entry in settings.allow

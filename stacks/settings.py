@@ -271,7 +271,7 @@ class Settings(_Model):
         ----------
         context
             The value of the context key ``delivery``: an object, as ``cdk.json`` has it, or the
-            same as JSON text, as ``cdk --context delivery="$(cat staging.json)"`` gives it.
+            same as JSON text, as ``cdk --context delivery="$(jq -c . staging.json)"`` gives it.
 
         Returns
         -------

@@ -177,7 +177,7 @@ class BuildProject(Construct):
                 "'vpc_subnets' and 'security_groups' must be given with 'vpc', got no 'vpc'; give "
                 "the VPC that they belong to"
             )
-        docker_build = docker_build or DockerBuild()
+        docker_build, scan_gate = docker_build or DockerBuild(), scan_gate or ScanGate()
         super().__init__(scope, construct_id)
         self.repository = repository
         self.has_own_buildspec = build_spec is not None
@@ -195,7 +195,7 @@ class BuildProject(Construct):
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
             **(docker_hub.variables(repository) if docker_hub else {}),
             **(
-                {**self._scan_gate(scan_gate or ScanGate()), **docker_build.variables()}
+                {**self._scan_gate(scan_gate), **docker_build.variables()}
                 if build_spec is None
                 else {}
             ),
@@ -226,7 +226,13 @@ class BuildProject(Construct):
             role=self.role.without_policy_updates(),
             grant_report_group_permissions=False,
         )
-        self._grant_what_a_build_does(variables, in_vpc=vpc is not None)
+        self._grant_what_a_build_does(variables)
+        reasons = [LOGIN_REASON]
+        if vpc is not None:
+            reasons.append("Neither do the ec2:Describe actions.")
+        if scan_gate.enhanced_scanning:
+            reasons.append("Neither do those by which Amazon Inspector tells of findings.")
+        acknowledge_wildcard(self.role, "*", " ".join(reasons))
         if docker_hub is not None:
             docker_hub.grant_pull(self.role)
         for secret in docker_build.secrets.values():
@@ -261,17 +267,21 @@ class BuildProject(Construct):
             actions=["ecr:DescribeImageScanFindings"],
             resource_arns=[self.repository.repository_arn],
         )
+        if gate.enhanced_scanning:
+            iam.Grant.add_to_principal(
+                grantee=self.role,
+                actions=["inspector2:ListCoverage", "inspector2:ListFindings"],
+                resource_arns=["*"],
+            )
         return {
             "SCAN_GATE": codebuild.BuildEnvironmentVariable(value=gate.settings()),
             "SCAN_GATE_PROGRAM": codebuild.BuildEnvironmentVariable(value=program.s3_object_url),
         }
 
     def _grant_what_a_build_does(
-        self, variables: Mapping[str, codebuild.BuildEnvironmentVariable], *, in_vpc: bool
+        self, variables: Mapping[str, codebuild.BuildEnvironmentVariable]
     ) -> None:
         self.repository.grant_pull_push(self.role)
-        describes = " Neither do the ec2:Describe actions." if in_vpc else ""
-        acknowledge_wildcard(self.role, "*", LOGIN_REASON + describes)
         self.log_group.grant_write(self.role)
         # Grants the parameters and secrets that variables name; the rendering is the L2's own.
         codebuild.Project.serialize_env_variables(dict(variables), True, self.role)

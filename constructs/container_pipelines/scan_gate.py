@@ -106,6 +106,10 @@ class ScanGate:
         How long the results may take, from 1 to 60 minutes.
     mode
         Whether the gate stops the build or only reports.
+    enhanced_scanning
+        Whether the registry scans by Amazon Inspector. The build may then read Inspector's
+        findings, which AWS demands for it, and of which it knows no part: those of the whole
+        account. Without it the gate fails in such a registry.
 
     Raises
     ------
@@ -115,7 +119,8 @@ class ScanGate:
 
     Notes
     -----
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html,
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced-iam.html
     """
 
     severity: Severity = Severity.HIGH
@@ -123,6 +128,7 @@ class ScanGate:
     allow: Sequence[AllowedFinding] = ()
     max_wait: Duration = field(default_factory=lambda: Duration.minutes(10))
     mode: ScanGateMode = ScanGateMode.ENFORCE
+    enhanced_scanning: bool = False
 
     def __post_init__(self) -> None:
         # The caller's list may change later.

@@ -121,6 +121,12 @@ class Project:
             **configure(stack),
         )
         template = cdk.assertions.Template.from_stack(stack).to_json()
+        # No build reads the image pointer, and nobody has uploaded the function that makes it.
+        template["Resources"] = {
+            logical_id: resource
+            for logical_id, resource in template["Resources"].items()
+            if resource["Type"] not in ("Custom::ImagePointer", "AWS::Lambda::Function")
+        }
         self.stack = emulator.deploy(template, stack.stack_name)
         self.name = stack.stack_name
         self.build_project = build

@@ -354,6 +354,13 @@ def test_a_scan_without_result_fails_at_once(build: Build, status: str) -> None:
         (scan(imageScanFindings={"findings": ["CVE-2026-0001"]}), "no readable finding"),
         (scan(imageId={"imageDigest": AMD64}), "for another image"),
         (error("AccessDeniedException", "User x may not y"), "User x may not y"),
+        (
+            error(
+                "AccessDeniedException",
+                "You are not authorized to perform: inspector2:ListFindings on resource: x",
+            ),
+            "say so by ScanGate(enhanced_scanning=True)",
+        ),
         (error("RepositoryNotFoundException", "no such repository"), "no such repository"),
         ({"error": "Unable to locate credentials"}, "Unable to locate credentials"),
     ],

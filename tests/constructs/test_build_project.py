@@ -165,6 +165,19 @@ def test_the_role_may_push_log_and_nothing_else(
     assert log["Resource"] == {"Fn::GetAtt": [log_group_id(stack), "Arn"]}
 
 
+def test_enhanced_scanning_lets_the_gate_read_the_findings_of_inspector(
+    stack: cdk.Stack,
+    make: Callable[..., BuildProject],
+    statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
+) -> None:
+    make(scan_gate=ScanGate(enhanced_scanning=True))
+    (inspector,) = [
+        statement for statement in statements(stack, "BuildRole") if "inspector" in str(statement)
+    ]
+    assert inspector["Action"] == ["inspector2:ListCoverage", "inspector2:ListFindings"]
+    assert (inspector["Effect"], inspector["Resource"]) == ("Allow", "*")
+
+
 def log_group_id(stack: cdk.Stack) -> str:
     (logical_id,) = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup")
     return logical_id
