@@ -150,12 +150,17 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
 
 def _bad_release(endpoint: str, pipeline: str) -> None:
     console.print("\n[bold]A bad release: a program that ends as soon as it has started[/]")
+    releases = Releases(endpoint)
+    targets = releases.deploy_targets(pipeline)
+    live = releases.running(*targets), releases.recorded(pipeline)
     with tempfile.TemporaryDirectory() as folder:
         broken = Path(shutil.copytree(SAMPLE, Path(folder) / SAMPLE.name))
         (broken / "src" / "greeting.js").write_text(_BROKEN)
         try:
             release(endpoint, broken, pipeline)
         except ReleaseError as error:
+            if (releases.running(*targets), releases.recorded(pipeline)) != live:
+                raise
             console.print(f"  [green]✓[/] {error}\n", soft_wrap=True)
         else:
             raise ReleaseError("a version that cannot run was released: that must not be")

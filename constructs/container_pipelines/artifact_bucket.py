@@ -17,8 +17,9 @@ _MOST_DAYS: Final = 2**31 - 1
 class ArtifactBucket(s3.Bucket):
     """A bucket for pipeline artifacts: private, encrypted, TLS only, and emptied by itself.
 
-    One bucket serves any number of pipelines: each writes below its own name. Without a key of
-    your own it is encrypted by S3, so that no pipeline brings a KMS key along.
+    One bucket serves any number of pipelines: each writes below its own name, and the roles of each
+    may read and write all of it. Give pipelines that must not trust each other a bucket each.
+    Without a key of your own it is encrypted by S3, so that no pipeline brings a KMS key along.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Lifecycle hooks of deployments: functions that decide, and pauses that wait for somebody.
 
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/lambda-lifecycle-hooks.html and
-https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html. AWS does not
-say in which order several hooks at a stage run: here one after the other, in the service's order.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/pause-lifecycle-hooks.html. AWS runs
+several hooks of a stage in parallel: here they run one after the other, in the service's order.
 """
 
 import json

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from ministack.services import alb
 
+from local.emulator.ecs import deployments, tasks
+from local.emulator.ecs.scheduler import Scheduler
 from local.emulator.ecs.targets import Interface, Target, TargetGroups
+from local.emulator.ecs.tasks import Stop
 from tests.local.emulator.balanced import Balanced, resource, template, weighted
 from tests.local.emulator.driver import Emulator, eventually
 
@@ -308,6 +311,37 @@ def test_a_task_goes_on_until_its_requests_are_answered(group: str) -> None:
         with groups.chosen(group) as nobody:
             assert nobody is None
     assert stopped.wait(20)
+
+
+def test_the_scheduler_lets_a_task_answer_before_it_stops_it(
+    group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Run:
+        def __init__(self) -> None:
+            self.stopped = threading.Event()
+
+        def start(self) -> None:
+            pass
+
+        def stop(self) -> None:
+            self.stopped.set()
+
+    groups, run, nothing = TargetGroups(), Run(), lambda *_: None
+    outbox: Any = None
+    shifting: Any = None
+    scheduler = Scheduler(lambda _task, _scheduler: run, groups, outbox, shifting)
+    monkeypatch.setattr(tasks, "advance", nothing)
+    monkeypatch.setattr(tasks, "begin_stop", nothing)
+    monkeypatch.setattr(deployments, "say", nothing)
+    monkeypatch.setattr("local.emulator.ecs.scheduler.service_of", lambda _task: SERVICE)
+    alb._tg_attrs[GROUP] = [{"Key": "deregistration_delay.timeout_seconds", "Value": "60"}]
+    task = joined(groups, "10.0.0.1")
+    task.update(taskArn="arn:task/1", desiredStatus="RUNNING", lastStatus="RUNNING")
+    scheduler.start_task(task)
+    with groups.chosen(group):
+        scheduler.stop_task(task, Stop("UserInitiated", ""))
+        assert not run.stopped.is_set()
+    assert run.stopped.wait(20)
 
 
 def test_a_request_that_takes_too_long_is_not_waited_for(group: str) -> None:
