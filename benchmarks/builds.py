@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from container_pipelines import DockerBuild, ScanGate
-from container_pipelines.buildspec import build_file
+from container_pipelines.build.buildspec import build_file
 from local.clients import clients
 from local.cloud import ACCOUNT, REGION, ROOT, Cloud
 from local.release import Commit

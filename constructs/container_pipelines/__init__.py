@@ -1,24 +1,49 @@
 """Constructs that take a repository with a Dockerfile to production on Amazon ECS."""
 
-from container_pipelines._watched import ReleasePipeline
-from container_pipelines.alert_topic import AlertTopic
-from container_pipelines.artifact_bucket import ArtifactBucket
-from container_pipelines.blue_green_pipeline import BlueGreenPipeline
-from container_pipelines.build_project import BuildProject
-from container_pipelines.build_report import BuildReport, ReportFormat
-from container_pipelines.build_secret import BuildSecret
-from container_pipelines.buildspec import PhaseCommands
-from container_pipelines.channels import Channel, no_notifications
-from container_pipelines.chat_application import ChatApplication
-from container_pipelines.code_deploy_target import CodeDeployTarget
-from container_pipelines.delivery_dashboard import DeliveryDashboard
-from container_pipelines.deploy_conditions import (
+from container_pipelines.build.build_project import BuildProject
+from container_pipelines.build.build_report import BuildReport, ReportFormat
+from container_pipelines.build.build_secret import BuildSecret
+from container_pipelines.build.buildspec import PhaseCommands
+from container_pipelines.build.docker_build import DockerBuild, Platform
+from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
+from container_pipelines.build.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
+from container_pipelines.monitoring._watched import ReleasePipeline
+from container_pipelines.monitoring.alert_topic import AlertTopic
+from container_pipelines.monitoring.channels import Channel, no_notifications
+from container_pipelines.monitoring.chat_application import ChatApplication
+from container_pipelines.monitoring.delivery_dashboard import DeliveryDashboard
+from container_pipelines.monitoring.news import DEFAULT_EVENTS, DEFAULT_NEWS, EventKind, News
+from container_pipelines.monitoring.pipeline_alarms import PipelineAlarms
+from container_pipelines.monitoring.slack_credential import SlackBot, SlackWebhook
+from container_pipelines.monitoring.slack_notifier import (
+    DEFAULT_NOTIFIER_THRESHOLDS,
+    NotifierAlarm,
+    SlackNotifier,
+)
+from container_pipelines.monitoring.thresholds import (
+    DEFAULT_THRESHOLDS,
+    AlarmName,
+    AnomalyBand,
+    Threshold,
+)
+from container_pipelines.pipeline.artifact_bucket import ArtifactBucket
+from container_pipelines.pipeline.blue_green_pipeline import BlueGreenPipeline
+from container_pipelines.pipeline.deploy_conditions import (
     AlarmCheck,
     AlarmResponse,
     AlarmWatch,
     DeploymentWindow,
 )
-from container_pipelines.deployments import (
+from container_pipelines.pipeline.ecs_rolling_pipeline import EcsRollingPipeline
+from container_pipelines.pipeline.gates import Approval, Check, Gate
+from container_pipelines.pipeline.pipeline_controls import OnFailure, PipelineControls
+from container_pipelines.pipeline.release_recorder import ReleaseRecorder
+from container_pipelines.pipeline.source import Source
+from container_pipelines.pipeline.triggers import PullRequestTrigger, PushTrigger
+from container_pipelines.registry.ecr_repo import EcrRepo
+from container_pipelines.registry.image_pointer import SEED_IMAGE, ImagePointer
+from container_pipelines.service.code_deploy_target import CodeDeployTarget
+from container_pipelines.service.deployments import (
     CodeDeployBlueGreen,
     EcsBlueGreen,
     Engine,
@@ -26,35 +51,10 @@ from container_pipelines.deployments import (
     OnTimeout,
     Pause,
 )
-from container_pipelines.docker_build import DockerBuild, Platform
-from container_pipelines.docker_hub import DockerHubCredentials, PullThroughCache
-from container_pipelines.ecr_repo import EcrRepo
-from container_pipelines.ecs_rolling_pipeline import EcsRollingPipeline
-from container_pipelines.gates import Approval, Check, Gate
-from container_pipelines.image_pointer import SEED_IMAGE, ImagePointer
-from container_pipelines.load_balanced_service import LoadBalancedService
-from container_pipelines.news import DEFAULT_EVENTS, DEFAULT_NEWS, EventKind, News
-from container_pipelines.pipeline_alarms import PipelineAlarms
-from container_pipelines.pipeline_controls import OnFailure, PipelineControls
-from container_pipelines.release_recorder import ReleaseRecorder
-from container_pipelines.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
-from container_pipelines.service_options import HealthCheck, Scaling
-from container_pipelines.slack_credential import SlackBot, SlackWebhook
-from container_pipelines.slack_notifier import (
-    DEFAULT_NOTIFIER_THRESHOLDS,
-    NotifierAlarm,
-    SlackNotifier,
-)
-from container_pipelines.source import Source
-from container_pipelines.thresholds import (
-    DEFAULT_THRESHOLDS,
-    AlarmName,
-    AnomalyBand,
-    Threshold,
-)
-from container_pipelines.traffic_shift import TrafficShift
-from container_pipelines.triggers import PullRequestTrigger, PushTrigger
-from container_pipelines.validation_hooks import HookStage, HttpProbe, ValidationHook
+from container_pipelines.service.load_balanced_service import LoadBalancedService
+from container_pipelines.service.service_options import HealthCheck, Scaling
+from container_pipelines.service.traffic_shift import TrafficShift
+from container_pipelines.service.validation_hooks import HookStage, HttpProbe, ValidationHook
 
 __all__ = [
     "DEFAULT_EVENTS",

@@ -17,7 +17,7 @@ def handled_types() -> frozenset[str]:
     """
     # Only here, for it loads and changes ministack, which wants its environment variables first.
     from local.emulator import cloud, resources
-    from local.emulator.server import Settings
+    from local.emulator.settings import Settings
 
     cloud.application(Settings(port=0, state=Path("unused")))
     return resources.handled_types()

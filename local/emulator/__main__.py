@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from local.emulator.server import PortUnavailableError, Settings, serve
+from local.emulator.server import PortUnavailableError, serve
+from local.emulator.settings import Settings
 
 
 def main() -> None:

@@ -36,8 +36,8 @@ from local.emulator.pipelines.service import CodePipeline
 from local.emulator.registry import blobs
 from local.emulator.registry import service as registry
 from local.emulator.repositories import Repositories
-from local.emulator.server import Settings
 from local.emulator.service import Service, plug_in
+from local.emulator.settings import Settings
 
 Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -15,7 +15,7 @@ import aws_cdk as cdk
 import yaml
 
 from container_pipelines import BuildProject, EcrRepo
-from container_pipelines.buildspec import build_file
+from container_pipelines.build.buildspec import build_file
 from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, packed
 

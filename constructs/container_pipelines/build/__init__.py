@@ -1,0 +1,1 @@
+"""The CodeBuild project: Docker build, secrets, registry logins, scan gate, reports, buildspec."""

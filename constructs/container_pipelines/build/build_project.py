@@ -1,0 +1,434 @@
+"""The CodeBuild project that turns a commit into an image."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import jsii
+from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
+from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines.build.build_report import BuildReport
+from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands, build_file
+from container_pipelines.build.docker_build import DockerBuild
+from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
+from container_pipelines.build.scan_gate import ScanGate
+from container_pipelines.registry.ecr_repo import CACHE_TAG, LOGIN_REASON
+
+_MOST_REPORTS: Final = 5
+_OWN_VARIABLES: Final = re.compile(
+    r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PLATFORMS|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID"
+    r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DEPLOY_FILES_PROGRAM|DOCKERHUB_TOKEN|DOCKERHUB_USER"
+    r"|EXISTING_IMAGE|IMAGE_DIGEST|IMAGE_REPO_NAME"
+    r"|IMAGE_TAG|IMAGE_URI|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE|RELEASE_IMAGE|REPOSITORY_URI"
+    r"|SBOM_GENERATOR|SCAN_GATE|SCAN_GATE_PROGRAM|SOURCE_URL|TEST_COMMAND)"
+)
+
+
+@jsii.implements(iam.IGrantable)
+class BuildProject(Construct):
+    """A CodeBuild project that builds an image, pushes it, and says which digest to deploy.
+
+    Its role may do what the job does and nothing else. It is the one thing to grant to:
+    ``bucket.grant_read(build)`` and the like work; what is granted to ``build.project`` has no
+    effect, so that nothing widens the role unseen.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    repository
+        Where images are pushed, and where the layer cache is kept.
+    build_spec
+        A buildspec of your own; by default the library's ``buildspecs/build.yml``. It must leave
+        ``imagedefinitions.json`` as its artifact. It finds the variables ``REPOSITORY_URI``,
+        ``IMAGE_REPO_NAME``, ``AWS_ACCOUNT_ID``, ``CACHE_TAG`` and, from the pipeline,
+        ``CONTAINER_NAME``.
+    project_name
+        The project's name; made by CloudFormation by default.
+    description
+        What the console shows.
+    docker_build
+        Dockerfile, context, target, arguments, secrets, platforms, test, bill of materials; by
+        default the Dockerfile in the source's root, for x86-64. Not for a buildspec of your own.
+    docker_hub
+        How to get base images from Docker Hub: with a login, or through a pull-through cache;
+        anonymously by default.
+    scan_gate
+        Which findings of the scan of the pushed image fail the build; HIGH and above by default.
+        ``ScanGate(mode=ScanGateMode.REPORT)`` only tells them. The repository must scan on push,
+        as :class:`EcrRepo` does, or be scanned continuously. Not for a buildspec of your own.
+    commands
+        Commands of your own in the phases of the library's buildspec; none by default.
+    reports
+        Up to five reports that CodeBuild keeps of each build; none by default. Not for a buildspec
+        of your own.
+    environment_variables
+        Further variables. Parameters and secrets that they name are granted to the role; secrets
+        in plain text are rejected.
+    build_image
+        The image that the build runs in; the newest Amazon Linux by default, for ARM where the
+        image is for ARM alone.
+    compute_type
+        The build machine; ``SMALL`` (2 vCPU, 4 GB) by default.
+    privileged
+        Whether the build may run a Docker engine; the library's buildspec needs it.
+    vpc
+        The VPC whose private resources a build may reach; none by default. Builds then reach the
+        internet through the VPC alone, by a NAT gateway.
+    vpc_subnets
+        The subnets of the VPC; the private ones by default.
+    security_groups
+        The security groups of builds in the VPC; one of their own by default.
+    concurrent_builds
+        How many builds of the project may run at a time. Without it CodeBuild queues what is above
+        the account's quota; with it, it refuses what is above, and the pipeline's stage fails.
+    queued_timeout
+        How long a build may wait for a machine, from 5 minutes to 8 hours; 8 hours by default.
+    timeout
+        After which time a build is stopped, from 5 minutes to 36 hours; 30 minutes by default.
+    log_retention
+        How long logs are kept; one month by default.
+
+    Attributes
+    ----------
+    project
+        The CodeBuild project.
+    role
+        The role that builds run with.
+    log_group
+        Where builds log.
+    repository
+        Where images are pushed.
+    has_own_buildspec
+        Whether it runs a buildspec of yours.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range, a variable would hide one of the library's, the library's
+        buildspec is to run without privileged mode, an option of the library's buildspec is given
+        with another one, or an option of a VPC without a VPC.
+
+    Notes
+    -----
+    CodeBuild's own retries are left out: it does not retry what a pipeline has started
+    (https://docs.aws.amazon.com/codebuild/latest/userguide/auto-retry-build.html). The pipeline
+    can: see ``retry_build`` of :class:`PipelineControls`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        repository: ecr.IRepository,
+        build_spec: codebuild.BuildSpec | None = None,
+        project_name: str | None = None,
+        description: str | None = None,
+        docker_build: DockerBuild | None = None,
+        docker_hub: DockerHubCredentials | PullThroughCache | None = None,
+        scan_gate: ScanGate | None = None,
+        commands: PhaseCommands | None = None,
+        reports: Sequence[BuildReport] = (),
+        environment_variables: Mapping[str, codebuild.BuildEnvironmentVariable] | None = None,
+        build_image: codebuild.IBuildImage | None = None,
+        compute_type: codebuild.ComputeType = codebuild.ComputeType.SMALL,
+        privileged: bool = True,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] = (),
+        concurrent_builds: int | None = None,
+        queued_timeout: Duration | None = None,
+        timeout: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        timeout = timeout or Duration.minutes(30)
+        extra = dict(environment_variables or {})
+        _check(
+            project_name=project_name,
+            timeout=timeout,
+            queued_timeout=queued_timeout,
+            concurrent_builds=concurrent_builds,
+            variables=list(extra),
+            reports=reports,
+        )
+        if build_spec is None and not privileged:
+            raise ValueError(
+                "'privileged' must be True for the library's buildspec, which runs a Docker "
+                "engine, got False; omit it or give a 'build_spec' that needs none"
+            )
+        if build_spec is not None:
+            _refuse_with_own_buildspec(
+                docker_build=docker_build, scan_gate=scan_gate, commands=commands, reports=reports
+            )
+        if vpc is None and (vpc_subnets is not None or security_groups):
+            raise ValueError(
+                "'vpc_subnets' and 'security_groups' must be given with 'vpc', got no 'vpc'; give "
+                "the VPC that they belong to"
+            )
+        docker_build, scan_gate = docker_build or DockerBuild(), scan_gate or ScanGate()
+        super().__init__(scope, construct_id)
+        self.repository = repository
+        self.has_own_buildspec = build_spec is not None
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            description="Builds and pushes images",
+        )
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
+        variables = {
+            "AWS_ACCOUNT_ID": codebuild.BuildEnvironmentVariable(value=Aws.ACCOUNT_ID),
+            "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+            "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
+            "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
+            **(docker_hub.variables(repository) if docker_hub else {}),
+            **(
+                {**self._scan_gate(scan_gate), **docker_build.variables()}
+                if build_spec is None
+                else {}
+            ),
+            **extra,
+        }
+        self.project = codebuild.PipelineProject(
+            self,
+            "Project",
+            project_name=project_name,
+            description=description,
+            build_spec=build_spec or BuildSpecFile("build.yml", commands=commands, reports=reports),
+            environment=codebuild.BuildEnvironment(
+                build_image=build_image or _build_image(docker_build),
+                compute_type=compute_type,
+                privileged=privileged,
+            ),
+            environment_variables=variables,
+            vpc=vpc,
+            subnet_selection=vpc_subnets,
+            security_groups=list(security_groups) or None,
+            concurrent_build_limit=concurrent_builds,
+            queued_timeout=queued_timeout,
+            timeout=timeout,
+            logging=codebuild.LoggingOptions(
+                cloud_watch=codebuild.CloudWatchLoggingOptions(log_group=self.log_group)
+            ),
+            # The L2 would add log groups that are not ours and report groups to the role.
+            role=self.role.without_policy_updates(),
+            grant_report_group_permissions=False,
+        )
+        self._grant_what_a_build_does(variables)
+        reasons = [LOGIN_REASON]
+        if vpc is not None:
+            reasons.append("Neither do the ec2:Describe actions.")
+        if scan_gate.enhanced_scanning:
+            reasons.append("Neither do those by which Amazon Inspector tells of findings.")
+        acknowledge_wildcard(self.role, "*", " ".join(reasons))
+        if docker_hub is not None:
+            docker_hub.grant_pull(self.role)
+        for secret in docker_build.secrets.values():
+            secret.grant_read(self.role)
+        for report in reports:
+            report.group.grant_write(self.role)
+        if vpc is not None:
+            self._grant_network_interfaces(_subnet_ids(vpc, vpc_subnets))
+        if privileged:
+            acknowledge(
+                self.project,
+                "AwsSolutions-CB3",
+                "Building an image takes a Docker engine, which needs privileged mode; CodeBuild "
+                "runs each build on a machine of its own.",
+            )
+        acknowledge(
+            self.project,
+            "AwsSolutions-CB4",
+            "The artifacts are the image's name and the findings of its scan, encrypted as the "
+            "pipeline's bucket says: with the key that AWS manages for S3, or with its own.",
+        )
+
+    def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
+        program = s3_assets.Asset(self, "ScanGate", path=str(build_file("scan_gate.py")))
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["s3:GetObject"],
+            resource_arns=[program.bucket.arn_for_objects(program.s3_object_key)],
+        )
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["ecr:DescribeImageScanFindings"],
+            resource_arns=[self.repository.repository_arn],
+        )
+        if gate.enhanced_scanning:
+            iam.Grant.add_to_principal(
+                grantee=self.role,
+                actions=["inspector2:ListCoverage", "inspector2:ListFindings"],
+                resource_arns=["*"],
+            )
+        return {
+            "SCAN_GATE": codebuild.BuildEnvironmentVariable(value=gate.settings()),
+            "SCAN_GATE_PROGRAM": codebuild.BuildEnvironmentVariable(value=program.s3_object_url),
+        }
+
+    def _grant_what_a_build_does(
+        self, variables: Mapping[str, codebuild.BuildEnvironmentVariable]
+    ) -> None:
+        self.repository.grant_pull_push(self.role)
+        self.log_group.grant_write(self.role)
+        # Grants the parameters and secrets that variables name; the rendering is the L2's own.
+        codebuild.Project.serialize_env_variables(dict(variables), True, self.role)
+        # CloudFormation must not start a build before its role may do anything. Not the whole L2
+        # waits: the role names the security group that the L2 makes.
+        project = self.project.node.default_child
+        assert project is not None  # noqa: S101 - for the type checker: an L2 has its resource
+        project.node.add_dependency(self.role)
+
+    def _grant_network_interfaces(self, subnet_ids: Sequence[str]) -> None:
+        """Allow what a build in a VPC needs: the interface of its machine."""
+
+        def arn(resource: str, name: str) -> str:
+            return Stack.of(self).format_arn(service="ec2", resource=resource, resource_name=name)
+
+        interfaces = arn("network-interface", "*")
+        subnets = [arn("subnet", subnet_id) for subnet_id in subnet_ids]
+        groups = [
+            arn("security-group", group.security_group_id)
+            for group in self.project.connections.security_groups
+        ]
+        for statement in (
+            iam.PolicyStatement(
+                actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *subnets, *groups]
+            ),
+            iam.PolicyStatement(
+                actions=["ec2:CreateNetworkInterfacePermission"],
+                resources=[interfaces],
+                conditions={
+                    "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
+                    "ArnEquals": {"ec2:Subnet": subnets},
+                },
+            ),
+            iam.PolicyStatement(
+                actions=["ec2:DeleteNetworkInterface"],
+                resources=[interfaces],
+                conditions={"ArnEquals": {"ec2:Subnet": subnets}},
+            ),
+            iam.PolicyStatement(
+                actions=[
+                    "ec2:DescribeDhcpOptions",
+                    "ec2:DescribeNetworkInterfaces",
+                    "ec2:DescribeSecurityGroups",
+                    "ec2:DescribeSubnets",
+                    "ec2:DescribeVpcs",
+                ],
+                resources=["*"],
+            ),
+        ):
+            self.role.add_to_policy(statement)
+        acknowledge_wildcard(
+            self.role,
+            interfaces,
+            "An interface has no id before it is made; the subnets bound what may be made.",
+        )
+        acknowledge(
+            self.project.node.find_child("PolicyDocument"),
+            "AwsSolutions-IAM5[Resource::*]",
+            "The L2's policy for a VPC, which is attached to no role and in no template: the role "
+            "has narrower statements of its own.",
+        )
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The role that builds run with."""
+        return self.role
+
+
+def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
+    if docker_build.runs_on_arm:
+        return codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0
+    return codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
+
+
+def _subnet_ids(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> list[str]:
+    chosen = selection or ec2.SubnetSelection()
+    return vpc.select_subnets(
+        availability_zones=chosen.availability_zones,
+        one_per_az=chosen.one_per_az,
+        subnet_filters=chosen.subnet_filters,
+        subnet_group_name=chosen.subnet_group_name,
+        subnets=chosen.subnets,
+        subnet_type=chosen.subnet_type,
+    ).subnet_ids
+
+
+def _refuse_with_own_buildspec(**options: object) -> None:
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise ValueError(
+            f"'{given[0]}' must be left out with a 'build_spec' of your own, got both: it is for "
+            f"the library's buildspec; give one of the two"
+        )
+
+
+def _check(
+    *,
+    project_name: str | None,
+    timeout: Duration,
+    queued_timeout: Duration | None,
+    concurrent_builds: int | None,
+    variables: Sequence[str],
+    reports: Sequence[BuildReport],
+) -> None:
+    if project_name is not None:
+        check_name(
+            "project_name",
+            project_name,
+            pattern=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+            minimum=2,
+            maximum=150,
+            allowed="letters, digits, '_' and '-', starting with a letter or digit",
+        )
+    check_duration(
+        "timeout",
+        timeout,
+        minimum=Duration.minutes(5),
+        maximum=Duration.hours(36),
+        unit="minutes",
+        default="stop a build after 30 minutes",
+    )
+    if queued_timeout is not None:
+        check_duration(
+            "queued_timeout",
+            queued_timeout,
+            minimum=Duration.minutes(5),
+            maximum=Duration.hours(8),
+            unit="minutes",
+            default="let builds wait for 8 hours",
+        )
+    if concurrent_builds is not None:
+        check_range(
+            "concurrent_builds",
+            concurrent_builds,
+            minimum=1,
+            maximum=10_000,
+            default="leave it to the account's quota",
+        )
+    hidden = sorted(name for name in variables if _OWN_VARIABLES.fullmatch(name))
+    if hidden:
+        raise ValueError(
+            f"'environment_variables' must not name what the library sets, got "
+            f"{', '.join(hidden)}; choose other names (Docker Hub: use 'docker_hub', secrets of "
+            f"the Dockerfile: 'docker_build')"
+        )
+    if len(reports) > _MOST_REPORTS:
+        raise ValueError(
+            f"'reports' must be at most {_MOST_REPORTS}, which is what CodeBuild takes, got "
+            f"{len(reports)}; let several formats share a group by their files"
+        )

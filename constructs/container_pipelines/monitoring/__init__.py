@@ -1,0 +1,1 @@
+"""Alarms, dashboard, and notifications by Slack, e-mail or a chat application."""

@@ -1,0 +1,231 @@
+"""Patterns of the events that tell of a release: for the watched resources alone.
+
+Reference of the events' shapes:
+https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html
+https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html
+https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications-ref.html
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+from aws_cdk import Stack
+from aws_cdk import aws_events as events
+from constructs import Construct
+
+from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.news import EventKind, News
+
+_Pattern = Callable[[Construct, Watched, frozenset[News]], events.EventPattern | None]
+
+_PIPELINE_STATES: Final = {
+    News.FAILED: ["FAILED"],
+    News.STARTED: ["STARTED", "RESUMED"],
+    News.SUCCEEDED: ["SUCCEEDED"],
+    News.STOPPED: ["CANCELED", "STOPPING", "STOPPED", "SUPERSEDED", "ABANDONED"],
+}
+_BUILD_STATES: Final = {
+    News.FAILED: ["FAILED", "FAULT", "TIMED_OUT"],
+    News.STARTED: ["IN_PROGRESS"],
+    News.SUCCEEDED: ["SUCCEEDED"],
+    News.STOPPED: ["STOPPED"],
+}
+_CODE_DEPLOY_STATES: Final = {
+    News.FAILED: ["FAILURE", "STOP"],
+    News.APPROVAL: ["READY"],
+    News.STARTED: ["START"],
+    News.SUCCEEDED: ["SUCCESS"],
+}
+
+
+def event_pattern(
+    kind: EventKind, scope: Construct, watched: Watched, news: frozenset[News]
+) -> events.EventPattern | None:
+    """Make the pattern of one kind of event.
+
+    Parameters
+    ----------
+    kind
+        Which events.
+    scope
+        Whose stack the rule is in.
+    watched
+        What they must be about.
+    news
+        What they must tell.
+
+    Returns
+    -------
+    events.EventPattern or None
+        The pattern; None where nothing that is watched, or nothing worth telling, can match.
+    """
+    return _PATTERNS[kind](scope, watched, news)
+
+
+def _states(table: Mapping[News, Sequence[str]], news: Collection[News]) -> list[str]:
+    return [state for one, states in table.items() if one in news for state in states]
+
+
+def _pipeline(level: str) -> _Pattern:
+    def pattern(
+        scope: Construct, watched: Watched, news: frozenset[News]
+    ) -> events.EventPattern | None:
+        states = _states(_PIPELINE_STATES, news)
+        if watched.pipeline is None or not states:
+            return None
+        detail: dict[str, Any] = {"pipeline": [watched.pipeline.pipeline_name], "state": states}
+        if level == "Action":
+            # Approvals have a kind of their own; without this they would be told twice.
+            detail["type"] = {"category": [{"anything-but": ["Approval"]}]}
+        return events.EventPattern(
+            source=["aws.codepipeline"],
+            detail_type=[f"CodePipeline {level} Execution State Change"],
+            detail=detail,
+        )
+
+    return pattern
+
+
+def _approvals(
+    scope: Construct, watched: Watched, news: frozenset[News]
+) -> events.EventPattern | None:
+    states = _states({News.APPROVAL: ["STARTED"], News.FAILED: ["FAILED"]}, news)
+    if watched.pipeline is None or not states:
+        return None
+    return events.EventPattern(
+        source=["aws.codepipeline"],
+        detail_type=["CodePipeline Action Execution State Change"],
+        detail={
+            "pipeline": [watched.pipeline.pipeline_name],
+            "type": {"category": ["Approval"]},
+            "state": states,
+        },
+    )
+
+
+def _builds(
+    scope: Construct, watched: Watched, news: frozenset[News]
+) -> events.EventPattern | None:
+    states = _states(_BUILD_STATES, news)
+    if watched.project is None or not states:
+        return None
+    return events.EventPattern(
+        source=["aws.codebuild"],
+        detail_type=["CodeBuild Build State Change"],
+        detail={"project-name": [watched.project.project_name], "build-status": states},
+    )
+
+
+def _deployments(
+    scope: Construct, watched: Watched, news: frozenset[News]
+) -> events.EventPattern | None:
+    names = _states(
+        {
+            News.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
+            News.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
+            News.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
+        },
+        news,
+    )
+    if watched.service is None or not names:
+        return None
+    detail: dict[str, Any] = {"eventName": names}
+    if News.FAILED in news and News.STARTED not in news:
+        # The circuit breaker tells its roll-back as a deployment in progress.
+        rolled_back = {
+            "eventName": ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
+            "reason": [{"wildcard": "*rolling back*"}],
+        }
+        detail = {"$or": [detail, rolled_back]}
+    return events.EventPattern(
+        source=["aws.ecs"],
+        detail_type=["ECS Deployment State Change"],
+        # These events name the cluster nowhere but in the service's ARN.
+        resources=[
+            Stack.of(scope).format_arn(
+                service="ecs",
+                resource="service",
+                resource_name=f"{watched.service.cluster.cluster_name}/"
+                f"{watched.service.service_name}",
+            )
+        ],
+        detail=detail,
+    )
+
+
+def _code_deploy(
+    scope: Construct, watched: Watched, news: frozenset[News]
+) -> events.EventPattern | None:
+    states = _states(_CODE_DEPLOY_STATES, news)
+    group = watched.deployment_group
+    if group is None or not states:
+        return None
+    return events.EventPattern(
+        source=["aws.codedeploy"],
+        detail_type=["CodeDeploy Deployment State-change Notification"],
+        detail={
+            "application": [group.application.application_name],
+            "deploymentGroup": [group.deployment_group_name],
+            "state": states,
+        },
+    )
+
+
+def _tasks(scope: Construct, watched: Watched, news: frozenset[News]) -> events.EventPattern | None:
+    if watched.service is None or News.FAILED not in news:
+        return None
+    return events.EventPattern(
+        source=["aws.ecs"],
+        detail_type=["ECS Task State Change"],
+        detail={
+            "clusterArn": [watched.service.cluster.cluster_arn],
+            "group": [f"service:{watched.service.service_name}"],
+            "lastStatus": ["STOPPED"],
+            # Tasks that scaling or a deployment ends are nothing to tell.
+            "$or": [
+                {"stopCode": ["TaskFailedToStart", "EssentialContainerExited"]},
+                {"stoppedReason": [{"wildcard": "*fail*"}]},
+            ],
+        },
+    )
+
+
+def _scans(scope: Construct, watched: Watched, news: frozenset[News]) -> events.EventPattern | None:
+    if watched.repository is None or not {News.FAILED, News.SUCCEEDED} & news:
+        return None
+    bad: dict[str, Any] = {
+        "$or": [
+            {"finding-severity-counts": {severity: [{"numeric": [">", 0]}]}}
+            for severity in ("CRITICAL", "HIGH")
+        ]
+        + [{"scan-status": [{"anything-but": ["COMPLETE", "INITIAL_SCAN_COMPLETE", "ACTIVE"]}]}]
+    }
+    return events.EventPattern(
+        source=["aws.ecr", "aws.inspector2"],
+        detail_type=["ECR Image Scan", "Inspector2 Scan"],
+        detail={
+            # Amazon ECR calls the repository by its name, Inspector by its ARN.
+            "repository-name": [
+                watched.repository.repository_name,
+                watched.repository.repository_arn,
+            ],
+            **({} if News.SUCCEEDED in news else bad),
+        },
+    )
+
+
+_PATTERNS: Final[Mapping[EventKind, _Pattern]] = {
+    EventKind.RELEASES: _pipeline("Pipeline"),
+    EventKind.STAGES: _pipeline("Stage"),
+    EventKind.ACTIONS: _pipeline("Action"),
+    EventKind.APPROVALS: _approvals,
+    EventKind.BUILDS: _builds,
+    EventKind.DEPLOYMENTS: _deployments,
+    EventKind.CODE_DEPLOY: _code_deploy,
+    EventKind.TASKS: _tasks,
+    EventKind.SCANS: _scans,
+}

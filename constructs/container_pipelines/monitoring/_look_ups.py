@@ -1,0 +1,106 @@
+"""What the notifier may look up about what is watched."""
+
+from collections.abc import Iterator
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines.monitoring._watched import Watched
+
+
+def allow_look_ups(scope: Construct, role: iam.Role, watched: Watched) -> None:
+    """Let the notifier ask for what events leave out, about these resources alone.
+
+    In the stack of the role, statements join its policy, where those of all pipelines merge. In
+    another one they make a policy of that stack, so that the role's never depends on it.
+
+    Parameters
+    ----------
+    scope
+        Whose stack the resources are known in.
+    role
+        The notifier's role.
+    watched
+        The resources.
+    """
+    if Stack.of(scope) is Stack.of(role):
+        for statement in _statements(scope, watched):
+            role.add_to_policy(statement)
+        holder: iam.Role | iam.Policy = role
+    else:
+        holder = iam.Policy(
+            scope, "LookUps", roles=[role], statements=list(_statements(scope, watched))
+        )
+    for resource, reason in _wildcards(scope, watched):
+        acknowledge_wildcard(holder, resource, reason)
+
+
+def _statements(scope: Construct, watched: Watched) -> Iterator[iam.PolicyStatement]:
+    if watched.pipeline is not None:
+        yield iam.PolicyStatement(
+            actions=[
+                "codepipeline:GetPipelineExecution",
+                "codepipeline:ListActionExecutions",
+                "codepipeline:ListPipelineExecutions",
+            ],
+            resources=[watched.pipeline.pipeline_arn],
+        )
+    if watched.project is not None:
+        yield iam.PolicyStatement(
+            actions=["codebuild:BatchGetBuilds"], resources=[watched.project.project_arn]
+        )
+        yield iam.PolicyStatement(
+            actions=["logs:GetLogEvents"], resources=[_build_logs(scope, watched)]
+        )
+    if watched.deployment_group is not None:
+        yield iam.PolicyStatement(
+            actions=["codedeploy:GetDeployment"],
+            resources=[watched.deployment_group.deployment_group_arn],
+        )
+    if watched.service is not None:
+        cluster = watched.service.cluster
+        yield iam.PolicyStatement(
+            actions=["ecs:DescribeServices"],
+            resources=[
+                _ecs(scope, "service", f"{cluster.cluster_name}/{watched.service.service_name}")
+            ],
+        )
+        yield iam.PolicyStatement(
+            actions=["ecs:DescribeTasks"], resources=[_tasks(scope, cluster.cluster_name)]
+        )
+        yield iam.PolicyStatement(
+            actions=["ecs:ListTasks"],
+            resources=["*"],
+            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+        )
+
+
+def _wildcards(scope: Construct, watched: Watched) -> Iterator[tuple[str, str]]:
+    if watched.project is not None:
+        yield _build_logs(scope, watched), "Each build has a log stream of its own."
+    if watched.service is not None:
+        cluster = watched.service.cluster.cluster_name
+        yield "*", "ecs:ListTasks knows no service; it is bound to the cluster."
+        yield _tasks(scope, cluster), "The ids of tasks arise with them, within the cluster."
+
+
+def _build_logs(scope: Construct, watched: Watched) -> str:
+    if watched.build_log_group is not None:
+        return f"{watched.build_log_group.log_group_arn}:log-stream:*"
+    # Where CodeBuild logs unless a project says otherwise.
+    name = watched.project.project_name if watched.project is not None else ""
+    return Stack.of(scope).format_arn(
+        service="logs",
+        resource=f"log-group:/aws/codebuild/{name}:log-stream:*",
+        arn_format=ArnFormat.NO_RESOURCE_NAME,
+    )
+
+
+def _tasks(scope: Construct, cluster_name: str) -> str:
+    return _ecs(scope, "task", f"{cluster_name}/*")
+
+
+def _ecs(scope: Construct, resource: str, name: str) -> str:
+    return Stack.of(scope).format_arn(service="ecs", resource=resource, resource_name=name)

@@ -1,0 +1,172 @@
+"""What is watched: a pipeline and what it deploys, as far as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from aws_cdk import Stack, Token
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_codedeploy as codedeploy
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from container_pipelines._checks import check_name
+from container_pipelines.build.build_project import BuildProject
+
+
+@runtime_checkable
+class ReleasePipeline(Protocol):
+    """A pipeline construct, which knows what it builds with and deploys to.
+
+    Those of this library are such; one of your own is, if it has these attributes.
+    """
+
+    @property
+    def pipeline(self) -> codepipeline.IPipeline:
+        """The pipeline."""
+
+    @property
+    def build(self) -> BuildProject:
+        """What makes the image."""
+
+    @property
+    def service(self) -> ecs.IBaseService:
+        """What it deploys to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The resources to watch; what is None is not watched.
+
+    Parameters
+    ----------
+    name
+        What alarms and messages call it.
+    pipeline, project, service, target_groups, repository, deployment_group
+        The resources.
+    build_log_group
+        Where the project logs.
+    """
+
+    name: str
+    pipeline: codepipeline.IPipeline | None
+    project: codebuild.IProject | None
+    build_log_group: logs.ILogGroup | None
+    service: ecs.IBaseService | None
+    target_groups: tuple[elbv2.IApplicationTargetGroup, ...]
+    repository: ecr.IRepository | None
+    deployment_group: codedeploy.IEcsDeploymentGroup | None
+
+    @staticmethod
+    def of(
+        *,
+        name: str,
+        pipeline: codepipeline.IPipeline | ReleasePipeline | None,
+        build: codebuild.IProject | BuildProject | None,
+        service: ecs.IBaseService | None,
+        target_groups: Sequence[elbv2.IApplicationTargetGroup],
+        repository: ecr.IRepository | None,
+        deployment_group: codedeploy.IEcsDeploymentGroup | None,
+    ) -> Watched:
+        """Take from a pipeline construct what the caller has left out.
+
+        Parameters
+        ----------
+        name, pipeline, build, service, target_groups, repository, deployment_group
+            What the caller has said.
+
+        Returns
+        -------
+        Watched
+            What to watch.
+
+        Raises
+        ------
+        ValueError
+            If the name cannot start an alarm's name, there is nothing to watch, there are more
+            than two target groups, or one does not tell its load balancer.
+        """
+        check_name(
+            "name",
+            name,
+            pattern=r"[A-Za-z0-9._/-]+",
+            maximum=200,
+            allowed="letters, digits, '.', '_', '/' and '-'",
+        )
+        if isinstance(pipeline, ReleasePipeline):
+            build, service = build or pipeline.build, service or pipeline.service
+            pipeline = pipeline.pipeline
+        log_group = None
+        if isinstance(build, BuildProject):
+            repository, log_group = repository or build.repository, build.log_group
+            build = build.project
+        if not (pipeline or build or service or target_groups or repository or deployment_group):
+            raise ValueError(
+                "'pipeline', 'build', 'service', 'target_groups', 'repository' or "
+                "'deployment_group' must be given, got none; give what is to be watched"
+            )
+        _check_target_groups(target_groups)
+        return Watched(
+            name=name,
+            pipeline=pipeline,
+            project=build,
+            build_log_group=log_group,
+            service=service,
+            target_groups=tuple(target_groups),
+            repository=repository,
+            deployment_group=deployment_group,
+        )
+
+    def check_region(self, scope: Construct) -> None:
+        """Reject a stack that neither events nor metrics of what is watched reach.
+
+        Parameters
+        ----------
+        scope
+            Where rules and alarms are to be.
+
+        Raises
+        ------
+        ValueError
+            If a resource is known to be in another region than the stack.
+        """
+        region = Stack.of(scope).region
+        for parameter, resource in (
+            ("pipeline", self.pipeline),
+            ("build", self.project),
+            ("service", self.service),
+            ("repository", self.repository),
+        ):
+            if resource is None:
+                continue
+            there = resource.env.region
+            if Token.is_unresolved(there) or Token.is_unresolved(region) or there == region:
+                continue
+            raise ValueError(
+                f"'{parameter}' must be in the region of the stack that watches it, {region}, got "
+                f"{there}: neither its events nor its metrics leave its region; watch it from a "
+                f"stack there"
+            )
+
+
+def _check_target_groups(groups: Sequence[elbv2.IApplicationTargetGroup]) -> None:
+    if len(groups) > 2:
+        raise ValueError(
+            f"'target_groups' must be at most the two of one service, got {len(groups)}; give "
+            f"each service its own PipelineAlarms"
+        )
+    for group in groups:
+        try:
+            group.metrics  # noqa: B018 - reading it is the test
+        except RuntimeError:
+            raise ValueError(
+                f"'target_groups' must tell their load balancer, which metrics are kept by, got "
+                f"'{group.node.path}' without one; attach it to a listener before, or import it "
+                f"with 'load_balancer_arns'"
+            ) from None

@@ -1,0 +1,209 @@
+"""A topic that tells people by e-mail, and whatever else subscribes to it."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from container_pipelines._checks import check_name
+from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, plain_text
+from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.news import DEFAULT_NEWS, EventKind, News, check_news
+
+
+class AlertTopic(Construct):
+    """An SNS topic for alarms and events of any number of pipelines.
+
+    Encrypted with a key that CloudWatch and EventBridge may use (the one that AWS manages for SNS
+    lets them not), and only reached over TLS. Alarms arrive as CloudWatch words them, events as a
+    few lines of text. Each address gets a mail in which to confirm its subscription.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    emails
+        Who gets mail; nobody by default, and the topic waits for other subscriptions.
+    news
+        What to tell; failures, recoveries and approvals by default. That a release has recovered is
+        not to be seen from its event alone, so a topic is told of alarms that go off, and of
+        releases that succeed where ``SUCCEEDED`` is asked for.
+    encryption_key
+        A key of your own, to share one; made by default. The policy of an imported key must let
+        ``cloudwatch.amazonaws.com`` and ``events.amazonaws.com`` do ``kms:Decrypt`` and
+        ``kms:GenerateDataKey*``.
+
+    Attributes
+    ----------
+    topic
+        The topic.
+    encryption_key
+        Its key.
+    news
+        What it tells.
+
+    Raises
+    ------
+    ValueError
+        If an address is none or given twice, or no news are asked for.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        emails: Sequence[str] = (),
+        news: Collection[News] = DEFAULT_NEWS,
+        encryption_key: kms.IKey | None = None,
+    ) -> None:
+        self.news = check_news(news)
+        _check_emails(emails)
+        super().__init__(scope, construct_id)
+        self.encryption_key = encryption_key or topic_key(self)
+        self.topic = encrypted_topic(self, self.encryption_key)
+        for email in emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+
+    def connect(
+        self,
+        scope: Construct,
+        watched: Watched,
+        *,
+        kinds: frozenset[EventKind],
+        alarms: Mapping[str, cloudwatch.AlarmBase],
+    ) -> None:
+        """Hand on the events of what is watched, and its alarms.
+
+        Parameters
+        ----------
+        scope
+            Where the rules are made.
+        watched
+            The resources.
+        kinds
+            Which of their events.
+        alarms
+            The alarms, by their names.
+        """
+        for kind in sorted(kinds):
+            add_rule(
+                scope,
+                "Mail",
+                kind=kind,
+                watched=watched,
+                news=self.news,
+                target=RuleTarget(self.topic.topic_arn, message=plain_text(kind)),
+            )
+        tell_alarms(self.topic, self.news, alarms)
+
+
+def topic_key(scope: Construct) -> kms.Key:
+    """Make a key for topics that AWS services publish to.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+
+    Returns
+    -------
+    kms.Key
+        The key. It is deleted with its stack: a topic keeps nothing that it would decrypt.
+    """
+    return kms.Key(
+        scope,
+        "Key",
+        description="Encrypts alarms and events on their way",
+        enable_key_rotation=True,
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+
+
+def encrypted_topic(scope: Construct, key: kms.IKey) -> sns.Topic:
+    """Make a topic that the account's alarms and rules may publish to.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    key
+        The key.
+
+    Returns
+    -------
+    sns.Topic
+        The topic.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
+    """
+    topic = sns.Topic(scope, "Topic", master_key=key, enforce_ssl=True)
+    account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    # EventBridge tells neither topic nor key on whose behalf it comes: with a condition it would be
+    # let in by neither, and every event lost without a word.
+    for service, conditions in (("cloudwatch", account), ("events", {})):
+        principal = iam.ServicePrincipal(f"{service}.amazonaws.com")
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[principal],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions=conditions,
+            )
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[principal],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],
+                conditions=conditions,
+            )
+        )
+    return topic
+
+
+def tell_alarms(
+    topic: sns.ITopic, news: frozenset[News], alarms: Mapping[str, cloudwatch.AlarmBase]
+) -> None:
+    """Let alarms publish to a topic when they go on and, where asked for, when they go off.
+
+    Parameters
+    ----------
+    topic
+        The topic.
+    news
+        What is to be told.
+    alarms
+        The alarms.
+    """
+    for alarm in alarms.values():
+        if News.FAILED in news:
+            alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
+        if News.RECOVERED in news:
+            alarm.add_ok_action(cloudwatch_actions.SnsAction(topic))
+
+
+def _check_emails(emails: Sequence[str]) -> None:
+    for email in emails:
+        check_name(
+            "emails",
+            email,
+            pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+",
+            maximum=320,
+            allowed="an address such as 'team@example.com'",
+        )
+        if emails.count(email) > 1:
+            raise ValueError(
+                f"'emails' must name each address once, got '{email}' more than once; drop the "
+                f"repetition"
+            )

@@ -1,0 +1,329 @@
+"""The function that tells Slack."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._assets import function_code
+from container_pipelines._checks import check_name, check_one_of
+from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, every_rule
+from container_pipelines.monitoring._look_ups import allow_look_ups
+from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.news import DEFAULT_NEWS, EventKind, News, check_news
+from container_pipelines.monitoring.slack_credential import SlackBot, SlackWebhook
+from container_pipelines.monitoring.thresholds import Threshold
+
+_TIMEOUT: Final = Duration.minutes(1)
+
+
+class NotifierAlarm(StrEnum):
+    """The alarms of the notifier itself; they go to a topic, for Slack may be what is broken."""
+
+    ERRORS = "errors"
+    """Attempts to tell that failed, a period; each event has three."""
+    DEAD_LETTERS = "dead-letters"
+    """Events that could not be told and wait for a replay."""
+
+
+DEFAULT_NOTIFIER_THRESHOLDS: Final[Mapping[NotifierAlarm, Threshold]] = {
+    NotifierAlarm.ERRORS: Threshold(value=3, period=Duration.minutes(15)),
+    NotifierAlarm.DEAD_LETTERS: Threshold(value=1),
+}
+
+
+class SlackNotifier(Construct):
+    """A function that tells Slack of any number of pipelines; one is enough for an app.
+
+    Its role may log, read the one secret, and look up what events leave out, about the pipelines
+    that :class:`PipelineAlarms` connects and nothing else. What cannot be told in three attempts
+    waits 14 days in a queue, from which ``replay`` tells it again. It also measures releases, in
+    the namespace ``ContainerPipelines``.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    slack
+        The webhook, or the bot. A bot gets a table in which it remembers the threads of releases.
+    news
+        What to tell; failures, recoveries and approvals by default.
+    docs_url
+        A page with advice on errors, which messages link to; none by default.
+    alarm_topic
+        Who is told when the notifier itself fails, such as ``AlertTopic.topic``; nobody by default.
+    alarms
+        Changes to the notifier's alarms; None leaves one out.
+    log_retention
+        How long logs are kept; one month by default.
+
+    Attributes
+    ----------
+    function
+        The function.
+    role
+        The role that it runs with.
+    log_group
+        Where it logs.
+    dead_letter_queue
+        Events that could not be told.
+    replay
+        The function's reading of that queue; disabled until somebody enables it.
+    table
+        What a bot remembers; None for a webhook.
+    alarms
+        The alarms by their :class:`NotifierAlarm`.
+    news
+        What it tells.
+
+    Raises
+    ------
+    ValueError
+        If the address is none, no news are asked for, or there is no such alarm.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        slack: SlackWebhook | SlackBot,
+        news: Collection[News] = DEFAULT_NEWS,
+        docs_url: str | None = None,
+        alarm_topic: sns.ITopic | None = None,
+        alarms: Mapping[NotifierAlarm, Threshold | None] | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        self.news = check_news(news)
+        if docs_url is not None:
+            check_name(
+                "docs_url",
+                docs_url,
+                pattern=r"https?://[^\s<>|]+",
+                maximum=1000,
+                allowed="an address that starts with 'https://'",
+            )
+        thresholds = _thresholds(alarms or {})
+        super().__init__(scope, construct_id)
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
+        self.dead_letter_queue = self._queue()
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="Tells Slack of releases, and looks up what events leave out",
+        )
+        self.log_group.grant_write(self.role)
+        slack.secret.grant_read(self.role)
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=[
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+                "sqs:SendMessage",
+            ],
+            resource_arns=[self.dead_letter_queue.queue_arn],
+        )
+        self.table = self._remember() if isinstance(slack, SlackBot) else None
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Tells Slack of releases, builds, deployments and alarms",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler="slack_notifier.handler.handle",
+            code=function_code("slack_notifier"),
+            memory_size=256,
+            timeout=_TIMEOUT,
+            environment={
+                "SLACK_SECRET": slack.secret.location,
+                "NOTIFY_ON": ",".join(sorted(self.news)),
+                **({"SLACK_CHANNEL": slack.channel} if isinstance(slack, SlackBot) else {}),
+                **({"STATE_TABLE": self.table.table_name} if self.table is not None else {}),
+                **({"DOCS_URL": docs_url} if docs_url else {}),
+            },
+            on_failure=destinations.SqsDestination(self.dead_letter_queue),
+            retry_attempts=2,
+            max_event_age=Duration.hours(1),
+            log_group=self.log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            # The L2's own grants would be wider.
+            role=self.role.without_policy_updates(),
+        )
+        self.function.node.add_dependency(self.role)
+        # One permission for all rules of the account: one for each would soon fill the policy.
+        self.function.add_permission(
+            "Rules",
+            principal=iam.ServicePrincipal("events.amazonaws.com"),
+            source_arn=every_rule(self),
+        )
+        self.replay = sources.SqsEventSource(
+            self.dead_letter_queue,
+            enabled=False,
+            batch_size=5,
+            max_concurrency=2,
+            report_batch_item_failures=True,
+        )
+        self.function.add_event_source(self.replay)
+        self.alarms = self._alarms(thresholds)
+        if alarm_topic is not None:
+            for alarm in self.alarms.values():
+                alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarm_topic))
+                alarm.add_ok_action(cloudwatch_actions.SnsAction(alarm_topic))
+
+    def connect(
+        self,
+        scope: Construct,
+        watched: Watched,
+        *,
+        kinds: frozenset[EventKind],
+        alarms: Mapping[str, cloudwatch.AlarmBase],
+    ) -> None:
+        """Hand on the events of what is watched, and its alarms.
+
+        Parameters
+        ----------
+        scope
+            Where the rules are made.
+        watched
+            The resources.
+        kinds
+            Which of their events.
+        alarms
+            The alarms, by their names.
+        """
+        target = RuleTarget(
+            self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
+        )
+        # Recoveries and the metrics of releases arise from successes and failures, told or not.
+        ends = {News.FAILED, News.SUCCEEDED}
+        for kind in sorted(kinds):
+            news = self.news | ends if kind is EventKind.RELEASES else self.news
+            add_rule(scope, "Slack", kind=kind, watched=watched, news=news, target=target)
+        states = [
+            state
+            for state, news in (("ALARM", News.FAILED), ("OK", News.RECOVERED))
+            if news in self.news
+        ]
+        if alarms and states:
+            events.Rule(
+                scope,
+                "SlackAlarms",
+                description=f"Tells of {watched.name}: alarms",
+                event_pattern=events.EventPattern(
+                    source=["aws.cloudwatch"],
+                    detail_type=["CloudWatch Alarm State Change"],
+                    detail={"alarmName": list(alarms), "state": {"value": states}},
+                ),
+                targets=[target],
+            )
+        allow_look_ups(scope, self.role, watched)
+
+    def _queue(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),
+            # What Lambda asks of a queue that it reads: six times the function's time-out.
+            visibility_timeout=Duration.seconds(6 * _TIMEOUT.to_seconds()),
+        )
+        queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"ArnLike": {"aws:SourceArn": every_rule(self)}},
+            )
+        )
+        acknowledge(
+            queue,
+            "AwsSolutions-SQS3",
+            "This is the dead-letter queue of a function and of the rules that call it.",
+        )
+        return queue
+
+    def _remember(self) -> dynamodb.Table:
+        table = dynamodb.Table(
+            self,
+            "Told",
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            time_to_live_attribute="expires",
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        iam.Grant.add_to_principal(
+            grantee=self.role,
+            actions=["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
+            resource_arns=[table.table_arn],
+        )
+        acknowledge(
+            table,
+            "AwsSolutions-DDB3",
+            "It remembers for 14 days what has been told; without it a release gets a new thread.",
+        )
+        return table
+
+    def _alarms(
+        self, thresholds: Mapping[NotifierAlarm, Threshold]
+    ) -> dict[NotifierAlarm, cloudwatch.Alarm]:
+        queue = self.dead_letter_queue
+        metrics = {
+            NotifierAlarm.ERRORS: (
+                self.function.metric_errors,
+                "The Slack notifier fails; its log says why",
+            ),
+            NotifierAlarm.DEAD_LETTERS: (
+                queue.metric_approximate_number_of_messages_visible,
+                "Slack has not been told of something; see the log, then replay the queue",
+            ),
+        }
+        made = {}
+        for name, threshold in thresholds.items():
+            metric, description = metrics[name]
+            statistic = "Sum" if name is NotifierAlarm.ERRORS else "Maximum"
+            made[name] = cloudwatch.Alarm(
+                self,
+                name.title().replace("-", "") + "Alarm",
+                alarm_description=description,
+                metric=metric(period=threshold.period, statistic=statistic),
+                threshold=threshold.value,
+                evaluation_periods=threshold.periods,
+                datapoints_to_alarm=threshold.datapoints,
+                comparison_operator=(
+                    cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+                ),
+                # No data is no call, or a queue that has been empty for hours: nothing is wrong.
+                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            )
+        return made
+
+
+def _thresholds(
+    changes: Mapping[NotifierAlarm, Threshold | None],
+) -> dict[NotifierAlarm, Threshold]:
+    for name in changes:
+        check_one_of("alarms", name, list(NotifierAlarm), fix="name an alarm of NotifierAlarm")
+    every = {
+        **DEFAULT_NOTIFIER_THRESHOLDS,
+        **{NotifierAlarm(name): to for name, to in changes.items()},
+    }
+    return {name: threshold for name, threshold in every.items() if threshold is not None}

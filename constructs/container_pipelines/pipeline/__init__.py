@@ -1,0 +1,1 @@
+"""The pipelines: source, triggers, gates and conditions, deploy actions, release recorder."""

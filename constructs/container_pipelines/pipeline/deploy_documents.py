@@ -1,0 +1,164 @@
+"""The files that CodeDeploy deploys from, and how each build comes to write them.
+
+A build writes three files into an artifact of their own: ``taskdef.json``, ``appspec.yaml`` and
+``imageDetail.json``. What they say comes from the CDK objects: a parameter in the service's stack
+names the task definition that CloudFormation registered, with the settings of the last
+``cdk deploy``. Newer revisions of the family are those of releases, and are not looked at.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from aws_cdk import Stack
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as s3_assets
+from aws_cdk import aws_ssm as ssm
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines.build.build_project import BuildProject
+from container_pipelines.build.buildspec import build_file
+from container_pipelines.service.code_deploy_target import CodeDeployTarget
+from container_pipelines.service.validation_hooks import BoundHook
+
+DEPLOY_ARTIFACT: Final = "Deploy"
+"""The artifact of the deploy files; CodeDeploy takes one of up to 3 MB."""
+
+_TASK_DEFINITION: Final = "<TASK_DEFINITION>"
+
+# With several outputs an action takes the secondary artifacts alone, by the outputs' names.
+# https://docs.aws.amazon.com/codebuild/latest/userguide/sample-pipeline-multi-input-output.html
+_OUTPUTS: Final = f"""\
+  secondary-artifacts:
+    Build:
+      files:
+        - imagedefinitions.json
+        - scan-findings.json
+        - sbom/**/*
+    {DEPLOY_ARTIFACT}:
+      base-directory: .container-deploy-files
+      files:
+        - taskdef.json
+        - appspec.yaml
+        - imageDetail.json
+"""
+
+
+def app_spec(
+    *,
+    container_name: str,
+    container_port: int,
+    platform_version: str = "LATEST",
+    hooks: Sequence[BoundHook] = (),
+) -> dict[str, Any]:
+    """Say what CodeDeploy deploys, and what it asks on the way.
+
+    Parameters
+    ----------
+    container_name
+        The container that gets the traffic.
+    container_port
+        The port that it listens on.
+    platform_version
+        Fargate's platform version.
+    hooks
+        The functions that decide.
+
+    Returns
+    -------
+    dict[str, Any]
+        The content of ``appspec.yaml``, but for its version, which no JSON keeps as ``0.0``.
+        CodePipeline puts the revision that it registers in the place of ``<TASK_DEFINITION>``.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
+    """
+    document: dict[str, Any] = {
+        "Resources": [
+            {
+                "TargetService": {
+                    "Type": "AWS::ECS::Service",
+                    "Properties": {
+                        "TaskDefinition": _TASK_DEFINITION,
+                        "LoadBalancerInfo": {
+                            "ContainerName": container_name,
+                            "ContainerPort": container_port,
+                        },
+                        "PlatformVersion": platform_version,
+                    },
+                }
+            }
+        ],
+    }
+    if hooks:
+        document["Hooks"] = [
+            {hook.at.lifecycle_event: hook.function.function_name} for hook in hooks
+        ]
+    return document
+
+
+def have_deploy_files_written(
+    build: BuildProject, target: CodeDeployTarget, hooks: Sequence[BoundHook]
+) -> dict[str, str]:
+    """Have each build of a project write the deploy files of a service.
+
+    A buildspec of your own must do it itself: run the program that ``DEPLOY_FILES_PROGRAM`` names
+    when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy`` in ``secondary-artifacts`` (the
+    latter with the base directory ``.container-deploy-files``).
+
+    Parameters
+    ----------
+    build
+        The project; its role may read what the files are made of.
+    target
+        The service. The parameter is made below it.
+    hooks
+        The functions that decide over a deployment.
+
+    Returns
+    -------
+    dict[str, str]
+        The variables for the pipeline's build action.
+    """
+    definition = target.service.task_definition
+    parameter = ssm.StringParameter(
+        target.service,
+        "DeployFiles",
+        description="What releases deploy the service with: its task definition and AppSpec",
+        string_value=Stack.of(target.service).to_json_string(
+            {
+                "taskDefinition": definition.task_definition_arn,
+                "container": target.container_name,
+                "appSpec": app_spec(
+                    container_name=target.container_name,
+                    container_port=target.container_port,
+                    platform_version=target.platform_version,
+                    hooks=hooks,
+                ),
+            }
+        ),
+    )
+    program = s3_assets.Asset(build, "DeployFiles", path=str(build_file("deploy_files.py")))
+    for actions, resource in (
+        (["s3:GetObject"], program.bucket.arn_for_objects(program.s3_object_key)),
+        (["ssm:GetParameter"], parameter.parameter_arn),
+        (["ecs:DescribeTaskDefinition"], "*"),
+    ):
+        iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
+    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
+    if build.has_own_buildspec:
+        return _variables(program, parameter)
+    project = build.project.node.default_child
+    assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
+    source = Stack.of(build).resolve(project.source)
+    text = source["buildSpec"] if isinstance(source, dict) else source.build_spec
+    project.add_property_override("Source.BuildSpec", text + _OUTPUTS)
+    return _variables(program, parameter)
+
+
+def _variables(program: s3_assets.Asset, parameter: ssm.StringParameter) -> dict[str, str]:
+    return {
+        "DEPLOY_FILES_PROGRAM": program.s3_object_url,
+        "DEPLOY_FILES_PARAMETER": parameter.parameter_name,
+    }

@@ -1,0 +1,162 @@
+"""From a push to a rolling deployment on Amazon ECS."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from container_pipelines._checks import check_duration
+from container_pipelines.build.build_project import BuildProject
+from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
+from container_pipelines.pipeline.deploy_target import DeployTarget
+from container_pipelines.pipeline.pipeline_controls import PipelineControls
+from container_pipelines.pipeline.release_recorder import ReleaseRecorder
+from container_pipelines.pipeline.source import Source
+from container_pipelines.registry.image_pointer import ImagePointer
+
+
+class EcsRollingPipeline(Construct):
+    """A V2 pipeline that builds each push and rolls it out to an ECS service.
+
+    The deploy action takes the service's own task definition, puts the image in that the build
+    names by digest, and waits until the service is stable. Each action has a role of its own with
+    the statements that AWS lists for it. With an image pointer the release then counts only once
+    all tasks run what was built: the recorder moves the pointer, or fails the pipeline with ECS's
+    reason.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    source
+        Where the code comes from.
+    build
+        What makes the image. One project serves one pipeline.
+    service
+        The service: of :class:`LoadBalancedService`, of your own, or imported.
+    container_name
+        The container that gets the image. By default the task definition's default container; to
+        be given for an imported service, which does not tell its containers.
+    task_roles
+        The roles of the service's tasks, execution role included, which the deployment passes on.
+        Taken from the task definition by default; to be given for an imported service.
+    task_definition_family
+        The family that revisions are registered in. Taken from the task definition by default; for
+        an imported service every family, unless given.
+    image_pointer
+        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
+        Without it nothing is verified or recorded: a ``cdk deploy`` then resets the image, and
+        there is no previous one to go back to.
+    recorder
+        The recorder that moves it; give one to pipelines of an app to share. One of the pipeline's
+        own by default.
+    pipeline_name
+        The pipeline's name; made by CloudFormation by default.
+    artifact_bucket
+        The bucket for artifacts, such as an :class:`ArtifactBucket` that pipelines share; one of
+        its own by default.
+    deployment_timeout
+        How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
+        by default.
+    controls
+        When the pipeline runs, what a release must pass before its deployment, and what happens
+        when that fails; without them each push to the source's branch goes straight on.
+
+    Attributes
+    ----------
+    pipeline
+        The pipeline.
+    build
+        What makes the image.
+    service
+        What it deploys to.
+    artifact_bucket
+        The bucket for artifacts.
+    deploy_role
+        The role of the deploy action.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of range, the task definition lacks the container, an imported service
+        comes without its container and roles, the controls do not go with the source, or a
+        recorder comes without a pointer.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        source: Source,
+        build: BuildProject,
+        service: ecs.IBaseService,
+        container_name: str | None = None,
+        task_roles: Sequence[iam.IRole] | None = None,
+        task_definition_family: str | None = None,
+        image_pointer: ImagePointer | None = None,
+        recorder: ReleaseRecorder | None = None,
+        pipeline_name: str | None = None,
+        artifact_bucket: s3.IBucket | None = None,
+        deployment_timeout: Duration | None = None,
+        controls: PipelineControls | None = None,
+    ) -> None:
+        check_pipeline_name(pipeline_name)
+        deployment_timeout = deployment_timeout or Duration.minutes(30)
+        check_duration(
+            "deployment_timeout",
+            deployment_timeout,
+            minimum=Duration.minutes(1),
+            maximum=Duration.minutes(60),
+            unit="minutes",
+            default="wait 30 minutes",
+        )
+        target = DeployTarget.of(
+            service,
+            container_name=container_name,
+            task_roles=task_roles,
+            task_definition_family=task_definition_family,
+        )
+        super().__init__(scope, construct_id)
+        skeleton = PipelineSkeleton(
+            self,
+            source=source,
+            build=build,
+            container_name=target.container_name,
+            pipeline_name=pipeline_name,
+            artifact_bucket=artifact_bucket,
+            controls=controls or PipelineControls(),
+            image_pointer=image_pointer,
+            recorder=recorder,
+        )
+        self.build = build
+        self.service = service
+        self.pipeline = skeleton.pipeline
+        self.artifact_bucket = skeleton.artifact_bucket
+        self.deploy_role = skeleton.action_role(
+            "DeployRole", "Registers task definitions and updates the service", writes=False
+        )
+        target.grant_deploy(self.deploy_role)
+        skeleton.add_deploy_stage(
+            [
+                actions.EcsDeployAction(
+                    action_name="Deploy",
+                    service=service,
+                    input=skeleton.build_output,
+                    deployment_timeout=deployment_timeout,
+                    role=self.deploy_role.without_policy_updates(),
+                    variables_namespace="DeployVariables",
+                )
+            ],
+            service,
+        )

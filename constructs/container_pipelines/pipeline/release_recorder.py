@@ -1,0 +1,267 @@
+"""The step of a pipeline that writes down what is live."""
+
+import json
+from typing import Final
+
+from aws_cdk import Duration, Stack, Token
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_codepipeline_actions as actions
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._assets import function_code
+from container_pipelines._checks import check_duration, check_name
+from container_pipelines.registry.image_pointer import ImagePointer
+
+# What a value of an action's configuration may hold.
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
+_LONGEST_PARAMETERS: Final = 1000
+
+
+class ReleaseRecorder(Construct):
+    """A function that records a release once it is live, for any number of pipelines.
+
+    It runs after the deployment. It asks ECS until the service's primary deployment is through and
+    all its tasks run the image that was built, and then writes the image into the pointer, so that
+    the next ``cdk deploy`` keeps it. A deployment that was rolled back, failed, or was replaced
+    fails the pipeline at once, with what ECS says and the reasons of the tasks that stopped.
+
+    The function's own role may answer CodePipeline and log. What it does for a pipeline it does
+    with a role that :meth:`action` makes in the pipeline's stack: that may look at the one service
+    and write its pointer, and only the function may take it. So the recorder may be in a stack that
+    pipelines of other stacks share, and no number of them fills up its role.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    timeout
+        How long a release may take to become live after its deployment, in whole minutes from 1
+        minute to 23 hours; 1 hour by default. A bake time counts.
+    log_retention
+        How long logs are kept; one month by default.
+
+    Attributes
+    ----------
+    function
+        The function.
+    role
+        The role that it runs with.
+    log_group
+        Where it logs one line for each decision.
+
+    Raises
+    ------
+    ValueError
+        If the time is out of range.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-Lambda.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        timeout: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        self._timeout = timeout or Duration.hours(1)
+        if self._timeout.is_unresolved():
+            raise ValueError(
+                "'timeout' must be known at synthesis, got a token; give the duration itself"
+            )
+        check_duration(
+            "timeout",
+            self._timeout,
+            minimum=Duration.minutes(1),
+            maximum=Duration.hours(23),
+            unit="minutes",
+            default="wait for 1 hour",
+        )
+        super().__init__(scope, construct_id)
+        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="Answers the pipelines that have a release recorded",
+        )
+        self.log_group.grant_write(self.role)
+        self.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"],
+                resources=["*"],
+            )
+        )
+        acknowledge_wildcard(self.role, "*", "The answer to a job of CodePipeline has no resource.")
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Records which image of a service is live",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler="release_recorder.handler.handle",
+            code=function_code("release_recorder"),
+            memory_size=256,
+            # One look, also when AWS is slow to answer. It never waits for the deployment itself.
+            timeout=Duration.minutes(5),
+            log_group=self.log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            # The L2's own grants would be for all jobs of each pipeline's function.
+            role=self.role.without_policy_updates(),
+        )
+        self.function.node.add_dependency(self.role)
+
+    def action(
+        self,
+        scope: Construct,
+        *,
+        role: iam.Role,
+        service: ecs.IBaseService,
+        container_name: str,
+        image_pointer: ImagePointer,
+        action_name: str = "Record",
+        run_order: int = 1,
+        image: str = "#{BuildVariables.IMAGE_URI}",
+    ) -> codepipeline.IAction:
+        """Make the action that records a pipeline's releases, and grant what it needs.
+
+        It gives the variables ``Image``, ``Digest``, ``PreviousImage`` and ``TaskDefinition``, in
+        the namespace ``<action_name>Variables``.
+
+        Parameters
+        ----------
+        scope
+            The pipeline construct. The role that the function takes for it is made below it.
+        role
+            The action's role; it gets ``lambda:InvokeFunction`` on the function.
+        service
+            The service that the pipeline deploys to.
+        container_name
+            The container that gets the image.
+        image_pointer
+            What to write.
+        action_name
+            The action's name.
+        run_order
+            Its place in the stage; after the deploy action's.
+        image
+            The image by digest. By default what the build exports as ``IMAGE_URI``, in the
+            namespace ``BuildVariables``.
+
+        Returns
+        -------
+        codepipeline.IAction
+            The action.
+
+        Raises
+        ------
+        ValueError
+            If the action's name is not one, or the names are together too long for an action.
+        """
+        check_name(
+            "action_name",
+            action_name,
+            pattern=r"[A-Za-z0-9_-]+",
+            maximum=90,
+            allowed="letters, digits, '_' and '-'",
+        )
+        recording = iam.Role(
+            scope,
+            f"{action_name}Recording",
+            assumed_by=iam.ArnPrincipal(self.role.role_arn),
+            description="Looks at the service and writes its image pointer",
+        )
+        _grant_look(recording, service)
+        image_pointer.grant_read(recording)
+        image_pointer.grant_write(recording)
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["lambda:InvokeFunction"],
+            resource_arns=[self.function.function_arn],
+        )
+        parameters = {
+            "cluster": service.cluster.cluster_name,
+            "service": service.service_name,
+            "container": container_name,
+            "image": image,
+            "pointer": image_pointer.parameter_name,
+            "previous": image_pointer.previous_parameter_name,
+            "role": recording.role_arn,
+            "timeout": str(self._timeout.to_seconds()),
+        }
+        _check_length(parameters)
+        return actions.LambdaInvokeAction(
+            action_name=action_name,
+            run_order=run_order,
+            lambda_=self.function,
+            user_parameters=parameters,
+            variables_namespace=f"{action_name}Variables",
+            role=role.without_policy_updates(),
+        )
+
+
+def _grant_look(role: iam.Role, service: ecs.IBaseService) -> None:
+    """Allow to see what became of a deployment, and why."""
+    stack = Stack.of(role)
+    cluster = service.cluster.cluster_name
+
+    def arn(resource: str, name: str) -> str:
+        return stack.format_arn(service="ecs", resource=resource, resource_name=name)
+
+    # Not the service's own attribute, for the reason that DeployTarget has.
+    path = f"{cluster}/{service.service_name}"
+    service_arn = arn("service", path)
+    deployments = arn("service-deployment", f"{path}/*")
+    revisions = arn("service-revision", f"{path}/*")
+    tasks = arn("task", f"{cluster}/*")
+    for statement in (
+        iam.PolicyStatement(
+            actions=["ecs:DescribeServices", "ecs:ListServiceDeployments"], resources=[service_arn]
+        ),
+        iam.PolicyStatement(
+            actions=["ecs:DescribeServiceDeployments"], resources=[service_arn, deployments]
+        ),
+        iam.PolicyStatement(
+            actions=["ecs:DescribeServiceRevisions"], resources=[service_arn, revisions]
+        ),
+        iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[tasks]),
+        iam.PolicyStatement(
+            actions=["ecs:ListTasks"],
+            resources=["*"],
+            conditions={"ArnEquals": {"ecs:cluster": service.cluster.cluster_arn}},
+        ),
+        iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
+    ):
+        role.add_to_policy(statement)
+    for resource, reason in (
+        (
+            "*",
+            "ecs:DescribeTaskDefinition knows no resource; ecs:ListTasks is bound to the cluster.",
+        ),
+        (deployments, "The ids of the service's deployments arise with them."),
+        (revisions, "The ids of the service's revisions arise with them."),
+        (tasks, "The ids of tasks arise with them; the resource is bound to the cluster."),
+    ):
+        acknowledge_wildcard(role, resource, reason)
+
+
+def _check_length(parameters: dict[str, str]) -> None:
+    """Reject names that are too long in any case; what a token stands for is not counted."""
+    known = {key: "" if Token.is_unresolved(text) else text for key, text in parameters.items()}
+    length = len(json.dumps(known, separators=(",", ":")))
+    if length > _LONGEST_PARAMETERS:
+        raise ValueError(
+            f"the names of service, container and image pointer must fit into the "
+            f"{_LONGEST_PARAMETERS} characters that an action takes, got {length}; shorten the "
+            f"image pointer's parameter name"
+        )

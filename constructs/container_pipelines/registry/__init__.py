@@ -1,0 +1,1 @@
+"""The image repository, and the pointer to the image that is live."""

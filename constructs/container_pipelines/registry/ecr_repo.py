@@ -1,0 +1,197 @@
+"""A repository for the images of one service, and the pointer to the one that is live."""
+
+from typing import Final
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from container_pipelines._checks import check_name, check_range
+from container_pipelines.registry.image_pointer import SEED_IMAGE, ImagePointer
+
+CACHE_TAG: Final = "buildcache"
+"""The tag under which builds keep their layer cache; the only one that may move."""
+
+LOGIN_REASON: Final = "ecr:GetAuthorizationToken knows no resource: the token is the registry's."
+"""Why a role that pulls or pushes has a statement on every resource."""
+
+_REPOSITORY_NAME = (
+    r"(?:[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+)
+
+
+class EcrRepo(Construct):
+    """An Amazon ECR repository as a release needs it, with its image pointer.
+
+    Tags are immutable, but for the layer cache's. Images are scanned when they are pushed,
+    encrypted, and kept for as many releases as a rollback may reach back. Repository and pointer
+    stay when the stack is deleted.
+
+    Parameters
+    ----------
+    scope
+        The parent construct.
+    construct_id
+        The id below the parent.
+    repository_name
+        The repository's name: lower-case letters, digits, and ``.``, ``_``, ``-``, ``/`` between.
+    images_to_keep
+        How many images stay, from 2 to 1000, counted by push; older ones expire. The one that runs
+        must still be there while the next is deployed. The layer cache has its own rule.
+    untagged_days
+        After how many days an image without a tag expires, from 1 to 365.
+    cache_days
+        After how many days without a build the layer cache expires, from 1 to 365.
+    encryption
+        How images are encrypted at rest: ``AES_256`` by default, or ``KMS`` for the key that AWS
+        manages for ECR. ECR cannot change this later: it replaces the repository.
+    encryption_key
+        A key of your own instead.
+    image_parameter_name
+        The path of the image pointer; ``/container-pipelines/<repository_name>/image`` by default.
+    seed_image
+        The image that a service starts with before its first release.
+    removal_policy
+        What becomes of the repository when the stack is deleted. By default it is retained, unless
+        the stack's very creation fails, so that the creation can be tried again.
+
+    Attributes
+    ----------
+    repository
+        The repository.
+    image_pointer
+        The pointer to the image that is live, and to the one before.
+
+    Raises
+    ------
+    ValueError
+        If the name is not one that ECR takes, a number is out of range, or AES-256 is asked for
+        together with a key.
+
+    Notes
+    -----
+    Limits: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        repository_name: str,
+        images_to_keep: int = 30,
+        untagged_days: int = 7,
+        cache_days: int = 30,
+        encryption: ecr.RepositoryEncryption | None = None,
+        encryption_key: kms.IKey | None = None,
+        image_parameter_name: str | None = None,
+        seed_image: str = SEED_IMAGE,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    ) -> None:
+        check_name(
+            "repository_name",
+            repository_name,
+            pattern=_REPOSITORY_NAME,
+            minimum=2,
+            maximum=256,
+            allowed="lower-case letters and digits, with single '.', '_', '-' or '/' between them",
+        )
+        check_range(
+            "images_to_keep", images_to_keep, minimum=2, maximum=1000, default="keep 30 images"
+        )
+        check_range(
+            "untagged_days",
+            untagged_days,
+            minimum=1,
+            maximum=365,
+            default="drop untagged images after 7 days",
+        )
+        check_range(
+            "cache_days",
+            cache_days,
+            minimum=1,
+            maximum=365,
+            default="drop an unused layer cache after 30 days",
+        )
+        if encryption_key is not None and encryption is not None and encryption.value == "AES256":
+            raise ValueError(
+                "'encryption' must be KMS when 'encryption_key' is given, got AES_256; "
+                "omit one of the two"
+            )
+        super().__init__(scope, construct_id)
+        if encryption_key is not None:
+            encryption = encryption or ecr.RepositoryEncryption.KMS
+        self.repository = ecr.Repository(
+            self,
+            "Repository",
+            repository_name=repository_name,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE_WITH_EXCLUSION,
+            image_tag_mutability_exclusion_filters=[
+                ecr.ImageTagMutabilityExclusionFilter.wildcard(f"{CACHE_TAG}*")
+            ],
+            image_scan_on_push=True,
+            encryption=encryption or ecr.RepositoryEncryption.AES_256,
+            encryption_key=encryption_key,
+            removal_policy=removal_policy,
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    rule_priority=1,
+                    description=f"Layer cache: {cache_days} days after the last build",
+                    tag_pattern_list=[f"{CACHE_TAG}*"],
+                    max_image_age=Duration.days(cache_days),
+                ),
+                ecr.LifecycleRule(
+                    rule_priority=2,
+                    description=f"Untagged: {untagged_days} days",
+                    tag_status=ecr.TagStatus.UNTAGGED,
+                    max_image_age=Duration.days(untagged_days),
+                ),
+                ecr.LifecycleRule(
+                    rule_priority=3,
+                    description=f"Releases: the newest {images_to_keep}",
+                    # Tagged ones alone: the parts of an image for several platforms have no tag and
+                    # would count as well.
+                    tag_pattern_list=["*"],
+                    max_image_count=images_to_keep,
+                ),
+            ],
+        )
+        self.image_pointer = ImagePointer(
+            self,
+            "ImagePointer",
+            parameter_name=image_parameter_name or f"/container-pipelines/{repository_name}/image",
+            seed_image=seed_image,
+        )
+
+    def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to pull images, with the registry's login.
+
+        Parameters
+        ----------
+        grantee
+            Who may pull.
+
+        Returns
+        -------
+        iam.Grant
+            The three pull actions on this repository; the login is granted on ``*``, which is
+            all that ECR knows for it.
+        """
+        return self.repository.grant_pull(grantee)
+
+    def grant_pull_push(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to pull and push images, with the registry's login.
+
+        Parameters
+        ----------
+        grantee
+            Who may pull and push.
+
+        Returns
+        -------
+        iam.Grant
+            The pull and push actions on this repository, and the login.
+        """
+        return self.repository.grant_pull_push(grantee)

@@ -1,0 +1,213 @@
+"""Target groups and listener rules of a service, and ECS's role to move traffic between them."""
+
+from collections.abc import Sequence
+
+from aws_cdk import Duration
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines.service.deployments import Engine, LiveGroup
+from container_pipelines.service.service_options import HealthCheck
+
+
+def target_group(
+    scope: Construct, construct_id: str, *, vpc: ec2.IVpc, port: int, health: HealthCheck
+) -> elbv2.ApplicationTargetGroup:
+    """Make a group of tasks that a load balancer sends requests to.
+
+    Parameters
+    ----------
+    scope, construct_id
+        Where it is made.
+    vpc
+        The VPC of the tasks.
+    port
+        The port that they listen on.
+    health
+        When a task is healthy.
+
+    Returns
+    -------
+    elbv2.ApplicationTargetGroup
+        The group.
+    """
+    return elbv2.ApplicationTargetGroup(
+        scope,
+        construct_id,
+        vpc=vpc,
+        port=port,
+        protocol=elbv2.ApplicationProtocol.HTTP,
+        target_type=elbv2.TargetType.IP,
+        deregistration_delay=Duration.seconds(30),
+        health_check=elbv2.HealthCheck(
+            path=health.path,
+            protocol=elbv2.Protocol.HTTP,
+            healthy_http_codes=health.healthy_http_codes,
+            interval=health.interval,
+            timeout=health.timeout,
+            healthy_threshold_count=health.healthy_threshold,
+            unhealthy_threshold_count=health.unhealthy_threshold,
+        ),
+    )
+
+
+def listener_rule(
+    scope: Construct,
+    construct_id: str,
+    *,
+    listener: elbv2.IApplicationListener,
+    priority: int,
+    path_patterns: Sequence[str],
+    host_headers: Sequence[str],
+    action: elbv2.ListenerAction,
+) -> elbv2.ApplicationListenerRule:
+    """Make the rule that sends a service its requests.
+
+    Nothing but its own parameters changes how it is rendered: CloudFormation would write the whole
+    rule, and with it the weights that a deployment has set.
+
+    Parameters
+    ----------
+    scope, construct_id
+        Where it is made.
+    listener
+        The listener.
+    priority
+        Its place among the listener's rules.
+    path_patterns, host_headers
+        What it holds for.
+    action
+        Where it sends requests when CloudFormation writes it.
+
+    Returns
+    -------
+    elbv2.ApplicationListenerRule
+        The rule.
+    """
+    condition = elbv2.ListenerCondition
+    return elbv2.ApplicationListenerRule(
+        scope,
+        construct_id,
+        listener=listener,
+        priority=priority,
+        conditions=[
+            *([condition.path_patterns(list(path_patterns))] if path_patterns else []),
+            *([condition.host_headers(list(host_headers))] if host_headers else []),
+        ],
+        action=action,
+    )
+
+
+def forward_actions(
+    engine: Engine,
+    blue: elbv2.IApplicationTargetGroup,
+    green: elbv2.IApplicationTargetGroup,
+    live: LiveGroup,
+) -> tuple[elbv2.ListenerAction, elbv2.ListenerAction]:
+    """Say where the rules of two target groups send traffic when CloudFormation writes them.
+
+    For ECS each rule knows both groups, with weights: it refuses a deployment otherwise. For
+    CodeDeploy each knows one, as its documentation has it; CodeDeploy puts the other in.
+
+    Parameters
+    ----------
+    engine
+        Who moves the traffic.
+    blue, green
+        The groups.
+    live
+        The one that gets production traffic.
+
+    Returns
+    -------
+    tuple[elbv2.ListenerAction, elbv2.ListenerAction]
+        The action of the production rule, and that of the test rule.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/alb-resources-for-blue-green.html
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-bluegreen.html
+    """
+    groups = [blue, green]
+    if live == LiveGroup.GREEN:
+        groups.reverse()
+    production, test = groups
+    if engine == Engine.CODE_DEPLOY:
+        return elbv2.ListenerAction.forward([production]), elbv2.ListenerAction.forward([test])
+
+    def all_to(chosen: elbv2.IApplicationTargetGroup) -> elbv2.ListenerAction:
+        return elbv2.ListenerAction.weighted_forward(
+            [
+                elbv2.WeightedTargetGroup(target_group=group, weight=100 if group is chosen else 0)
+                for group in (blue, green)
+            ]
+        )
+
+    return all_to(production), all_to(test)
+
+
+def infrastructure_role(
+    scope: Construct,
+    *,
+    target_groups: Sequence[elbv2.IApplicationTargetGroup],
+    rules: Sequence[elbv2.ApplicationListenerRule],
+) -> iam.Role:
+    """Make the role by which ECS moves traffic between two groups.
+
+    It may do what ``AmazonECSInfrastructureRolePolicyForLoadBalancers`` allows, for these groups
+    and rules alone. Listeners' own actions are left out: traffic goes by the rules.
+
+    Parameters
+    ----------
+    scope
+        Where it is made.
+    target_groups
+        The groups.
+    rules
+        The rules of the production listener and, if there is one, of the test listener.
+
+    Returns
+    -------
+    iam.Role
+        The role.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AmazonECSInfrastructureRolePolicyForLoadBalancers.html
+    """
+    role = iam.Role(
+        scope,
+        "InfrastructureRole",
+        assumed_by=iam.ServicePrincipal("ecs.amazonaws.com"),
+        description="Moves traffic between the two target groups",
+    )
+    for statement in (
+        iam.PolicyStatement(
+            actions=[
+                "elasticloadbalancing:DescribeListeners",
+                "elasticloadbalancing:DescribeRules",
+                "elasticloadbalancing:DescribeTargetGroups",
+                "elasticloadbalancing:DescribeTargetHealth",
+            ],
+            resources=["*"],
+        ),
+        iam.PolicyStatement(
+            actions=[
+                "elasticloadbalancing:DeregisterTargets",
+                "elasticloadbalancing:RegisterTargets",
+            ],
+            resources=[group.target_group_arn for group in target_groups],
+        ),
+        iam.PolicyStatement(
+            actions=["elasticloadbalancing:ModifyRule"],
+            resources=[rule.listener_rule_arn for rule in rules],
+        ),
+    ):
+        role.add_to_policy(statement)
+    acknowledge_wildcard(
+        role, "*", "The Describe actions of Elastic Load Balancing know no resource."
+    )
+    return role
