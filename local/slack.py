@@ -11,7 +11,7 @@ from local.emulator.slack import WEBHOOK
 
 _PARAMETER: Final = "/container-pipelines/local/slack"
 _TOKEN: Final = "xoxb-local-" + "0" * 12
-_NEWS: Final = ["failed", "recovered", "approval", "succeeded"]
+_NOTIFY_ON: Final = ["failed", "recovered", "approval", "succeeded"]
 
 
 def local_settings() -> dict[str, Any]:
@@ -29,7 +29,7 @@ def local_settings() -> dict[str, Any]:
     monitoring = settings.get("monitoring", {})
     if "slack" in monitoring or monitoring.get("enabled") is False:
         return settings
-    added = {"news": _NEWS, **monitoring, "slack": {"parameter": _PARAMETER}}
+    added = {"notify_on": _NOTIFY_ON, **monitoring, "slack": {"parameter": _PARAMETER}}
     return {**settings, "monitoring": added}
 
 

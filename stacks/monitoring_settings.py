@@ -10,7 +10,7 @@ from stacks._model import Model, Parameter, pattern
 
 Minutes = Annotated[int, Field(ge=1, le=1440)]
 ChannelId = Annotated[str, pattern(r"^[CGD][A-Z0-9]{6,20}$", maximum=21)]
-NewsName = Literal["failed", "recovered", "approval", "started", "succeeded", "stopped"]
+NotifyOnName = Literal["failed", "recovered", "approval", "started", "succeeded", "stopped"]
 EventName = Literal[
     "releases",
     "stages",
@@ -124,7 +124,11 @@ class Monitoring(AlarmChanges):
         default_factory=list
     )
     """Who gets mail; nobody by default."""
-    news: Annotated[list[NewsName], Field(min_length=1)] = ["failed", "recovered", "approval"]
+    notify_on: Annotated[list[NotifyOnName], Field(min_length=1)] = [
+        "failed",
+        "recovered",
+        "approval",
+    ]
     events: list[EventName] = [
         "releases",
         "approvals",

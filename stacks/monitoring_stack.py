@@ -18,7 +18,7 @@ from container_pipelines import (
     ChatApplication,
     DeliveryDashboard,
     EventKind,
-    News,
+    NotifyOn,
     PipelineAlarms,
     ReleasePipeline,
     SlackBot,
@@ -93,9 +93,9 @@ class MonitoringStack(cdk.Stack):
         super().__init__(
             scope, construct_id, env=env, description="Watches pipelines and what they deploy"
         )
-        self._news = [News(news) for news in settings.news]
+        self._notify_on = [NotifyOn(notify_on) for notify_on in settings.notify_on]
         topic = (
-            AlertTopic(self, "Mail", emails=settings.emails, news=self._news)
+            AlertTopic(self, "Mail", emails=settings.emails, notify_on=self._notify_on)
             if settings.emails
             else None
         )
@@ -130,7 +130,7 @@ class MonitoringStack(cdk.Stack):
             self,
             "Slack",
             slack=self._credential(settings),
-            news=self._news,
+            notify_on=self._notify_on,
             docs_url=settings.docs_url,
             alarm_topic=topic.topic if topic else None,
         )
@@ -154,7 +154,7 @@ class MonitoringStack(cdk.Stack):
             configuration_name=app_name,
             slack_workspace_id=settings.workspace_id,
             slack_channel_id=settings.channel_id,
-            news=self._news,
+            notify_on=self._notify_on,
         )
 
 

@@ -12,7 +12,12 @@ from container_pipelines.monitoring.alert_topic import AlertTopic
 from container_pipelines.monitoring.channels import Channel, no_notifications
 from container_pipelines.monitoring.chat_application import ChatApplication
 from container_pipelines.monitoring.delivery_dashboard import DeliveryDashboard
-from container_pipelines.monitoring.news import DEFAULT_EVENTS, DEFAULT_NEWS, EventKind, News
+from container_pipelines.monitoring.notifications import (
+    DEFAULT_EVENTS,
+    DEFAULT_NOTIFY_ON,
+    EventKind,
+    NotifyOn,
+)
 from container_pipelines.monitoring.pipeline_alarms import PipelineAlarms
 from container_pipelines.monitoring.slack_credential import SlackBot, SlackWebhook
 from container_pipelines.monitoring.slack_notifier import (
@@ -58,8 +63,8 @@ from container_pipelines.service.validation_hooks import HookStage, HttpProbe, V
 
 __all__ = [
     "DEFAULT_EVENTS",
-    "DEFAULT_NEWS",
     "DEFAULT_NOTIFIER_THRESHOLDS",
+    "DEFAULT_NOTIFY_ON",
     "DEFAULT_THRESHOLDS",
     "SEED_IMAGE",
     "AlarmCheck",
@@ -96,8 +101,8 @@ __all__ = [
     "ImagePointer",
     "LiveGroup",
     "LoadBalancedService",
-    "News",
     "NotifierAlarm",
+    "NotifyOn",
     "OnFailure",
     "OnTimeout",
     "Pause",

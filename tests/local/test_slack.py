@@ -32,7 +32,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_slack_is_told_here_of_successes_too(settings: Any) -> None:
     added = settings(None)
     assert added["slack"] == {"parameter": "/container-pipelines/local/slack"}
-    assert "succeeded" in added["news"]
+    assert "succeeded" in added["notify_on"]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_who_has_chosen_keeps_it(settings: Any, chosen: dict[str, Any]) -> None:
 
 
 def test_chosen_news_are_kept(settings: Any) -> None:
-    assert settings({"news": ["failed"]})["news"] == ["failed"]
+    assert settings({"notify_on": ["failed"]})["notify_on"] == ["failed"]
 
 
 @pytest.fixture

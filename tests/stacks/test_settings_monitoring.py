@@ -5,9 +5,15 @@ from typing import Any, get_args
 
 import pytest
 
-from container_pipelines import DEFAULT_EVENTS, DEFAULT_NEWS, DEFAULT_THRESHOLDS, EventKind, News
+from container_pipelines import (
+    DEFAULT_EVENTS,
+    DEFAULT_NOTIFY_ON,
+    DEFAULT_THRESHOLDS,
+    EventKind,
+    NotifyOn,
+)
 from stacks import Settings, SettingsError
-from stacks.monitoring_settings import EventName, Monitoring, NewsName, ThresholdName
+from stacks.monitoring_settings import EventName, Monitoring, NotifyOnName, ThresholdName
 
 Templates = Callable[[dict[str, Any]], dict[str, Any]]
 MONITORING = "delivery-monitoring"
@@ -159,7 +165,7 @@ def test_the_chat_application(monitoring: Callable[[dict[str, Any]], dict[str, A
 
 def test_news_and_events(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     made = monitoring(
-        {"emails": ["a@example.com"], "news": ["started", "failed"], "events": ["builds"]}
+        {"emails": ["a@example.com"], "notify_on": ["started", "failed"], "events": ["builds"]}
     )
     (rule,) = made["Events::Rule"]
     assert rule["EventPattern"]["detail-type"] == ["CodeBuild Build State Change"]
@@ -249,7 +255,7 @@ def test_a_service_has_thresholds_of_its_own(
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"news": ["failed"]}, r"services\.0\.monitoring\.news: is not a setting"),
+        ({"notify_on": ["failed"]}, r"services\.0\.monitoring\.notify_on: is not a setting"),
         (
             {"thresholds": {"server-errors": {"value": 0}}},
             r"services\.0\.monitoring\.thresholds\.server-errors\.value: .*got 0",
@@ -300,8 +306,8 @@ M = r"context\.delivery\.monitoring"
         ({"enabled": False, "emails": []}, rf"{M}: emails must be left out with enabled: false"),
         ({"emails": ["team"]}, rf"{M}\.emails\.0: .*got 'team'"),
         ({"emails": [""]}, rf"{M}\.emails\.0: .*at least 1 character"),
-        ({"news": []}, rf"{M}\.news: .*at least 1 item"),
-        ({"news": ["all"]}, rf"{M}\.news\.0: .*'failed'.*got 'all'"),
+        ({"notify_on": []}, rf"{M}\.notify_on: .*at least 1 item"),
+        ({"notify_on": ["all"]}, rf"{M}\.notify_on\.0: .*'failed'.*got 'all'"),
         ({"events": ["pipelines"]}, rf"{M}\.events\.0: .*'releases'.*got 'pipelines'"),
         ({"slack": {}}, rf"{M}\.slack: parameter or secret must be given, and not both"),
         (
@@ -355,11 +361,11 @@ def test_what_a_construct_refuses_is_told_with_its_path(
 
 def test_the_defaults_are_the_librarys() -> None:
     defaults = Monitoring()
-    assert set(defaults.news) == DEFAULT_NEWS
+    assert set(defaults.notify_on) == DEFAULT_NOTIFY_ON
     assert set(defaults.events) == DEFAULT_EVENTS
 
 
 def test_the_choices_are_the_librarys() -> None:
-    assert get_args(NewsName) == tuple(News)
+    assert get_args(NotifyOnName) == tuple(NotifyOn)
     assert set(get_args(EventName)) == set(EventKind)
     assert set(get_args(ThresholdName)) == set(DEFAULT_THRESHOLDS)

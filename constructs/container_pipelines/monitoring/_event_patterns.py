@@ -18,32 +18,32 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.news import EventKind, News
+from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
-_Pattern = Callable[[Construct, Watched, frozenset[News]], events.EventPattern | None]
+_Pattern = Callable[[Construct, Watched, frozenset[NotifyOn]], events.EventPattern | None]
 
 _PIPELINE_STATES: Final = {
-    News.FAILED: ["FAILED"],
-    News.STARTED: ["STARTED", "RESUMED"],
-    News.SUCCEEDED: ["SUCCEEDED"],
-    News.STOPPED: ["CANCELED", "STOPPING", "STOPPED", "SUPERSEDED", "ABANDONED"],
+    NotifyOn.FAILED: ["FAILED"],
+    NotifyOn.STARTED: ["STARTED", "RESUMED"],
+    NotifyOn.SUCCEEDED: ["SUCCEEDED"],
+    NotifyOn.STOPPED: ["CANCELED", "STOPPING", "STOPPED", "SUPERSEDED", "ABANDONED"],
 }
 _BUILD_STATES: Final = {
-    News.FAILED: ["FAILED", "FAULT", "TIMED_OUT"],
-    News.STARTED: ["IN_PROGRESS"],
-    News.SUCCEEDED: ["SUCCEEDED"],
-    News.STOPPED: ["STOPPED"],
+    NotifyOn.FAILED: ["FAILED", "FAULT", "TIMED_OUT"],
+    NotifyOn.STARTED: ["IN_PROGRESS"],
+    NotifyOn.SUCCEEDED: ["SUCCEEDED"],
+    NotifyOn.STOPPED: ["STOPPED"],
 }
 _CODE_DEPLOY_STATES: Final = {
-    News.FAILED: ["FAILURE", "STOP"],
-    News.APPROVAL: ["READY"],
-    News.STARTED: ["START"],
-    News.SUCCEEDED: ["SUCCESS"],
+    NotifyOn.FAILED: ["FAILURE", "STOP"],
+    NotifyOn.APPROVAL: ["READY"],
+    NotifyOn.STARTED: ["START"],
+    NotifyOn.SUCCEEDED: ["SUCCESS"],
 }
 
 
 def event_pattern(
-    kind: EventKind, scope: Construct, watched: Watched, news: frozenset[News]
+    kind: EventKind, scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     """Make the pattern of one kind of event.
 
@@ -55,7 +55,7 @@ def event_pattern(
         Whose stack the rule is in.
     watched
         What they must be about.
-    news
+    notify_on
         What they must tell.
 
     Returns
@@ -63,18 +63,18 @@ def event_pattern(
     events.EventPattern or None
         The pattern; None where nothing that is watched, or nothing worth telling, can match.
     """
-    return _PATTERNS[kind](scope, watched, news)
+    return _PATTERNS[kind](scope, watched, notify_on)
 
 
-def _states(table: Mapping[News, Sequence[str]], news: Collection[News]) -> list[str]:
-    return [state for one, states in table.items() if one in news for state in states]
+def _states(table: Mapping[NotifyOn, Sequence[str]], notify_on: Collection[NotifyOn]) -> list[str]:
+    return [state for one, states in table.items() if one in notify_on for state in states]
 
 
 def _pipeline(level: str) -> _Pattern:
     def pattern(
-        scope: Construct, watched: Watched, news: frozenset[News]
+        scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
     ) -> events.EventPattern | None:
-        states = _states(_PIPELINE_STATES, news)
+        states = _states(_PIPELINE_STATES, notify_on)
         if watched.pipeline is None or not states:
             return None
         detail: dict[str, Any] = {"pipeline": [watched.pipeline.pipeline_name], "state": states}
@@ -91,9 +91,9 @@ def _pipeline(level: str) -> _Pattern:
 
 
 def _approvals(
-    scope: Construct, watched: Watched, news: frozenset[News]
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
-    states = _states({News.APPROVAL: ["STARTED"], News.FAILED: ["FAILED"]}, news)
+    states = _states({NotifyOn.APPROVAL: ["STARTED"], NotifyOn.FAILED: ["FAILED"]}, notify_on)
     if watched.pipeline is None or not states:
         return None
     return events.EventPattern(
@@ -108,9 +108,9 @@ def _approvals(
 
 
 def _builds(
-    scope: Construct, watched: Watched, news: frozenset[News]
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
-    states = _states(_BUILD_STATES, news)
+    states = _states(_BUILD_STATES, notify_on)
     if watched.project is None or not states:
         return None
     return events.EventPattern(
@@ -121,20 +121,20 @@ def _builds(
 
 
 def _deployments(
-    scope: Construct, watched: Watched, news: frozenset[News]
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     names = _states(
         {
-            News.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
-            News.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
-            News.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
+            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
+            NotifyOn.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
+            NotifyOn.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
         },
-        news,
+        notify_on,
     )
     if watched.service is None or not names:
         return None
     detail: dict[str, Any] = {"eventName": names}
-    if News.FAILED in news and News.STARTED not in news:
+    if NotifyOn.FAILED in notify_on and NotifyOn.STARTED not in notify_on:
         # The circuit breaker tells its roll-back as a deployment in progress.
         rolled_back = {
             "eventName": ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
@@ -158,9 +158,9 @@ def _deployments(
 
 
 def _code_deploy(
-    scope: Construct, watched: Watched, news: frozenset[News]
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
-    states = _states(_CODE_DEPLOY_STATES, news)
+    states = _states(_CODE_DEPLOY_STATES, notify_on)
     group = watched.deployment_group
     if group is None or not states:
         return None
@@ -175,8 +175,10 @@ def _code_deploy(
     )
 
 
-def _tasks(scope: Construct, watched: Watched, news: frozenset[News]) -> events.EventPattern | None:
-    if watched.service is None or News.FAILED not in news:
+def _tasks(
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+) -> events.EventPattern | None:
+    if watched.service is None or NotifyOn.FAILED not in notify_on:
         return None
     return events.EventPattern(
         source=["aws.ecs"],
@@ -194,8 +196,10 @@ def _tasks(scope: Construct, watched: Watched, news: frozenset[News]) -> events.
     )
 
 
-def _scans(scope: Construct, watched: Watched, news: frozenset[News]) -> events.EventPattern | None:
-    if watched.repository is None or not {News.FAILED, News.SUCCEEDED} & news:
+def _scans(
+    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+) -> events.EventPattern | None:
+    if watched.repository is None or not {NotifyOn.FAILED, NotifyOn.SUCCEEDED} & notify_on:
         return None
     bad: dict[str, Any] = {
         "$or": [
@@ -213,7 +217,7 @@ def _scans(scope: Construct, watched: Watched, news: frozenset[News]) -> events.
                 watched.repository.repository_name,
                 watched.repository.repository_arn,
             ],
-            **({} if News.SUCCEEDED in news else bad),
+            **({} if NotifyOn.SUCCEEDED in notify_on else bad),
         },
     )
 

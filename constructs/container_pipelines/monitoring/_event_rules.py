@@ -11,7 +11,7 @@ from constructs import Construct
 
 from container_pipelines.monitoring._event_patterns import event_pattern
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.news import EventKind, News
+from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
 # What a person reads who only gets text. EventBridge puts each line into quotes.
 _FIELD: Final = events.EventField.from_path
@@ -143,7 +143,7 @@ def add_rule(
     *,
     kind: EventKind,
     watched: Watched,
-    news: frozenset[News],
+    notify_on: frozenset[NotifyOn],
     target: RuleTarget,
 ) -> None:
     """Add the rule for one kind of event, where something can match it.
@@ -158,12 +158,12 @@ def add_rule(
         Which events.
     watched
         What they must be about.
-    news
+    notify_on
         What they must tell.
     target
         Who gets them.
     """
-    pattern = event_pattern(kind, scope, watched, news)
+    pattern = event_pattern(kind, scope, watched, notify_on)
     if pattern is not None:
         events.Rule(
             scope,

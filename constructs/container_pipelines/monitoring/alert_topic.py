@@ -14,7 +14,12 @@ from constructs import Construct
 from container_pipelines._checks import check_name
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, plain_text
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.news import DEFAULT_NEWS, EventKind, News, check_news
+from container_pipelines.monitoring.notifications import (
+    DEFAULT_NOTIFY_ON,
+    EventKind,
+    NotifyOn,
+    check_notify_on,
+)
 
 
 class AlertTopic(Construct):
@@ -32,7 +37,7 @@ class AlertTopic(Construct):
         The id below the parent.
     emails
         Who gets mail; nobody by default, and the topic waits for other subscriptions.
-    news
+    notify_on
         What to tell; failures, recoveries and approvals by default. That a release has recovered is
         not to be seen from its event alone, so a topic is told of alarms that go off, and of
         releases that succeed where ``SUCCEEDED`` is asked for.
@@ -47,13 +52,13 @@ class AlertTopic(Construct):
         The topic.
     encryption_key
         Its key.
-    news
+    notify_on
         What it tells.
 
     Raises
     ------
     ValueError
-        If an address is none or given twice, or no news are asked for.
+        If an address is invalid or given twice, or ``notify_on`` is empty.
     """
 
     def __init__(
@@ -62,10 +67,10 @@ class AlertTopic(Construct):
         construct_id: str,
         *,
         emails: Sequence[str] = (),
-        news: Collection[News] = DEFAULT_NEWS,
+        notify_on: Collection[NotifyOn] = DEFAULT_NOTIFY_ON,
         encryption_key: kms.IKey | None = None,
     ) -> None:
-        self.news = check_news(news)
+        self.notify_on = check_notify_on(notify_on)
         _check_emails(emails)
         super().__init__(scope, construct_id)
         self.encryption_key = encryption_key or topic_key(self)
@@ -100,10 +105,10 @@ class AlertTopic(Construct):
                 "Mail",
                 kind=kind,
                 watched=watched,
-                news=self.news,
+                notify_on=self.notify_on,
                 target=RuleTarget(self.topic.topic_arn, message=plain_text(kind)),
             )
-        tell_alarms(self.topic, self.news, alarms)
+        notify_of_alarms(self.topic, self.notify_on, alarms)
 
 
 def topic_key(scope: Construct) -> kms.Key:
@@ -172,8 +177,8 @@ def encrypted_topic(scope: Construct, key: kms.IKey) -> sns.Topic:
     return topic
 
 
-def tell_alarms(
-    topic: sns.ITopic, news: frozenset[News], alarms: Mapping[str, cloudwatch.AlarmBase]
+def notify_of_alarms(
+    topic: sns.ITopic, notify_on: frozenset[NotifyOn], alarms: Mapping[str, cloudwatch.AlarmBase]
 ) -> None:
     """Let alarms publish to a topic when they go on and, where asked for, when they go off.
 
@@ -181,15 +186,15 @@ def tell_alarms(
     ----------
     topic
         The topic.
-    news
+    notify_on
         What is to be told.
     alarms
         The alarms.
     """
     for alarm in alarms.values():
-        if News.FAILED in news:
+        if NotifyOn.FAILED in notify_on:
             alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
-        if News.RECOVERED in news:
+        if NotifyOn.RECOVERED in notify_on:
             alarm.add_ok_action(cloudwatch_actions.SnsAction(topic))
 
 

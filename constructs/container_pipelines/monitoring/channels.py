@@ -1,4 +1,4 @@
-"""Ways of being told."""
+"""Channels that notifications are sent by."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,17 +7,17 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.news import EventKind, News
+from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
 
 class Channel(Protocol):
-    """A way of being told.
+    """A channel that notifications are sent by.
 
-    :class:`SlackNotifier`, :class:`AlertTopic` and :class:`ChatApplication` are such ways.
+    :class:`SlackNotifier`, :class:`AlertTopic` and :class:`ChatApplication` are channels.
     """
 
     @property
-    def news(self) -> frozenset[News]:
+    def notify_on(self) -> frozenset[NotifyOn]:
         """What it wants to be told."""
 
     def connect(
@@ -44,7 +44,7 @@ class Channel(Protocol):
 
 
 class _Nobody:
-    news: frozenset[News] = frozenset()
+    notify_on: frozenset[NotifyOn] = frozenset()
 
     def connect(
         self,

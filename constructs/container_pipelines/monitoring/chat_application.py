@@ -12,8 +12,13 @@ from constructs import Construct
 from container_pipelines._checks import check_name
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.alert_topic import encrypted_topic, tell_alarms, topic_key
-from container_pipelines.monitoring.news import DEFAULT_NEWS, EventKind, News, check_news
+from container_pipelines.monitoring.alert_topic import encrypted_topic, notify_of_alarms, topic_key
+from container_pipelines.monitoring.notifications import (
+    DEFAULT_NOTIFY_ON,
+    EventKind,
+    NotifyOn,
+    check_notify_on,
+)
 
 
 class ChatApplication(Construct):
@@ -37,7 +42,7 @@ class ChatApplication(Construct):
         The workspace's id, such as ``T0123456789``; the console shows it once it is authorised.
     slack_channel_id
         The channel's id, such as ``C0123456789``.
-    news
+    notify_on
         What to tell; as for :class:`AlertTopic`.
     encryption_key
         As for :class:`AlertTopic`.
@@ -52,13 +57,13 @@ class ChatApplication(Construct):
         The topic's key.
     role
         The channel's role.
-    news
+    notify_on
         What it tells.
 
     Raises
     ------
     ValueError
-        If an id or the name is none, or no news are asked for.
+        If an id or the name is invalid, or ``notify_on`` is empty.
 
     Notes
     -----
@@ -73,10 +78,10 @@ class ChatApplication(Construct):
         configuration_name: str,
         slack_workspace_id: str,
         slack_channel_id: str,
-        news: Collection[News] = DEFAULT_NEWS,
+        notify_on: Collection[NotifyOn] = DEFAULT_NOTIFY_ON,
         encryption_key: kms.IKey | None = None,
     ) -> None:
-        self.news = check_news(news)
+        self.notify_on = check_notify_on(notify_on)
         check_name(
             "configuration_name",
             configuration_name,
@@ -152,7 +157,7 @@ class ChatApplication(Construct):
                 "Chat",
                 kind=kind,
                 watched=watched,
-                news=self.news,
+                notify_on=self.notify_on,
                 target=RuleTarget(self.topic.topic_arn),
             )
-        tell_alarms(self.topic, self.news, alarms)
+        notify_of_alarms(self.topic, self.notify_on, alarms)

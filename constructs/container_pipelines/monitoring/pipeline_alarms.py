@@ -16,7 +16,12 @@ from container_pipelines.build.build_project import BuildProject
 from container_pipelines.monitoring._alarms import add_alarms
 from container_pipelines.monitoring._watched import ReleasePipeline, Watched
 from container_pipelines.monitoring.channels import Channel
-from container_pipelines.monitoring.news import DEFAULT_EVENTS, EventKind, News, check_events
+from container_pipelines.monitoring.notifications import (
+    DEFAULT_EVENTS,
+    EventKind,
+    NotifyOn,
+    check_events,
+)
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, merged_thresholds
 
@@ -46,7 +51,7 @@ class PipelineAlarms(Construct):
         for its deployments.
     notifications
         Who is told: :class:`SlackNotifier`, :class:`AlertTopic`, :class:`ChatApplication`, each
-        with the news that it wants; or :func:`no_notifications`.
+        with the ``notify_on`` of each; or :func:`no_notifications`.
     pipeline
         A pipeline construct of this library, whose build, repository and service are then watched
         too; or a pipeline alone.
@@ -128,7 +133,7 @@ class PipelineAlarms(Construct):
         told = (
             self.watched.pipeline is not None
             and EventKind.RELEASES in kinds
-            and News.FAILED in channel.news
+            and NotifyOn.FAILED in channel.notify_on
         )
         return {
             f"{self.watched.name}-{name}": alarm

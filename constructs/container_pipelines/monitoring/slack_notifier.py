@@ -24,7 +24,12 @@ from container_pipelines._checks import check_name, check_one_of
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, every_rule
 from container_pipelines.monitoring._look_ups import allow_look_ups
 from container_pipelines.monitoring._watched import Watched
-from container_pipelines.monitoring.news import DEFAULT_NEWS, EventKind, News, check_news
+from container_pipelines.monitoring.notifications import (
+    DEFAULT_NOTIFY_ON,
+    EventKind,
+    NotifyOn,
+    check_notify_on,
+)
 from container_pipelines.monitoring.slack_credential import SlackBot, SlackWebhook
 from container_pipelines.monitoring.thresholds import Threshold
 
@@ -62,7 +67,7 @@ class SlackNotifier(Construct):
         The id below the parent.
     slack
         The webhook, or the bot. A bot gets a table in which it remembers the threads of releases.
-    news
+    notify_on
         What to tell; failures, recoveries and approvals by default.
     docs_url
         A page with advice on errors, which messages link to; none by default.
@@ -89,13 +94,13 @@ class SlackNotifier(Construct):
         What a bot remembers; None for a webhook.
     alarms
         The alarms by their :class:`NotifierAlarm`.
-    news
+    notify_on
         What it tells.
 
     Raises
     ------
     ValueError
-        If the address is none, no news are asked for, or there is no such alarm.
+        If the address is invalid, ``notify_on`` is empty, or there is no such alarm.
     """
 
     def __init__(
@@ -104,13 +109,13 @@ class SlackNotifier(Construct):
         construct_id: str,
         *,
         slack: SlackWebhook | SlackBot,
-        news: Collection[News] = DEFAULT_NEWS,
+        notify_on: Collection[NotifyOn] = DEFAULT_NOTIFY_ON,
         docs_url: str | None = None,
         alarm_topic: sns.ITopic | None = None,
         alarms: Mapping[NotifierAlarm, Threshold | None] | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
-        self.news = check_news(news)
+        self.notify_on = check_notify_on(notify_on)
         if docs_url is not None:
             check_name(
                 "docs_url",
@@ -154,7 +159,7 @@ class SlackNotifier(Construct):
             timeout=_TIMEOUT,
             environment={
                 "SLACK_SECRET": slack.secret.location,
-                "NOTIFY_ON": ",".join(sorted(self.news)),
+                "NOTIFY_ON": ",".join(sorted(self.notify_on)),
                 **({"SLACK_CHANNEL": slack.channel} if isinstance(slack, SlackBot) else {}),
                 **({"STATE_TABLE": self.table.table_name} if self.table is not None else {}),
                 **({"DOCS_URL": docs_url} if docs_url else {}),
@@ -213,14 +218,14 @@ class SlackNotifier(Construct):
             self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
         )
         # Recoveries and the metrics of releases arise from successes and failures, told or not.
-        ends = {News.FAILED, News.SUCCEEDED}
+        ends = {NotifyOn.FAILED, NotifyOn.SUCCEEDED}
         for kind in sorted(kinds):
-            news = self.news | ends if kind is EventKind.RELEASES else self.news
-            add_rule(scope, "Slack", kind=kind, watched=watched, news=news, target=target)
+            notify_on = self.notify_on | ends if kind is EventKind.RELEASES else self.notify_on
+            add_rule(scope, "Slack", kind=kind, watched=watched, notify_on=notify_on, target=target)
         states = [
             state
-            for state, news in (("ALARM", News.FAILED), ("OK", News.RECOVERED))
-            if news in self.news
+            for state, notify_on in (("ALARM", NotifyOn.FAILED), ("OK", NotifyOn.RECOVERED))
+            if notify_on in self.notify_on
         ]
         if alarms and states:
             events.Rule(

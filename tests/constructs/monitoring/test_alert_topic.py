@@ -5,7 +5,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_kms as kms
 
-from container_pipelines import AlertTopic, ChatApplication, News
+from container_pipelines import AlertTopic, ChatApplication, NotifyOn
 
 Resources = Callable[[str], dict[str, dict[str, Any]]]
 
@@ -116,8 +116,12 @@ def test_clean_by_cdk_nag(
             {"emails": ["a@example.com", "a@example.com"]},
             r"'emails' must name each address once, got 'a@example.com' more than once",
         ),
-        (make_topic, {"news": []}, r"'news' must name at least one kind of news, got none"),
-        (make_chat, {"news": ["bad"]}, r"'news' must be one of 'failed'.*got 'bad'"),
+        (
+            make_topic,
+            {"notify_on": []},
+            r"'notify_on' must hold at least one value, got none",
+        ),
+        (make_chat, {"notify_on": ["bad"]}, r"'notify_on' must be one of 'failed'.*got 'bad'"),
         (make_chat, {"configuration_name": "a b"}, r"'configuration_name' must be .*got 'a b'"),
         (make_chat, {"slack_workspace_id": "acme.slack.com"}, r"'slack_workspace_id' must be"),
         (make_chat, {"slack_channel_id": "#alerts"}, r"'slack_channel_id' must be .*'#alerts'"),
@@ -134,5 +138,5 @@ def test_bad_input(
 def test_tokens_are_never_judged(stack: cdk.Stack) -> None:
     address = cdk.CfnParameter(stack, "Address").value_as_string
     channel = cdk.CfnParameter(stack, "ChannelId").value_as_string
-    AlertTopic(stack, "Mail", emails=[address], news=[News.FAILED])
+    AlertTopic(stack, "Mail", emails=[address], notify_on=[NotifyOn.FAILED])
     make_chat(stack, slack_channel_id=channel, slack_workspace_id=channel)

@@ -10,7 +10,7 @@ from container_pipelines import (
     DEFAULT_EVENTS,
     AlertTopic,
     EventKind,
-    News,
+    NotifyOn,
     PipelineAlarms,
     SlackNotifier,
 )
@@ -113,14 +113,14 @@ def test_stages_actions_and_builds_are_told_on_request_alone(
 def test_started_and_succeeded_on_request(
     watch: Watch, stack: Any, rules: Rules, event: Event, matches: Matches
 ) -> None:
-    topic = AlertTopic(stack, "Mail", news=[News.STARTED, News.SUCCEEDED])
+    topic = AlertTopic(stack, "Mail", notify_on=[NotifyOn.STARTED, NotifyOn.SUCCEEDED])
     watch(notifications=[topic], events=list(EventKind))
     made = rules()
     assert told_by(made, event("pipeline-started"), matches) == ["releases"]
     assert told_by(made, event("pipeline-succeeded"), matches) == ["releases"]
     assert told_by(made, event("ecs-deployment-completed"), matches) == ["deployments"]
     assert told_by(made, event("ecs-deployment-failed"), matches) == []
-    # One that rolls back is in progress as well, and cannot be told apart by the news asked for.
+    # One that rolls back is in progress as well, and cannot be told apart by its state.
     assert told_by(made, event("ecs-deployment-rolled-back"), matches) == ["deployments"]
     assert told_by(made, event("pipeline-failed"), matches) == []
 

@@ -8,8 +8,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from container_pipelines import (
     AlertTopic,
-    News,
     NotifierAlarm,
+    NotifyOn,
     PipelineAlarms,
     SlackBot,
     SlackNotifier,
@@ -65,11 +65,11 @@ def test_the_function_understands_its_environment(
 
 
 def test_the_news_are_those_that_the_function_knows() -> None:
-    assert set(News) == set(Outcome) - {Outcome.UNKNOWN}
+    assert set(NotifyOn) == set(Outcome) - {Outcome.UNKNOWN}
 
 
 def test_the_news_that_are_asked_for(stack: cdk.Stack, resources: Resources) -> None:
-    SlackNotifier(stack, "Slack", slack=HOOK, news=[News.SUCCEEDED, News.FAILED])
+    SlackNotifier(stack, "Slack", slack=HOOK, notify_on=[NotifyOn.SUCCEEDED, NotifyOn.FAILED])
     assert environment(resources)["NOTIFY_ON"] == "failed,succeeded"
 
 
@@ -298,8 +298,8 @@ def test_clean_by_cdk_nag(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"news": ["all"]}, r"'news' must be one of 'failed'.*got 'all'"),
-        ({"news": []}, r"'news' must name at least one kind of news, got none"),
+        ({"notify_on": ["all"]}, r"'notify_on' must be one of 'failed'.*got 'all'"),
+        ({"notify_on": []}, r"'notify_on' must hold at least one value, got none"),
         ({"docs_url": "docs"}, r"'docs_url' must be .*starts with 'https://'; got 'docs'"),
         ({"alarms": {"slow": None}}, r"'alarms' must be one of 'errors', 'dead-letters', got"),
     ],

@@ -52,7 +52,7 @@ def test_gates_run_in_their_order_before_the_deployment(
             "Version": "1",
         },
         "Configuration": {
-            "FunctionName": {"Ref": "Function76856677"},
+            "FunctionName": {"Ref": "ValidationBF173457"},
             "UserParameters": '{"image":"#{BuildVariables.IMAGE_URI}"}',
         },
     }
@@ -106,10 +106,10 @@ def test_a_check_may_call_its_function_alone_and_the_function_may_answer(
         {
             "Effect": "Allow",
             "Action": "lambda:InvokeFunction",
-            "Resource": {"Fn::GetAtt": ["Function76856677", "Arn"]},
+            "Resource": {"Fn::GetAtt": ["ValidationBF173457", "Arn"]},
         }
     ]
-    assert statements(stack, "FunctionServiceRole") == [
+    assert statements(stack, "ValidationServiceRole") == [
         {
             "Effect": "Allow",
             "Action": ["codepipeline:PutJobFailureResult", "codepipeline:PutJobSuccessResult"],

@@ -9,7 +9,7 @@ from aws_cdk import aws_codepipeline as codepipeline
 from container_pipelines import (
     DEFAULT_THRESHOLDS,
     EventKind,
-    News,
+    NotifyOn,
     PipelineAlarms,
     SlackBot,
     SlackNotifier,
@@ -44,7 +44,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
         stack,
         "Bot",
         slack=SlackBot.from_parameter_store(PARAMETER, channel=CHANNEL),
-        news=list(News),
+        notify_on=list(NotifyOn),
         docs_url="https://example.com/troubleshooting",
     )
     PipelineAlarms(

@@ -1,4 +1,4 @@
-"""Which news of a release are worth telling, and where they come from."""
+"""Which notifications of a release are sent, and the AWS events that they come from."""
 
 from collections.abc import Collection
 from enum import StrEnum
@@ -7,31 +7,32 @@ from typing import Final
 from container_pipelines._checks import check_one_of
 
 
-class News(StrEnum):
-    """What has happened."""
+class NotifyOn(StrEnum):
+    """What a notification is sent on."""
 
     FAILED = "failed"
-    """A release, deployment, task or scan failed, or an alarm went on."""
+    """A release, deployment, task or scan failed, or an alarm went into ``ALARM``."""
     RECOVERED = "recovered"
-    """A release succeeded after failures, or an alarm went off. Only Slack is told of releases."""
+    """A release succeeded after failures, or an alarm went back to ``OK``. Recovered releases are
+    sent to Slack alone."""
     APPROVAL = "approval"
     """Somebody must approve, or let traffic be shifted."""
     STARTED = "started"
     SUCCEEDED = "succeeded"
     STOPPED = "stopped"
-    """Stopped, cancelled, or overtaken by a newer release."""
+    """Stopped, cancelled, or superseded by a newer release."""
 
 
-DEFAULT_NEWS: Final = frozenset({News.FAILED, News.RECOVERED, News.APPROVAL})
+DEFAULT_NOTIFY_ON: Final = frozenset({NotifyOn.FAILED, NotifyOn.RECOVERED, NotifyOn.APPROVAL})
 
 
 class EventKind(StrEnum):
-    """Which AWS events are listened to."""
+    """Which AWS events notifications are made of."""
 
     RELEASES = "releases"
-    """A pipeline's executions; they tell the failed action and its reason."""
+    """A pipeline's executions, with the failed action and its reason."""
     STAGES = "stages"
-    """A pipeline's stages; says again what ``RELEASES`` says, but earlier."""
+    """A pipeline's stages; repeats ``RELEASES``, but earlier."""
     ACTIONS = "actions"
     """A pipeline's actions, approvals excepted; as ``STAGES``."""
     APPROVALS = "approvals"
@@ -43,7 +44,7 @@ class EventKind(StrEnum):
     CODE_DEPLOY = "code_deploy"
     """Deployments of the deployment group by CodeDeploy."""
     TASKS = "tasks"
-    """Tasks of the service that could not start, ended by themselves, or got unhealthy."""
+    """Tasks of the service that could not start, stopped by themselves, or became unhealthy."""
     SCANS = "scans"
     """Scans of images that failed or found severe vulnerabilities, basic and enhanced."""
 
@@ -55,36 +56,38 @@ DEFAULT_EVENTS: Final = frozenset(EventKind) - {
 }
 
 
-def check_news(news: Collection[News]) -> frozenset[News]:
-    """Reject a choice of news that is none.
+def check_notify_on(notify_on: Collection[NotifyOn]) -> frozenset[NotifyOn]:
+    """Reject an empty or unknown choice of what notifications are sent on.
 
     Parameters
     ----------
-    news
+    notify_on
         The choice.
 
     Returns
     -------
-    frozenset[News]
+    frozenset[NotifyOn]
         The same.
 
     Raises
     ------
     ValueError
-        If it is empty, or holds what is no news.
+        If it is empty, or holds an unknown value.
     """
-    for one in news:
-        check_one_of("news", one, list(News), fix="omit it for failed, recovered and approval")
-    if not news:
-        raise ValueError(
-            "'news' must name at least one kind of news, got none; omit it for failed, recovered "
-            "and approval, or leave this way of being told out"
+    for one in notify_on:
+        check_one_of(
+            "notify_on", one, list(NotifyOn), fix="omit it for failed, recovered and approval"
         )
-    return frozenset(map(News, news))
+    if not notify_on:
+        raise ValueError(
+            "'notify_on' must hold at least one value, got none; omit it for failed, recovered "
+            "and approval, or leave this channel out"
+        )
+    return frozenset(map(NotifyOn, notify_on))
 
 
 def check_events(kinds: Collection[EventKind]) -> frozenset[EventKind]:
-    """Reject a choice of events that are none.
+    """Reject an unknown choice of events.
 
     Parameters
     ----------
@@ -99,8 +102,8 @@ def check_events(kinds: Collection[EventKind]) -> frozenset[EventKind]:
     Raises
     ------
     ValueError
-        If it holds what is no kind of event.
+        If it holds an unknown kind of event.
     """
     for one in kinds:
-        check_one_of("events", one, list(EventKind), fix="omit it for what is told by default")
+        check_one_of("events", one, list(EventKind), fix="omit it for the default events")
     return frozenset(map(EventKind, kinds))
