@@ -144,7 +144,7 @@ def open_cloud(
 
 
 def is_open(folder: Path) -> bool:
-    """Tell whether a cloud uses a folder.
+    """Return whether a cloud uses a folder.
 
     Parameters
     ----------
