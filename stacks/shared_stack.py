@@ -39,7 +39,7 @@ class SharedStack(cdk.Stack):
             cdk.Acknowledgment(
                 id="AwsSolutions-S1",
                 reason="Only the pipelines' roles reach the artifacts, which expire; CloudTrail "
-                "data events tell who read them where that is asked for.",
+                "data events record who reads them, where they are turned on.",
             )
         )
         self.recorder = ReleaseRecorder(self, "Recorder")
