@@ -47,7 +47,7 @@ class EcsRollingPipeline(Construct):
         The roles of the service's tasks, execution role included, which the deployment passes on.
         Taken from the task definition by default; to be given for an imported service.
     task_definition_family
-        The family that revisions are registered in. Taken from the task definition by default; for
+        The family whose new revisions may be tagged. Taken from the task definition by default; for
         an imported service every family, unless given.
     image_pointer
         The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
