@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_ssm as ssm
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.build.buildspec import build_file
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
@@ -146,7 +146,7 @@ def have_deploy_files_written(
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
+    acknowledge_wildcards(build.role, {"*": "ecs:DescribeTaskDefinition knows no resource."})
     if build.has_own_buildspec:
         return _variables(program, parameter)
     project = build.project.node.default_child

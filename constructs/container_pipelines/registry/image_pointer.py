@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -10,7 +10,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
 from constructs import Construct
 
-from container_pipelines._checks import check_name
+from container_pipelines._checks import check_name, is_token
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -79,7 +79,7 @@ class ImagePointer(Construct):
         parameter_name: str,
         seed_image: str = SEED_IMAGE,
     ) -> None:
-        if Token.is_unresolved(parameter_name):
+        if is_token(parameter_name):
             raise ValueError(
                 "'parameter_name' must be a plain string, got a token; give the path itself: the "
                 "stack that reads the pointer names it in a template parameter"
@@ -94,16 +94,21 @@ class ImagePointer(Construct):
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        maker = _maker(Stack.of(self))
-        for construct_id, name, description in (
+        stack = Stack.of(self)
+        ssm_arn = stack.format_arn(service="ssm", resource="parameter")
+        self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
+        maker = _maker(stack)
+        for construct_id, name, arn, description in (
             (
                 "LiveImage",
                 self.parameter_name,
+                self._arns[0],
                 "The image that is live; written by the release, read by the service.",
             ),
             (
                 "PreviousImage",
                 self.previous_parameter_name,
+                self._arns[1],
                 "The image that was live before; written by the release.",
             ),
         ):
@@ -123,9 +128,7 @@ class ImagePointer(Construct):
                     ignore_error_codes_matching="ParameterAlreadyExists",
                     physical_resource_id=cr.PhysicalResourceId.of(name),
                 ),
-                policy=cr.AwsCustomResourcePolicy.from_statements(
-                    [iam.PolicyStatement(actions=["ssm:PutParameter"], resources=[self._arn(name)])]
-                ),
+                policy=cr.AwsCustomResourcePolicy.from_sdk_calls(resources=[arn]),
                 resource_type="Custom::ImagePointer",
                 # The SDK in the runtime: nothing is loaded from elsewhere.
                 install_latest_aws_sdk=False,
@@ -200,15 +203,7 @@ class ImagePointer(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=[action],
-            resource_arns=[
-                self._arn(self.parameter_name),
-                self._arn(self.previous_parameter_name),
-            ],
-        )
-
-    def _arn(self, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="ssm", resource="parameter", resource_name=name.removeprefix("/")
+            resource_arns=self._arns,
         )
 
 
