@@ -60,7 +60,6 @@ def test_the_load_balancer_checks_health_as_documented(
             "HealthyThresholdCount": 2,
             "UnhealthyThresholdCount": 3,
             "Matcher": {"HttpCode": "200"},
-            "Port": 3000,
             "TargetType": "ip",
         },
     )
