@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from aws_cdk import Duration, Size
 from aws_cdk import aws_ec2 as ec2
@@ -34,6 +35,8 @@ from container_pipelines.service.traffic_routes import (
     to_https,
 )
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
+
+_PORT_NAME: Final = "http"
 
 
 class LoadBalancedService(Construct):
@@ -99,7 +102,7 @@ class LoadBalancedService(Construct):
     host_headers
         The host names that the service gets; all by default.
     read_only_root_filesystem
-        Whether the container cannot write to its own file system.
+        Whether the container cannot write to its own file system; so by default.
     stop_timeout
         How long a task may take to stop, up to 120 seconds; 30 seconds by default.
     vpc_subnets
@@ -107,7 +110,8 @@ class LoadBalancedService(Construct):
     assign_public_ip
         Whether tasks get a public address; needed in public subnets without NAT.
     enable_execute_command
-        Whether people may open a shell in a task by ECS Exec.
+        Whether people may open a shell in a task by ECS Exec. Its agent writes to the container's
+        file system, so ``read_only_root_filesystem`` must be ``False`` with it.
     log_retention
         How long logs are kept; one month by default.
 
@@ -170,7 +174,7 @@ class LoadBalancedService(Construct):
         priority: int = 100,
         path_patterns: Sequence[str] = ("/*",),
         host_headers: Sequence[str] = (),
-        read_only_root_filesystem: bool = False,
+        read_only_root_filesystem: bool = True,
         stop_timeout: Duration | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
         assign_public_ip: bool = False,
@@ -189,6 +193,13 @@ class LoadBalancedService(Construct):
             priority=priority,
             conditions=[*path_patterns, *host_headers],
         )
+        if enable_execute_command and read_only_root_filesystem:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+            raise ValueError(
+                "'read_only_root_filesystem' must be False with 'enable_execute_command', got "
+                "True: the agent of ECS Exec writes to the container's file system; give False "
+                "while people need a shell"
+            )
         check_deployment(deployment, listener, scaling)
         stop_timeout = stop_timeout or Duration.seconds(30)
         check_duration(
@@ -235,7 +246,8 @@ class LoadBalancedService(Construct):
             container_name,
             container_name=container_name,
             image=image,
-            port_mappings=[ecs.PortMapping(container_port=container_port)],
+            # Service Connect finds a port by its name.
+            port_mappings=[ecs.PortMapping(container_port=container_port, name=_PORT_NAME)],
             environment={PORT_VARIABLE: str(container_port), **(environment or {})},
             secrets=dict(secrets or {}),
             readonly_root_filesystem=read_only_root_filesystem,
