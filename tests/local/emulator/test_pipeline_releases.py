@@ -69,7 +69,7 @@ def follow(releases: Releases, pipeline: Pipeline, execution: str) -> tuple[str,
     status = releases.follow(
         pipeline.name,
         execution,
-        seen=lambda stage: stages.__setitem__(stage.name, stage),
+        on_change=lambda stage: stages.__setitem__(stage.name, stage),
         seconds=20,
     )
     return status, stages

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from local.emulator.archives import flattened
 from local.emulator.connections import unusable
 from local.emulator.permissions import permissions
 from local.emulator.pipelines.action import ActionError, Invocation, Outcome, Provider
@@ -13,6 +14,9 @@ from local.emulator.scope import arn
 
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeCommit.html
 _CODECOMMIT: Final = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")
+
+_ZIP = "CODE_ZIP"
+_CLONE = "CODEBUILD_CLONE_REF"
 
 
 def connection_provider(repositories: Repositories) -> Provider:
@@ -104,11 +108,12 @@ def codecommit_provider(repositories: Repositories) -> Provider:
 
 
 def _check_format(configuration: Mapping[str, str]) -> None:
-    if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-        raise ValueError(
-            "OutputArtifactFormat must be CODE_ZIP in this emulator, not "
-            f"{configuration['OutputArtifactFormat']!r}: there is no repository to clone"
-        )
+    if (chosen := _format(configuration)) not in {_ZIP, _CLONE}:
+        raise ValueError(f"OutputArtifactFormat must be {_ZIP} or {_CLONE}, not {chosen!r}")
+
+
+def _format(configuration: Mapping[str, str]) -> str:
+    return configuration.get("OutputArtifactFormat", _ZIP)
 
 
 def _take(
@@ -127,7 +132,11 @@ def _take(
     if commit is None:
         raise ActionError(missing, "ConfigurationError")
     (place,) = invocation.outputs.values()
-    invocation.artifacts.put(place, repositories.archive(commit))
+    archive = repositories.archive(commit)
+    # On AWS the artifact of a clone is a reference that the build clones by. Here it is the files
+    # that the clone would have; there is no repository, so no history and no ``.git``.
+    cloned = _format(invocation.configuration) == _CLONE
+    invocation.artifacts.put(place, archive if cloned else flattened(archive))
     return commit
 
 
