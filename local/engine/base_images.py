@@ -62,7 +62,7 @@ def load_base_images(environment: Mapping[str, str], progress: Progress) -> list
     """
     names = []
     for archive in base_image_archives():
-        progress(f"loading base images from {archive.name}")
+        progress(f"Loading base images from {archive.name}")
         done = subprocess.run(
             ["docker", "load", "--input", str(archive)],
             env={**os.environ, **environment},

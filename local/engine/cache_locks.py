@@ -18,7 +18,7 @@ def installing(cache: Path, progress: Progress) -> Iterator[None]:
     """Be the only one who looks at or adds to what all runs have in common."""
     with _opened(cache / "lock") as descriptor:
         if not _taken(descriptor):
-            progress("waiting for another run that sets up a container engine")
+            progress("Waiting for another run that sets up a container engine")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 

@@ -101,7 +101,7 @@ def add_stand_ins(
     frontend = storage.add_layer(_FRONTEND_FILES, {})
     seed = storage.add_layer(_SEED_FILES, {})
     for name, image in missing.items():
-        progress(f"making the stand-in of {name}: Node.js {image.node}")
+        progress(f"Building the stand-in of {name}: Node.js {image.node}")
         with TemporaryDirectory(dir=scratch) as folder:
             layer = storage.add_layer(_node(image, Path(folder)), {})
         _store_frontend([base, layer, frontend], storage)

@@ -62,14 +62,14 @@ def release(engine: Cloud, releases: Releases) -> Callable[[Path], tuple[str, di
 
     def release(folder: Path) -> tuple[str, dict[str, Stage]]:
         stages: dict[str, Stage] = {}
-        repository, branch = releases.watched(PIPELINE)
+        repository, branch = releases.source(PIPELINE)
         (execution,) = releases.push(
             Commit.of(folder), repository=repository, branch=branch, message="test"
         )
         status = releases.follow(
             PIPELINE,
             execution,
-            seen=lambda stage: stages.update({stage.name: stage}),
+            on_change=lambda stage: stages.update({stage.name: stage}),
             seconds=300,
         )
         return status, stages

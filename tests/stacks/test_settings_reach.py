@@ -186,7 +186,7 @@ def test_the_zones_and_gateways(made: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_a_construct_refuses_is_told_with_the_service(
+def test_what_a_construct_refuses_is_reported_with_the_service(
     templates: Callable[[dict[str, Any]], dict[str, Any]], change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=rf"context\.delivery\.{message}"):

@@ -45,7 +45,7 @@ class PipelineSkeleton:
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one of its own by default.
+        The bucket for artifacts, all of which the build may overwrite; one of its own by default.
     controls
         When the pipeline runs and what a release must pass.
     image_pointer

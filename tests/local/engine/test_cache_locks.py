@@ -55,4 +55,4 @@ def test_installing_waits_for_another_run_and_says_so(
         pass
     with installing(tmp_path, tell):
         pass
-    assert told == ["waiting for another run that sets up a container engine"]
+    assert told == ["Waiting for another run that sets up a container engine"]

@@ -55,7 +55,7 @@ def test_without_any_engine_all_reasons_are_told(
     with pytest.raises(EngineUnavailableError) as error:
         opened(tmp_path)
     assert "docker: there is no docker command; install Docker" in str(error.value)
-    assert "private: an engine of our own has to be started by root" in str(error.value)
+    assert "private: the private engine has to be started by root" in str(error.value)
     assert not any(tmp_path.iterdir())
 
 

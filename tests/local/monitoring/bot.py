@@ -49,7 +49,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
     )
     PipelineAlarms(
         stack,
-        "Watched",
+        "MonitoredResources",
         name="bot",
         notifications=[bot],
         pipeline=codepipeline.Pipeline.from_pipeline_arn(

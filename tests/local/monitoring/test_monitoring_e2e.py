@@ -55,11 +55,11 @@ def release(
 
     def release(file: str, content: str) -> tuple[Commit, str, str]:
         commit = Commit.of(changed(file, content))
-        repository, branch = releases.watched(PIPELINE)
+        repository, branch = releases.source(PIPELINE)
         (execution,) = releases.push(
             commit, repository=repository, branch=branch, message="Greet <all> & more"
         )
-        status = releases.follow(PIPELINE, execution, seen=lambda _: None, seconds=300)
+        status = releases.follow(PIPELINE, execution, on_change=lambda _: None, seconds=300)
         return commit, execution, status
 
     return release
@@ -173,7 +173,10 @@ def test_what_slack_never_takes_waits_in_the_queue_until_it_is_replayed(
     refuse(monitored, 3, 404, f"{OTHER_PIPELINE}: Release failed")
     releases = Releases(monitored.endpoint)
     execution = releases.start(OTHER_PIPELINE, IMAGE="no-such-image")
-    assert releases.follow(OTHER_PIPELINE, execution, seen=lambda _: None, seconds=300) == "Failed"
+    assert (
+        releases.follow(OTHER_PIPELINE, execution, on_change=lambda _: None, seconds=300)
+        == "Failed"
+    )
     eventually(lambda: waiting() == 1, _SECONDS)
     assert not webhook.messages("Release failed")
     client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)

@@ -134,7 +134,7 @@ class Shop:
         status = self.releases.follow(
             pipeline or self.name,
             execution,
-            seen=lambda stage: stages.update({stage.name: stage}),
+            on_change=lambda stage: stages.update({stage.name: stage}),
             seconds=_SECONDS,
         )
         ended = Ended(id=execution, status=status, stages=stages)
@@ -292,7 +292,7 @@ class Shop:
         return str(eventually(begun))
 
     def approval(self) -> None:
-        """Wait until something waits for approval."""
+        """Wait until an approval is pending."""
 
         def asked() -> bool:
             return any(
