@@ -249,6 +249,7 @@ class PipelineSkeleton:
             **self._further_build_variables,
         }
         if self._image_pointer is not None:
+            variables["LIVE_IMAGE_PARAMETER"] = self._image_pointer.parameter_name
             variables["PREVIOUS_IMAGE_PARAMETER"] = self._image_pointer.previous_parameter_name
         return variables
 

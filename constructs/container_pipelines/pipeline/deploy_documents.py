@@ -12,12 +12,10 @@ from typing import Any, Final
 from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_ssm as ssm
 
 from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.build.buildspec import build_file
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.validation_hooks import BoundHook
 
@@ -31,10 +29,9 @@ _TASK_DEFINITION: Final = "<TASK_DEFINITION>"
 _OUTPUTS: Final = f"""\
   secondary-artifacts:
     Build:
+      base-directory: .container-artifact
       files:
-        - imagedefinitions.json
-        - scan-findings.json
-        - sbom/**/*
+        - '**/*'
     {DEPLOY_ARTIFACT}:
       base-directory: .container-deploy-files
       files:
@@ -100,9 +97,8 @@ def have_deploy_files_written(
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
-    A buildspec of your own must do it itself: run the program that ``DEPLOY_FILES_PROGRAM`` names
-    when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy`` in ``secondary-artifacts`` (the
-    latter with the base directory ``.container-deploy-files``).
+    A buildspec of your own must do it itself: write the files, out of what the parameter says that
+    ``DEPLOY_FILES_PARAMETER`` names, and name ``Build`` and ``Deploy`` in ``secondary-artifacts``.
 
     Parameters
     ----------
@@ -137,26 +133,21 @@ def have_deploy_files_written(
             }
         ),
     )
-    program = s3_assets.Asset(build, "DeployFiles", path=str(build_file("deploy_files.py")))
     for actions, resource in (
-        (["s3:GetObject"], program.bucket.arn_for_objects(program.s3_object_key)),
         (["ssm:GetParameter"], parameter.parameter_arn),
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
     acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
     if build.has_own_buildspec:
-        return _variables(program, parameter)
+        return _variables(parameter)
     project = build.project.node.default_child
     assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
     source = Stack.of(build).resolve(project.source)
     text = source["buildSpec"] if isinstance(source, dict) else source.build_spec
     project.add_property_override("Source.BuildSpec", text + _OUTPUTS)
-    return _variables(program, parameter)
+    return _variables(parameter)
 
 
-def _variables(program: s3_assets.Asset, parameter: ssm.StringParameter) -> dict[str, str]:
-    return {
-        "DEPLOY_FILES_PROGRAM": program.s3_object_url,
-        "DEPLOY_FILES_PARAMETER": parameter.parameter_name,
-    }
+def _variables(parameter: ssm.StringParameter) -> dict[str, str]:
+    return {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}

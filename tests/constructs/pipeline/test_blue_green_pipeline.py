@@ -216,7 +216,8 @@ def test_each_output_is_a_secondary_artifact_of_its_name(
     (build,) = stages(properties)["Build"]
     outputs = spec["artifacts"]["secondary-artifacts"]
     assert list(outputs) == [output["Name"] for output in build["OutputArtifacts"]]
-    assert outputs["Build"]["files"] == spec["artifacts"]["files"]
+    own = {name: spec["artifacts"][name] for name in ("base-directory", "files")}
+    assert outputs["Build"] == own
     assert outputs["Deploy"] == {
         "base-directory": ".container-deploy-files",
         "files": ["taskdef.json", "appspec.yaml", "imageDetail.json"],
