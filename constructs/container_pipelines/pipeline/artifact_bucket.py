@@ -15,11 +15,11 @@ _MOST_DAYS: Final = 2**31 - 1
 
 
 class ArtifactBucket(s3.Bucket):
-    """A bucket for pipeline artifacts: private, encrypted, TLS only, and emptied by itself.
+    """A bucket for pipeline artifacts: private, encrypted, TLS only, with an expiration.
 
     One bucket serves any number of pipelines: each writes below its own name, and the roles of each
     may read and write all of it. Give pipelines that must not trust each other a bucket each.
-    Without a key of your own it is encrypted by S3, so that no pipeline brings a KMS key along.
+    Without a key it is encrypted by S3, so that no pipeline needs a KMS key.
 
     Parameters
     ----------
@@ -28,10 +28,10 @@ class ArtifactBucket(s3.Bucket):
     construct_id
         The id below the parent.
     encryption_key
-        A KMS key instead of S3's own encryption. Grant it to the roles of your own that read
-        artifacts; the pipelines of this library see to theirs.
+        A KMS key instead of S3's own encryption. Grant it to your roles that read
+        artifacts; the pipelines of this library grant it to theirs.
     expiration
-        After which time an artifact is deleted; 90 days by default. A stage can only be rolled
+        The time after which an artifact is deleted; 90 days by default. A stage can only be rolled
         back or retried while its artifacts are there.
     server_access_logs_bucket
         Where S3 logs each access; nowhere by default.

@@ -1,6 +1,6 @@
-"""The files that CodeDeploy deploys from, and how each build comes to write them.
+"""The files that CodeDeploy deploys from, and the part of the build that writes them.
 
-A build writes three files into an artifact of their own: ``taskdef.json``, ``appspec.yaml`` and
+A build writes three files into a separate artifact: ``taskdef.json``, ``appspec.yaml`` and
 ``imageDetail.json``. What they say comes from the CDK objects: a parameter in the service's stack
 names the task definition that CloudFormation registered, with the settings of the last
 ``cdk deploy``. Newer revisions of the family are those of releases, and are not looked at.
@@ -51,7 +51,7 @@ def app_spec(
     platform_version: str = "LATEST",
     hooks: Sequence[BoundHook] = (),
 ) -> dict[str, Any]:
-    """Say what CodeDeploy deploys, and what it asks on the way.
+    """Build the AppSpec: the target of a deployment, and its hooks.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def have_deploy_files_written(
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
-    A buildspec of your own must do it itself: run the program that ``DEPLOY_FILES_PROGRAM`` names
+    Your own buildspec must do it itself: run the program that ``DEPLOY_FILES_PROGRAM`` names
     when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy`` in ``secondary-artifacts`` (the
     latter with the base directory ``.container-deploy-files``).
 
@@ -146,7 +146,7 @@ def have_deploy_files_written(
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
+    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition has no resource in IAM.")
     if build.has_own_buildspec:
         return _variables(program, parameter)
     project = build.project.node.default_child

@@ -143,7 +143,10 @@ class DeployTarget:
         ):
             role.add_to_policy(statement)
         for resource, reason in (
-            ("*", "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster."),
+            (
+                "*",
+                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster.",
+            ),
             (family_arn, "Each release registers a new revision of the family."),
             (tasks_arn, "Each release starts new tasks in the cluster."),
         ):

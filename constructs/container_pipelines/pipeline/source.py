@@ -56,9 +56,9 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
+        """Use a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
 
-        A new connection is *pending* until somebody has finished its handshake in the console:
+        A new connection is *pending* until it is completed in the console:
         Developer Tools, Settings, Connections, "Update pending connection".
 
         Parameters
@@ -70,8 +70,8 @@ class Source(ABC):
         branch
             The branch that is released.
         host
-            The code host's name, which images tell as a part of their source; for GitLab,
-            Bitbucket or a host of your own.
+            The code host's name, which the image's source label has; for GitLab, Bitbucket or a
+            self-hosted one.
         full_clone
             Hand the build a Git clone instead of a zip of the files; for builds that need history,
             tags or submodules. The build then uses the connection itself.
@@ -120,7 +120,7 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository in CodeCommit.
+        """Use a repository in CodeCommit.
 
         Parameters
         ----------

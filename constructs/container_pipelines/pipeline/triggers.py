@@ -99,8 +99,8 @@ class PushTrigger:
 class PullRequestTrigger:
     """Start the pipeline by a pull request that matches.
 
-    The execution takes the commit of the pull request's own branch: it releases what nobody has
-    merged. That is for pipelines to a place of trial.
+    The execution releases the commit of the pull request's branch before it is merged: for
+    pipelines to a test environment.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class PullRequestTrigger:
         What happens to the pull request: it is opened and updated by default. ``CLOSED`` is closed
         or merged.
     branches
-        The branches that it asks to be merged into; by default the source's own, unless branches
+        The destination branches; by default the source's own, unless branches
         are excluded.
     branches_excluded
         Branches that do not count.
@@ -198,7 +198,7 @@ def add_triggers(
     triggers: Sequence[PushTrigger | PullRequestTrigger],
     branch: str,
 ) -> None:
-    """Give a pipeline its triggers.
+    """Add the triggers to a pipeline.
 
     Parameters
     ----------
