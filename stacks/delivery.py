@@ -95,7 +95,6 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 service=target,
                 ecr_repo=registry.ecr_repo,
                 recorder=shared.recorder,
-                artifact_bucket=shared.artifact_bucket,
                 connection_arn=shared.connection_arn,
                 env=env,
             ).pipeline

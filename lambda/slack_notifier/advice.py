@@ -105,6 +105,13 @@ ADVICE: Final = (
         "the grace period, and the container's own log.",
     ),
     _advice(
+        "permission-denied",
+        r"exec:? [^\n]{1,120}: permission denied|/(?:ba)?sh: [^\n]{1,120}: permission denied"
+        r"|did not complete successfully: exit code: 126",
+        "A program lacks its executable bit, which the source's zip does not keep. Let the "
+        "Dockerfile set it (COPY --chmod=755) or hand the build a clone (source.full_clone).",
+    ),
+    _advice(
         "task-exits",
         r"essential container in task exited|OutOfMemoryError|exit code (?:137|139|1)\b",
         "The container exits. Read its log; exit code 137 mostly means too little memory.",

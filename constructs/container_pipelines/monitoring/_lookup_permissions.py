@@ -87,14 +87,19 @@ def _wildcards(scope: Construct, monitored: MonitoredResources) -> Iterator[tupl
 
 
 def _build_logs(scope: Construct, monitored: MonitoredResources) -> str:
+    # By its name: the ARN that the CDK knows ends in ":*" already, and IAM would match no stream.
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
     if monitored.build_log_group is not None:
-        return f"{monitored.build_log_group.log_group_arn}:log-stream:*"
-    # Where CodeBuild logs unless a project says otherwise.
-    name = monitored.project.project_name if monitored.project is not None else ""
+        name = monitored.build_log_group.log_group_name
+    else:
+        # Where CodeBuild logs unless a project says otherwise.
+        project = monitored.project.project_name if monitored.project is not None else ""
+        name = f"/aws/codebuild/{project}"
     return Stack.of(scope).format_arn(
         service="logs",
-        resource=f"log-group:/aws/codebuild/{name}:log-stream:*",
-        arn_format=ArnFormat.NO_RESOURCE_NAME,
+        resource="log-group",
+        resource_name=f"{name}:log-stream:*",
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
 

@@ -45,7 +45,7 @@ class PipelineSkeleton:
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one is made by default.
+        The bucket for artifacts, all of which the build may overwrite; one is made by default.
     controls
         When the pipeline runs and what a release must pass.
     image_pointer

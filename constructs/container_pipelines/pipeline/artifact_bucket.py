@@ -17,8 +17,11 @@ _MOST_DAYS: Final = 2**31 - 1
 class ArtifactBucket(s3.Bucket):
     """A bucket for pipeline artifacts: private, encrypted, TLS only, with an expiration.
 
-    One bucket serves any number of pipelines: each writes below its own name, and the roles of each
-    may read and write all of it. Give pipelines that must not trust each other a bucket each.
+    A pipeline makes its own bucket unless it is given one. Pipelines that share a bucket **trust
+    each other with their deployments**: the build of each may read and overwrite everything in it,
+    so also the deploy files of the others. Their roles cannot be kept apart by key, since
+    CodePipeline cuts a pipeline's name to 20 characters there. A bucket costs nothing while idle.
+
     Without a key it is encrypted by S3, so that no pipeline needs a KMS key.
 
     Parameters
@@ -121,7 +124,8 @@ def grant_artifacts(bucket: s3.IBucket, role: iam.Role, *, write: bool) -> None:
     acknowledge_wildcard(
         role,
         objects,
-        "CodePipeline chooses the keys of artifacts; the bucket holds nothing else.",
+        "CodePipeline chooses the keys of artifacts. The bucket holds nothing else: the one "
+        "pipeline's, unless its owner lets pipelines that share it trust each other.",
     )
     if bucket.encryption_key is not None:
         key = bucket.encryption_key

@@ -75,7 +75,8 @@ class BlueGreenPipeline(Construct):
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one is made by default.
+        The bucket for artifacts; an :class:`ArtifactBucket` is made by default. The build may
+        overwrite everything in it: pipelines that share one trust each other.
     deployment_timeout
         For ECS: how long a deployment may take until the pipeline fails, up to 60 minutes; by
         default 20 minutes more than its known times, and at least 30. Not for CodeDeploy, whose

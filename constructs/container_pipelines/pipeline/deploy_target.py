@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from aws_cdk import Stack, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 
 from container_pipelines._acknowledge import acknowledge_wildcard
+
+# IAM's reference of ECS names the task definition for it; CodePipeline's own policies have "*", and
+# reports say that a scoped statement is denied. If it is, nothing ever deploys.
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+# https://github.com/aws/containers-roadmap/issues/929
+_REGISTER_REASON: Final = (
+    "AWS's documents disagree on whether RegisterTaskDefinition takes a resource. iam:PassRole is "
+    "its boundary: a revision gets no other roles than those of this service's tasks."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +136,7 @@ class DeployTarget:
                 actions=["ecs:DescribeServices", "ecs:UpdateService"],
                 resources=[service_arn],
             ),
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn]),
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"]),
             iam.PolicyStatement(
                 actions=["ecs:TagResource"],
                 resources=[family_arn],
@@ -145,9 +155,10 @@ class DeployTarget:
         for resource, reason in (
             (
                 "*",
-                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster.",
+                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster. "
+                + _REGISTER_REASON,
             ),
-            (family_arn, "Each release registers a new revision of the family."),
+            (family_arn, "Each release tags the new revision of the family that it registers."),
             (tasks_arn, "Each release starts new tasks in the cluster."),
         ):
             acknowledge_wildcard(role, resource, reason)
@@ -164,16 +175,11 @@ class DeployTarget:
         -----
         https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
         """
-        family_arn = Stack.of(role).format_arn(
-            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
-        )
         role.add_to_policy(
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn])
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"])
         )
         role.add_to_policy(self._pass_task_roles())
-        acknowledge_wildcard(
-            role, family_arn, "Each release registers a new revision of the family."
-        )
+        acknowledge_wildcard(role, "*", _REGISTER_REASON)
 
     def grant_task_sets(self, role: iam.Role) -> None:
         """Allow CodeDeploy to start new tasks beside the old ones, and to end the old ones.

@@ -47,7 +47,7 @@ class EcsRollingPipeline(Construct):
         The roles of the service's tasks, execution role included, which the deployment passes on.
         Taken from the task definition by default; to be given for an imported service.
     task_definition_family
-        The family that revisions are registered in. Taken from the task definition by default; for
+        The family whose new revisions may be tagged. Taken from the task definition by default; for
         an imported service every family, unless given.
     image_pointer
         The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
@@ -59,8 +59,8 @@ class EcsRollingPipeline(Construct):
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts, such as an :class:`ArtifactBucket` that pipelines share; one of
-        its own by default.
+        The bucket for artifacts; an :class:`ArtifactBucket` of its own by default. The build may
+        overwrite whatever is in it: pipelines that share one trust each other.
     deployment_timeout
         How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
         by default.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
 from container_pipelines import (
@@ -71,6 +72,7 @@ def test_the_pipelines_stack_may_hold_its_alarms(
     source: Source,
     build: BuildProject,
     app: cdk.App,
+    template: Callable[[cdk.Stack], Template],
 ) -> None:
     service = make_service()
     pipeline = EcsRollingPipeline(
@@ -83,3 +85,14 @@ def test_the_pipelines_stack_may_hold_its_alarms(
     )
     PipelineAlarms(stack, "Watch", name="web", notifications=[notifier], pipeline=pipeline)
     app.synth()  # without a cycle
+    # The log group's own ARN would not do: it ends in ":*", and a stream's comes after the name.
+    resource = build.log_group.node.default_child
+    assert isinstance(resource, logs.CfnLogGroup)
+    (streams,) = [
+        statement["Resource"]["Fn::Join"][1]
+        for policy in template(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "logs:GetLogEvents"
+    ]
+    log_group = {"Ref": stack.get_logical_id(resource)}
+    assert streams[-3:] == [":log-group:", log_group, ":log-stream:*"]

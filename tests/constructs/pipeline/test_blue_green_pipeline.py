@@ -361,7 +361,8 @@ def test_the_deploy_role_of_code_deploy_is_bound_to_group_family_and_roles(
         ],
         "codedeploy:GetDeploymentConfig",
     ]
-    assert not [s for s in found.values() if s["Resource"] == "*"]
+    unbound = [action for action, s in found.items() if s["Resource"] == "*"]
+    assert unbound == ['"ecs:RegisterTaskDefinition"']
     pass_role = found['"iam:PassRole"']
     assert pass_role["Condition"] == {
         "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}

@@ -109,7 +109,12 @@ VARIABLE = codepipeline.Variable(variable_name="TICKET", default_value="x")
             "'controls.triggers' must hold at most 3 of PushTrigger, got 4",
         ),
         (
-            {"triggers": [PullRequestTrigger(branches=[name]) for name in "abcd"]},
+            {
+                "triggers": [
+                    PullRequestTrigger(deploys_unmerged_code=True, branches=[name])
+                    for name in "abcd"
+                ]
+            },
             "'controls.triggers' must hold at most 3 of PullRequestTrigger, got 4",
         ),
         (

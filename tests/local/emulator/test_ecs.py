@@ -492,6 +492,19 @@ def test_a_deleted_service_leaves_no_task_and_no_target(emulator: Emulator) -> N
     assert service.shown()["status"] == "INACTIVE"
 
 
+def test_each_task_is_a_target_at_the_port_that_it_was_started_with(emulator: Emulator) -> None:
+    elb = emulator.client("elbv2")
+    group = elb.create_target_group(
+        Name=emulator.new_name("group"), Protocol="HTTP", Port=80, VpcId="v", TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 8080}
+    service = Handle(emulator, loadBalancers=[balancer])
+    service.release("good:2", loadBalancers=[{**balancer, "containerPort": 9090}])
+    assert service.ended()["status"] == "SUCCESSFUL"
+    found = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert [each["Target"]["Port"] for each in found] == [9090, 9090]
+
+
 def template(definition: str, desired: int = 1) -> dict[str, Any]:
     return {
         "Resources": {
