@@ -37,7 +37,7 @@ class ImagePointer(Construct):
     there already, and never touches it again: neither another seed image nor deleting the stack
     does.
 
-    A second parameter holds the image that was live before, for a release that goes back. Until
+    A second parameter holds the image that was live before, for a rollback. Until
     there was one it holds the seed image.
 
     Parameters
@@ -135,7 +135,7 @@ class ImagePointer(Construct):
             )
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
-        """Give the image for a container of a task definition.
+        """Return the image for a container of a task definition.
 
         Parameters
         ----------

@@ -147,7 +147,7 @@ class Shop:
         return self.end_of(self.begin(app, message=message, **files))
 
     def released(self) -> Pointer:
-        """Release unless something is live already, and tell what is."""
+        """Release unless something is live already, and return what is."""
         if self.pointer().live == SEED:
             assert self.release().status == "Succeeded"
         return self.pointer()
