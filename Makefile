@@ -43,7 +43,7 @@ local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample applicatio
 local-down: $(PYTHON_PACKAGES) ## End the local cloud
 	@$(BIN)/python -m local down
 
-benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure builds against the usual buildspec (4 minutes)
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
 	@$(BIN)/python -m benchmarks
 
 constraints: ## Take the newest versions of everything into constraints.txt

@@ -48,7 +48,8 @@ def app_spec(
     *,
     container_name: str,
     container_port: int,
-    platform_version: str = "LATEST",
+    platform_version: str | None = "LATEST",
+    capacity_providers: Sequence[dict[str, Any]] = (),
     hooks: Sequence[BoundHook] = (),
 ) -> dict[str, Any]:
     """Say what CodeDeploy deploys, and what it asks on the way.
@@ -60,7 +61,9 @@ def app_spec(
     container_port
         The port that it listens on.
     platform_version
-        Fargate's platform version.
+        Fargate's platform version; None on EC2.
+    capacity_providers
+        The capacity provider strategy, which new tasks would not have without being told.
     hooks
         The functions that decide.
 
@@ -74,22 +77,16 @@ def app_spec(
     -----
     https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-structure-resources.html
     """
+    properties: dict[str, Any] = {
+        "TaskDefinition": _TASK_DEFINITION,
+        "LoadBalancerInfo": {"ContainerName": container_name, "ContainerPort": container_port},
+    }
+    if platform_version is not None:
+        properties["PlatformVersion"] = platform_version
+    if capacity_providers:
+        properties["CapacityProviderStrategy"] = list(capacity_providers)
     document: dict[str, Any] = {
-        "Resources": [
-            {
-                "TargetService": {
-                    "Type": "AWS::ECS::Service",
-                    "Properties": {
-                        "TaskDefinition": _TASK_DEFINITION,
-                        "LoadBalancerInfo": {
-                            "ContainerName": container_name,
-                            "ContainerPort": container_port,
-                        },
-                        "PlatformVersion": platform_version,
-                    },
-                }
-            }
-        ],
+        "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}],
     }
     if hooks:
         document["Hooks"] = [
@@ -134,6 +131,7 @@ def have_deploy_files_written(
                     container_name=target.container_name,
                     container_port=target.container_port,
                     platform_version=target.platform_version,
+                    capacity_providers=target.capacity_providers,
                     hooks=hooks,
                 ),
             }

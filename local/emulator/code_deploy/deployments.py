@@ -85,6 +85,7 @@ def begin(
         "overrideAlarmConfiguration": request.get("overrideAlarmConfiguration"),
         "_alarms": request.get("overrideAlarmConfiguration") or group.get("alarmConfiguration"),
         "_service": dict(service),
+        "_role": group.get("serviceRoleArn") or group.get("_role", ""),
         "_group_id": group["deploymentGroupId"],
         "_target": {
             "deploymentId": deployment_id,

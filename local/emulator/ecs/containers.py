@@ -23,9 +23,11 @@ from local.emulator.ecs.docker import Docker, DockerError
 from local.emulator.ecs.health_checks import TargetCheck
 from local.emulator.ecs.pace import shortened
 from local.emulator.ecs.records import EXITED
+from local.emulator.ecs.roles import demand_start
 from local.emulator.ecs.scheduler import Scheduler, service_of
 from local.emulator.ecs.targets import Interface
 from local.emulator.ecs.tasks import Stop, Task
+from local.emulator.permissions import DeniedError
 
 _log = logging.getLogger(__name__)
 
@@ -111,6 +113,12 @@ class ContainerRun:
 
     def _bring_up(self) -> str:
         self._scheduler.pulling(self._task)
+        try:
+            demand_start(self._definition)
+        except DeniedError as error:
+            raise _CannotStartError(
+                f"ResourceInitializationError: unable to pull secrets or registry auth: {error}"
+            ) from error
         environments = [self._environment(container) for container in self._containers]
         for container in self._containers:
             self._pull(container)

@@ -60,10 +60,24 @@ def test_the_load_balancer_checks_health_as_documented(
             "HealthyThresholdCount": 2,
             "UnhealthyThresholdCount": 3,
             "Matcher": {"HttpCode": "200"},
-            "Port": 3000,
             "TargetType": "ip",
         },
     )
+
+
+def test_the_container_is_read_only_and_its_port_has_a_name(
+    make_service: Make, container: Callable[[], Any]
+) -> None:
+    make_service()
+    found = container()
+    assert found["ReadonlyRootFilesystem"] is True
+    # Which Service Connect refers to.
+    assert found["PortMappings"] == [{"ContainerPort": 3000, "Name": "http", "Protocol": "tcp"}]
+
+
+def test_ecs_exec_needs_a_writable_file_system(make_service: Make) -> None:
+    with pytest.raises(ValueError, match=r"'read_only_root_filesystem' must be False .* got True"):
+        make_service(enable_execute_command=True)
 
 
 def test_the_health_check_can_be_changed(
@@ -237,7 +251,7 @@ def test_where_and_how_tasks_run_can_be_chosen(
         vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
         enable_execute_command=True,
         stop_timeout=cdk.Duration.seconds(90),
-        read_only_root_filesystem=True,
+        read_only_root_filesystem=False,
     )
     (service,) = template(stack).find_resources(SERVICE).values()
     network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
@@ -245,7 +259,7 @@ def test_where_and_how_tasks_run_can_be_chosen(
     assert all("PublicSubnet" in str(subnet) for subnet in network["Subnets"])
     assert service["Properties"]["EnableExecuteCommand"] is True
     assert container()["StopTimeout"] == 90
-    assert container()["ReadonlyRootFilesystem"] is True
+    assert container()["ReadonlyRootFilesystem"] is False
 
 
 def test_the_service_is_made_after_its_listener_rule(

@@ -292,7 +292,7 @@ class Shop:
         return str(eventually(begun))
 
     def approval(self) -> None:
-        """Wait until something waits for approval."""
+        """Wait until an approval is pending."""
 
         def asked() -> bool:
             return any(

@@ -3,11 +3,17 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from local.emulator.archives import flattened
 from local.emulator.connections import unusable
+from local.emulator.permissions import permissions
 from local.emulator.pipelines.action import ActionError, Invocation, Outcome, Provider
 from local.emulator.repositories import Commit, Repositories
+from local.emulator.scope import arn
+
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeCommit.html
+_CODECOMMIT: Final = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")
 
 _ZIP = "CODE_ZIP"
 _CLONE = "CODEBUILD_CLONE_REF"
@@ -19,6 +25,13 @@ def connection_provider(repositories: Repositories) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         configuration = invocation.configuration
         connection = configuration["ConnectionArn"]
+        permissions.demand(
+            invocation.clients.role,
+            # Its service has two names, and an ARN of one of them: the action has the same.
+            f"{connection.split(':')[2]}:UseConnection",
+            connection,
+            {f"{connection.split(':')[2]}:FullRepositoryId": configuration["FullRepositoryId"]},
+        )
         if why := unusable(connection):
             raise ActionError(f"[Connection] {why}", "ConfigurationError")
         repository = configuration["FullRepositoryId"]
@@ -63,6 +76,10 @@ def codecommit_provider(repositories: Repositories) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         repository = invocation.configuration["RepositoryName"]
         branch = invocation.configuration["BranchName"]
+        for action in _CODECOMMIT:
+            permissions.demand(
+                invocation.clients.role, f"codecommit:{action}", arn("codecommit", repository)
+            )
         commit = _take(repositories, invocation, repository, branch)
         invocation.report(
             externalExecutionId=commit.commit_id, externalExecutionSummary=commit.message
