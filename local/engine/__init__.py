@@ -29,7 +29,7 @@ def open_engine(
     *,
     registries: Registries,
     progress: Progress,
-    base_images: Sequence[str] = ("node:20-alpine",),
+    base_images: Sequence[str] = ("node:24-alpine",),
     htpasswd: Path | None = None,
 ) -> Iterator[Engine]:
     """Open a container engine; at the end nothing of it runs any more.

@@ -79,7 +79,7 @@ class RegistryStorage:
         Parameters
         ----------
         repository, tag
-            The name, such as ``library/node`` and ``20-alpine``.
+            The name, such as ``library/node`` and ``24-alpine``.
         architecture
             As Go names it.
         layers

@@ -46,7 +46,7 @@ CANNOT_PULL = (
     "ref {0}: {0}: not found"
 )
 DOCKERFILE = """\
-FROM node:20-alpine
+FROM node:24-alpine
 COPY server.mjs /
 ENTRYPOINT ["node", "/server.mjs"]
 """

@@ -189,8 +189,8 @@ def test_the_same_commit_can_be_released_again(
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        ("FROM node:20-alpine\nRUN exit 7\n", r"exit code: 7"),
-        ("FROM node:20-alpine\nCOPY missing .\n", r"/missing"),
+        ("FROM node:24-alpine\nRUN exit 7\n", r"exit code: 7"),
+        ("FROM node:24-alpine\nCOPY missing .\n", r"/missing"),
         ("This is no Dockerfile\n", r"unknown instruction"),
     ],
     ids=["failing command", "missing file", "no Dockerfile"],

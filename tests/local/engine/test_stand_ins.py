@@ -36,6 +36,13 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     add("node:20-alpine", tmp_path)
 
 
+def test_it_is_on_docker_hub_and_in_the_public_gallery_of_ecr(tmp_path: Path) -> None:
+    storage = RegistryStorage(tmp_path)
+    stand_ins._store(STAND_INS["node:24-alpine"], [], storage)
+    assert storage.has("library/node", "24-alpine")
+    assert storage.has("docker/library/node", "24-alpine")
+
+
 def test_a_package_that_npm_cannot_fetch_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

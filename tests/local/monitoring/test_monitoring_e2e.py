@@ -25,7 +25,7 @@ pytestmark = pytest.mark.e2e
 
 OTHER_PIPELINE = f"{PIPELINE}-blue-green"
 BROKEN = """\
-FROM node:20-alpine
+FROM node:24-alpine
 RUN echo DB_PASSWORD=hunter2 && echo 'this is the cause' && exit 7
 """
 DEAD = "export const GREETING = 'bye';\nprocess.exit(3);\n"

@@ -22,7 +22,7 @@ from tests.local.emulator.driver import eventually, packed
 SEED = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 
 _SECONDS = 120.0
-_DOCKERFILE = 'FROM node:20-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
+_DOCKERFILE = 'FROM node:24-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
 _APP = """\
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';

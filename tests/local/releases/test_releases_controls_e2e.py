@@ -228,6 +228,6 @@ def test_a_failed_build_is_started_once_more_and_can_then_succeed(
 def test_a_build_that_fails_again_is_given_up(new_shop: Callable[[str], Shop]) -> None:
     shop = new_shop("retried")
     with shop.unchanged():
-        ended = shop.release(**{"services/retried/Dockerfile": "FROM node:20-alpine\nRUN exit 7\n"})
+        ended = shop.release(**{"services/retried/Dockerfile": "FROM node:24-alpine\nRUN exit 7\n"})
     fails(ended, "Build", "exit code: 7")
     assert [run["status"] for run in shop.runs(ended.id, "Build")] == ["Failed", "Failed"]
