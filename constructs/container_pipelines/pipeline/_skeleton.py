@@ -14,6 +14,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
+from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline.artifact_bucket import ArtifactBucket, grant_artifacts
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
@@ -60,7 +61,7 @@ class PipelineSkeleton:
     Raises
     ------
     ValueError
-        If the controls do not go with the source.
+        If the controls do not go with the source, or the build is another pipeline's.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class PipelineSkeleton:
                 "'recorder' must be given with 'image_pointer', got none; give the pointer that it "
                 "is to move, such as EcrRepo.image_pointer"
             )
+        claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
         self._container_name = container_name

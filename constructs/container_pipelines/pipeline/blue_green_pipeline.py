@@ -106,7 +106,9 @@ class BlueGreenPipeline(Construct):
     ------
     ValueError
         If a value is out of range, the service has no such engine, its deployments take longer than
-        the action waits, or the controls do not go with the source.
+        the action waits, the image is built for another processor than the tasks', the container
+        does not read the pointer, the build is another pipeline's, or the controls do not go with
+        the source.
 
     Notes
     -----
@@ -138,7 +140,9 @@ class BlueGreenPipeline(Construct):
             task_roles=None,
             task_definition_family=None,
         )
+        target.check_fit(scope, build, image_pointer)
         super().__init__(scope, construct_id)
+        target.prepare(self, build.repository)
         self.engine = deployment.engine
         self.build = build
         self.service: ecs.IBaseService = service.service

@@ -85,8 +85,10 @@ class EcsRollingPipeline(Construct):
     ------
     ValueError
         If a value is out of range, the task definition lacks the container, an imported service
-        comes without its container and roles, the controls do not go with the source, or a
-        recorder comes without a pointer.
+        comes without its container and roles or is in another account or region, the image is
+        built for another processor than the tasks', the container does not read the pointer, the
+        build is another pipeline's, the controls do not go with the source, or a recorder comes
+        without a pointer.
 
     Notes
     -----
@@ -127,7 +129,9 @@ class EcsRollingPipeline(Construct):
             task_roles=task_roles,
             task_definition_family=task_definition_family,
         )
+        target.check_fit(scope, build, image_pointer)
         super().__init__(scope, construct_id)
+        target.prepare(self, build.repository)
         skeleton = PipelineSkeleton(
             self,
             source=source,

@@ -96,7 +96,8 @@ class LoadBalancedService(Construct):
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
     priority
-        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own.
+        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own, and
+        the lowest number is asked first.
     path_patterns
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
@@ -146,7 +147,8 @@ class LoadBalancedService(Construct):
     ------
     ValueError
         If a value is out of range or options contradict each other, a hook needs a test listener
-        that is not there, or the test listener is the listener itself.
+        that is not there, the test listener is the listener itself, or another rule of the listener
+        has the priority or leaves no request for one of the two.
     """
 
     def __init__(
