@@ -3,15 +3,13 @@
 The roles are those of the sample settings, with Slack and a service that CodeDeploy deploys added.
 """
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from local.emulator.permissions.evaluator import Evaluator, Request
-from local.roles import Role, roles_of
+from local.roles import Role
 from local.roles.templates import ACCOUNT, REGION
 
 HERE = f"{REGION}:{ACCOUNT}"
@@ -20,18 +18,9 @@ POINTER = "parameter/container-pipelines"
 
 
 @pytest.fixture(scope="module")
-def app(
-    templates: Callable[[dict[str, Any]], dict[str, Any]], context: dict[str, Any]
-) -> dict[str, Role]:
+def app(every_role: list[Role]) -> dict[str, Role]:
     """Every role by its name."""
-    delivery = copy.deepcopy(context["delivery"])
-    delivery["monitoring"] = {"slack": {"parameter": "/delivery/slack"}}
-    by_code_deploy = copy.deepcopy(delivery["services"][1])
-    del by_code_deploy["blue_green"]["keep_minutes"]
-    by_code_deploy["blue_green"]["engine"] = "code-deploy"
-    by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
-    delivery["services"].append(by_code_deploy)
-    return {role.name: role for role in roles_of(templates(delivery))}
+    return {role.name: role for role in every_role}
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +86,8 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{where}:{resource}"
 
 
+ARTIFACTS = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
+OTHER_ARTIFACTS = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
@@ -122,10 +113,14 @@ ATTACKS = [
         for name in (APP, OTHER)
     ),
     Call(BUILD, "ecr:PutRegistryScanningConfiguration", "*"),
-    Call(BUILD, "s3:GetObject", arn("s3", "another-bucket/artifact")),
+    *(
+        Call(role, f"s3:{action}", arn("s3", f"{OTHER_ARTIFACTS}/a"))
+        for role in (BUILD, DEPLOY, SOURCE, PIPELINE)
+        for action in ("GetObject", "PutObject")
+    ),
     Call(BUILD, "s3:PutObject", arn("s3", f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/a.zip")),
-    Call(BUILD, "s3:DeleteObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
-    Call(BUILD, "s3:PutBucketPolicy", arn("s3", "delivery-shared-Artifacts82DD59A1")),
+    Call(BUILD, "s3:DeleteObject", arn("s3", f"{ARTIFACTS}/a")),
+    Call(BUILD, "s3:PutBucketPolicy", arn("s3", ARTIFACTS)),
     Call(BUILD, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
@@ -172,17 +167,17 @@ ATTACKS = [
         )
         for service in ("ec2", "lambda", "ecs")
     ),
-    Call(DEPLOY, "s3:PutObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(DEPLOY, "s3:PutObject", arn("s3", f"{ARTIFACTS}/a")),
     Call(DEPLOY, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
     # What starts the build.
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
     Call(START_BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
-    Call(START_BUILD, "s3:GetObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(START_BUILD, "s3:GetObject", arn("s3", f"{ARTIFACTS}/a")),
     # The source.
     Call(SOURCE, "codeconnections:UseConnection", arn("codeconnections", "connection/another")),
     Call(SOURCE, "codeconnections:PassConnection", arn("codeconnections", "connection/another")),
-    Call(SOURCE, "s3:DeleteObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(SOURCE, "s3:DeleteObject", arn("s3", f"{ARTIFACTS}/a")),
     # The pipeline.
     Call(PIPELINE, "sts:AssumeRole", OTHER_ROLE),
     Call(PIPELINE, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
@@ -243,7 +238,7 @@ def test_an_attack_is_denied(
 # Of every role something that it is for: what is denied above is not denied by a mistake here.
 DUTIES = [
     Call(BUILD, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
-    Call(BUILD, "s3:PutObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(BUILD, "s3:PutObject", arn("s3", f"{ARTIFACTS}/a")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),

@@ -74,7 +74,6 @@ PROPERTIES: list[tuple[str, str, dict[str, Any]]] = [
         "service",
         "AWS::ElasticLoadBalancingV2::TargetGroup",
         {
-            "Port": 8080,
             "HealthCheckPath": "/up",
             "HealthCheckIntervalSeconds": 20,
             "HealthCheckTimeoutSeconds": 4,

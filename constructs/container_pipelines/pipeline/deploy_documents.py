@@ -1,6 +1,6 @@
-"""The files that CodeDeploy deploys from, and how each build comes to write them.
+"""The files that CodeDeploy deploys from, and the part of the build that writes them.
 
-A build writes three files into an artifact of their own: ``taskdef.json``, ``appspec.yaml`` and
+A build writes three files into a separate artifact: ``taskdef.json``, ``appspec.yaml`` and
 ``imageDetail.json``. What they say comes from the CDK objects: a parameter in the service's stack
 names the task definition that CloudFormation registered, with the settings of the last
 ``cdk deploy``. Newer revisions of the family are those of releases, and are not looked at.
@@ -49,7 +49,7 @@ def app_spec(
     capacity_providers: Sequence[dict[str, Any]] = (),
     hooks: Sequence[BoundHook] = (),
 ) -> dict[str, Any]:
-    """Say what CodeDeploy deploys, and what it asks on the way.
+    """Build the AppSpec: the target of a deployment, and its hooks.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def app_spec(
     platform_version
         Fargate's platform version; None on EC2.
     capacity_providers
-        The capacity provider strategy, which new tasks would not have without being told.
+        The capacity provider strategy, which new tasks would not have otherwise.
     hooks
         The functions that decide.
 
@@ -97,7 +97,7 @@ def have_deploy_files_written(
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
-    A buildspec of your own must do it itself: run the program that ``BUILD_PROGRAM`` names, as
+    Your own buildspec must do it itself: run the program that ``BUILD_PROGRAM`` names, as
     ``python3 -I program deploy-files`` when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy``
     in ``secondary-artifacts`` (the latter with the base directory ``.container-deploy-files``).
 
@@ -139,7 +139,7 @@ def have_deploy_files_written(
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
+    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition has no resource in IAM.")
     variables = {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
     if build.has_own_buildspec:
         return {**variables, **build.carry_program()}

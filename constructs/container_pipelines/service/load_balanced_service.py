@@ -42,9 +42,9 @@ _PORT_NAME: Final = "http"
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 
-    It comes up on the seed image before anything has been built. The container is told its port
+    It comes up on the seed image before anything has been built. The container gets its port
     in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
-    ones (200 % and 100 %), and goes back by itself when they do not get healthy.
+    ones (200 % and 100 %), and is rolled back automatically when they do not get healthy.
 
     Parameters
     ----------
@@ -78,8 +78,8 @@ class LoadBalancedService(Construct):
     memory
         MiB of a task.
     cpu_architecture
-        The processor; x86-64 by default. Whether the seed image exists for ARM is not known to
-        its publisher's documents: give an ARM service a ``seed_image`` of your own.
+        The processor; x86-64 by default. Its publisher does not document whether the seed image
+        exists for ARM: give an ARM service another ``seed_image``.
     environment
         Further environment variables in plain text.
     secrets
@@ -96,7 +96,8 @@ class LoadBalancedService(Construct):
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
     priority
-        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own.
+        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own, and
+        the lowest number is asked first.
     path_patterns
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
@@ -146,7 +147,8 @@ class LoadBalancedService(Construct):
     ------
     ValueError
         If a value is out of range or options contradict each other, a hook needs a test listener
-        that is not there, or the test listener is the listener itself.
+        that is not there, the test listener is the listener itself, or another rule of the listener
+        has the priority or leaves no request for one of the two.
     """
 
     def __init__(

@@ -238,7 +238,7 @@ def test_docker_hub_from_a_secret(
     assert all(grant["Resource"] != "*" for grant in grants)
 
 
-def test_the_scan_gate_blocks_from_high_up_unless_told_otherwise(
+def test_the_scan_gate_blocks_from_high_up_by_default(
     make: Callable[..., BuildProject], project: Callable[[], Any]
 ) -> None:
     make()
