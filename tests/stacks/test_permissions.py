@@ -31,6 +31,8 @@ def app(
     by_code_deploy["blue_green"]["engine"] = "code-deploy"
     by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
     delivery["services"].append(by_code_deploy)
+    for service in delivery["services"]:
+        service["source"] |= {"connection_arn": CONNECTION, "full_clone": True}
     return {role.name: role for role in roles_of(templates(delivery))}
 
 
@@ -78,6 +80,18 @@ def allows(app: dict[str, Role], evaluator: Evaluator) -> Callable[[Call], bool]
     return allows
 
 
+CONNECTION = f"arn:aws:codeconnections:{HERE}:connection/0f1e"
+# What AWS says of a request through a connection.
+OWN_CODE = {"codeconnections:FullRepositoryId": "your-org/my-container-app"}
+PULL = {
+    "codeconnections:ProviderAction": "GitPull",
+    "codeconnections:ProviderPermissionsRequired": "read_only",
+}
+PUSH = {
+    "codeconnections:ProviderAction": "GitPush",
+    "codeconnections:ProviderPermissionsRequired": "read_write",
+}
+
 BUILD = f"delivery-{APP}-pipeline/BuildRole"
 DEPLOY = f"delivery-{APP}-pipeline/ReleaseDeployRole"
 RECORDING = f"delivery-{APP}-pipeline/ReleaseRecordRecording"
@@ -97,6 +111,8 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{where}:{resource}"
 
 
+BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
+OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
@@ -123,9 +139,23 @@ ATTACKS = [
     ),
     Call(BUILD, "ecr:PutRegistryScanningConfiguration", "*"),
     Call(BUILD, "s3:GetObject", arn("s3", "another-bucket/artifact")),
+    # In which the deploy files of the other service are.
+    *(
+        Call(role, f"s3:{action}", arn("s3", f"{OTHER_BUCKET}/artifact"))
+        for role in (BUILD, DEPLOY, SOURCE, PIPELINE)
+        for action in ("GetObject", "PutObject")
+    ),
     Call(BUILD, "s3:PutObject", arn("s3", f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/a.zip")),
-    Call(BUILD, "s3:DeleteObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
-    Call(BUILD, "s3:PutBucketPolicy", arn("s3", "delivery-shared-Artifacts82DD59A1")),
+    Call(BUILD, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "s3:PutBucketPolicy", arn("s3", BUCKET)),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PUSH),
+    Call(
+        BUILD,
+        "codeconnections:UseConnection",
+        CONNECTION,
+        {"codeconnections:FullRepositoryId": "your-org/another"} | PULL,
+    ),
+    Call(BUILD, "codeconnections:PassConnection", CONNECTION),
     Call(BUILD, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
@@ -172,17 +202,17 @@ ATTACKS = [
         )
         for service in ("ec2", "lambda", "ecs")
     ),
-    Call(DEPLOY, "s3:PutObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(DEPLOY, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
     Call(DEPLOY, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
     # What starts the build.
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
     Call(START_BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
-    Call(START_BUILD, "s3:GetObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(START_BUILD, "s3:GetObject", arn("s3", f"{BUCKET}/artifact")),
     # The source.
     Call(SOURCE, "codeconnections:UseConnection", arn("codeconnections", "connection/another")),
     Call(SOURCE, "codeconnections:PassConnection", arn("codeconnections", "connection/another")),
-    Call(SOURCE, "s3:DeleteObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(SOURCE, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
     # The pipeline.
     Call(PIPELINE, "sts:AssumeRole", OTHER_ROLE),
     Call(PIPELINE, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
@@ -243,7 +273,9 @@ def test_an_attack_is_denied(
 # Of every role something that it is for: what is denied above is not denied by a mistake here.
 DUTIES = [
     Call(BUILD, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
-    Call(BUILD, "s3:PutObject", arn("s3", "delivery-shared-Artifacts82DD59A1/artifact")),
+    Call(BUILD, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PULL),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
