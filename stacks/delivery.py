@@ -122,7 +122,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Say which settings a construct has refused."""
+    """Report which settings a construct has rejected."""
     try:
         yield
     except ValueError as error:

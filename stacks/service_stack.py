@@ -67,14 +67,17 @@ class ServiceStack(cdk.Stack):
         if isinstance(platform, ExistingPlatform):
             cluster = self._cluster(platform)
             listener, test_listener = self._listeners(platform)
+            http_listener = None
         else:
             cluster = platform.cluster
             listener, test_listener = platform.listener, platform.test_listener
+            http_listener = platform.http_listener
         self.service = LoadBalancedService(
             self,
             "Service",
             cluster=cluster,
             listener=listener,
+            redirected_listener=http_listener,
             repository=ecr_repo.repository,
             image_pointer=ecr_repo.image_pointer,
             service_name=settings.name,

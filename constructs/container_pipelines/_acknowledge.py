@@ -40,7 +40,7 @@ def acknowledge_wildcards(role: iam.Role | iam.Policy, reasons: Mapping[str, str
     Parameters
     ----------
     role
-        The role, or a policy of its own.
+        The role, or a separate policy.
     reasons
         Why each cannot be narrower, for a reviewer; by the resource as the statement has it.
     """

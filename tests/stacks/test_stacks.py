@@ -162,7 +162,7 @@ def test_the_scan_settings_reach_the_build(templates: Templates, delivery: dict[
 def test_services_share_platform_and_connection_and_no_artifact_bucket(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
-    second = {**delivery["services"][0], "name": "second", "priority": 200}
+    second = {**delivery["services"][0], "name": "second", "priority": 50, "path_pattern": "/2/*"}
     delivery["services"].append(second)
     made = templates(delivery)
     assert len(made) == 9

@@ -144,7 +144,7 @@ Thresholds = Mapping[AlarmName, Threshold | AnomalyBand | None]
 
 
 def merged_thresholds(changes: Thresholds) -> dict[AlarmName, Threshold | AnomalyBand]:
-    """Put changes on the defaults.
+    """Merge changes into the defaults.
 
     Parameters
     ----------

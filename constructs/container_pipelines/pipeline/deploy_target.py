@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Stack
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import is_token
+from container_pipelines.pipeline._fit import (
+    check_place,
+    check_pointer,
+    check_processor,
+    refuse_other_readers,
+)
+from container_pipelines.registry.ecr_repo import LOGIN_REASON
+
+if TYPE_CHECKING:
+    from container_pipelines.build.build_project import BuildProject
+    from container_pipelines.registry.image_pointer import ImagePointer
 
 # IAM's reference of ECS names the task definition for it; CodePipeline's own policies have "*", and
 # reports say that a scoped statement is denied. If it is, nothing ever deploys.
@@ -22,6 +35,11 @@ _REGISTER_REASON: Final = (
     "AWS's documents disagree on whether RegisterTaskDefinition takes a resource. iam:PassRole is "
     "its boundary: a revision gets no other roles than those of this service's tasks."
 )
+
+_FIXES: Final = {
+    "CODE_DEPLOY": "release it with BlueGreenPipeline",
+    "EXTERNAL": "its task sets are those of a program of yours: make the service with ECS's own",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +56,15 @@ class DeployTarget:
         The roles that a deployment passes to the tasks.
     family
         The task definition's family, or ``*`` where it is not known.
+    definition
+        The task definition; None of an imported service.
     """
 
     service: ecs.IBaseService
     container_name: str
     task_roles: tuple[iam.IRole, ...]
     family: str
+    definition: ecs.TaskDefinition | None = None
 
     @staticmethod
     def of(
@@ -75,11 +96,11 @@ class DeployTarget:
         """
         if isinstance(service, ecs.BaseService):
             definition = service.task_definition
-            roles = [definition.task_role]
-            if definition.execution_role is not None:
-                roles.append(definition.execution_role)
+            # Made here where there is none yet, so that the deployment may pass it in any case.
+            roles = [definition.task_role, definition.obtain_execution_role()]
             return DeployTarget(
                 service=service,
+                definition=definition,
                 container_name=_container_name(definition, container_name),
                 task_roles=tuple(task_roles or roles),
                 family=task_definition_family or definition.family,
@@ -100,6 +121,52 @@ class DeployTarget:
             task_roles=tuple(task_roles),
             family=task_definition_family or "*",
         )
+
+    def check_fit(
+        self, scope: Construct, build: BuildProject, image_pointer: ImagePointer | None
+    ) -> None:
+        """Reject a build or a pointer that the service cannot be released with.
+
+        Parameters
+        ----------
+        scope
+            Where the pipeline is made.
+        build
+            What makes the image.
+        image_pointer
+            What the pipeline writes.
+
+        Raises
+        ------
+        ValueError
+            If the service is in another account or region, its tasks have another processor than
+            the image, or its container does not read the pointer.
+        """
+        check_place(self.service, scope)
+        if self.definition is None:
+            return
+        check_processor(self.definition, build)
+        container = self.definition.find_container(self.container_name)
+        if container is not None:
+            check_pointer(container, image_pointer)
+
+    def prepare(self, pipeline: Construct, repository: ecr.IRepository) -> None:
+        """Let the tasks pull what the pipeline builds, as far as their task definition is known.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline.
+        repository
+            Where the image is pushed.
+        """
+        if self.definition is None:
+            return
+        refuse_other_readers(pipeline, self.definition, self.container_name)
+        role = self.definition.obtain_execution_role()
+        repository.grant_pull(role)
+        if isinstance(role, iam.Role):
+            acknowledge_wildcards(role, {"*": LOGIN_REASON})
 
     def grant_deploy(self, role: iam.Role) -> None:
         """Allow an action to register a revision and to update the service with it.
@@ -146,8 +213,8 @@ class DeployTarget:
         acknowledge_wildcards(
             role,
             {
-                "*": "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster. "
-                + _REGISTER_REASON,
+                "*": "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
+                "cluster. " + _REGISTER_REASON,
                 family_arn: "Each release tags the new revision of the family that it registers.",
                 tasks_arn: "Each release starts new tasks in the cluster.",
             },
@@ -208,10 +275,11 @@ class DeployTarget:
         if not isinstance(resource, ecs.CfnService):
             return
         controller = Stack.of(self.service).resolve(resource.deployment_controller) or {}
-        if controller.get("type") == ecs.DeploymentControllerType.CODE_DEPLOY.value:
+        found = controller.get("type") or ecs.DeploymentControllerType.ECS.value
+        if found != ecs.DeploymentControllerType.ECS.value:
             raise ValueError(
-                "'service' must have the deployment controller ECS for the deploy action of ECS, "
-                "got CODE_DEPLOY; release it with BlueGreenPipeline"
+                f"'service' must have the deployment controller ECS for the deploy action of ECS, "
+                f"got {found}; {_FIXES.get(found, 'make the service with it')}"
             )
 
 

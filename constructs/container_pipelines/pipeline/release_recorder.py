@@ -26,14 +26,15 @@ _LONGEST_PARAMETERS: Final = 1000
 class ReleaseRecorder(Construct):
     """A function that records a release once it is live, for any number of pipelines.
 
-    It runs after the deployment. It asks ECS until the service's primary deployment is through and
-    all its tasks run the image that was built, and then writes the image into the pointer, so that
-    the next ``cdk deploy`` keeps it. A deployment that was rolled back, failed, or was replaced
-    fails the pipeline at once, with what ECS says and the reasons of the tasks that stopped.
+    It runs after the deployment. It polls ECS until the service's primary deployment has completed
+    and all its tasks run the image that was built, and then writes the image into the pointer, so
+    that the next ``cdk deploy`` keeps it. In the pointer's repository it tags the image, and the
+    one before, so that ECR keeps both. A deployment that failed or was rolled back or replaced
+    fails the pipeline at once, with ECS's reason and those of the tasks that stopped.
 
-    The function's own role may answer CodePipeline and log. What it does for a pipeline it does
-    with a role that :meth:`action` makes in the pipeline's stack: that may look at the one service
-    and write its pointer, and only the function may take it. So the recorder may be in a stack that
+    The function's role may report to CodePipeline and log. For each pipeline it assumes a role that
+    :meth:`action` makes in the pipeline's stack: that may describe the one service and write its
+    pointer, and only the function may assume it. So the recorder may be in a stack that
     pipelines of other stacks share, and no number of them fills up its role.
 
     Parameters
@@ -184,13 +185,20 @@ class ReleaseRecorder(Construct):
             scope,
             f"{action_name}Recording",
             assumed_by=self._assumed_by,
-            description="Looks at the service and writes its image pointer",
+            description="Looks at the service, writes its image pointer and marks its images",
         )
         cluster, service_name = service.cluster, service.service_name
         cluster_name = cluster.cluster_name
         _grant_look(recording, cluster_name, cluster.cluster_arn, service_name)
         image_pointer.grant_read(recording)
         image_pointer.grant_write(recording)
+        repository = image_pointer.repository
+        if repository is not None:
+            iam.Grant.add_to_principal(
+                grantee=recording,
+                actions=["ecr:BatchGetImage", "ecr:PutImage"],
+                resource_arns=[repository.repository_arn],
+            )
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["lambda:InvokeFunction"],
@@ -205,6 +213,7 @@ class ReleaseRecorder(Construct):
             "previous": image_pointer.previous_parameter_name,
             "role": recording.role_arn,
             "timeout": str(self._timeout_seconds),
+            **({"repository": repository.repository_name} if repository else {}),
         }
         _check_length(parameters)
         return actions.LambdaInvokeAction(
@@ -242,7 +251,7 @@ def _grant_look(role: iam.Role, cluster_name: str, cluster_arn: str, service_nam
     acknowledge_wildcards(
         role,
         {
-            "*": "ecs:DescribeTaskDefinition knows no resource; ecs:ListTasks is bound to the "
+            "*": "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
             "cluster.",
             deployments: "The ids of the service's deployments arise with them.",
             revisions: "The ids of the service's revisions arise with them.",

@@ -155,7 +155,7 @@ MESSAGES = {
     "capacity": "(service x) was unable to place a task. Reason: Capacity is unavailable",
     "deployment-timeout": "ECS deployment circuit breaker: tasks failed to start.",
     "access-denied": "User: x is not authorized to perform: codebuild:StartBuild on resource: y",
-    "build-timeout": "Build ran into its time-out",
+    "build-timeout": "Build timed out",
     "dockerfile": 'ERROR: failed to solve: process "/bin/sh -c npm ci" did not complete',
 }
 
