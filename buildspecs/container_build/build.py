@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from container_build.aws import Aws
 from container_build.deploy_files import deploy_files
 from container_build.finish import DEFINITIONS, DEPLOY_OUTPUT, OUTPUT
 from container_build.image import secret_variables
@@ -19,7 +20,7 @@ from container_build.settings import Settings
 from container_build.state import read_state, write_state
 
 
-def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) -> None:
+def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str, str]) -> None:
     """Build, test, push and scan the image, or scan one that is there; then write what deploys it.
 
     Parameters
@@ -27,7 +28,9 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
     settings
         The build's settings.
     programs
-        Runs Docker and the AWS CLI.
+        Runs Docker.
+    aws
+        Asks AWS.
     environ
         The build's variables.
 
@@ -55,7 +58,7 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
             print("The image is live, or was before: it has passed the scan gate")
         else:
             gate = Gate(
-                *(settings.scan_gate, settings.repository, state.digest, programs),
+                *(settings.scan_gate, settings.repository, state.digest, aws),
                 is_one_image=state.is_one_image,
             )
             waiting = pool.submit(gate.wait)
@@ -64,7 +67,7 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
             if settings.sbom_generator and not state.existing_image:
                 write_sbom(settings, state, programs, secrets, output / "sbom")
             if settings.deploy_files_parameter:
-                to_deploy = deploy_files(programs, settings.deploy_files_parameter, image)
+                to_deploy = deploy_files(aws, settings.deploy_files_parameter, image)
         except BaseException:
             if gate is not None:
                 gate.stop()

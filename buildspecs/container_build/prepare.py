@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from container_build.aws import Aws
 from container_build.builder import start_builder
 from container_build.image import check_paths
 from container_build.login import ecr_password, log_in
@@ -15,7 +16,7 @@ from container_build.state import State, write_state
 from container_build.tag import new_tag
 
 
-def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None:
+def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: str) -> None:
     """Do all that can be done before the image is built, side by side where it can be.
 
     Parameters
@@ -23,7 +24,9 @@ def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None
     settings
         The build's settings.
     programs
-        Runs Docker and the AWS CLI.
+        Runs Docker.
+    aws
+        Asks AWS.
     chosen_builder
         A builder of one's own (``BUILDX_BUILDER``); one is made without it.
 
@@ -36,8 +39,8 @@ def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None
         check_own_names(settings.source)
         check_paths(settings)
     with ThreadPoolExecutor() as pool:
-        password = pool.submit(ecr_password, programs, settings.repository)
-        chosen = None if settings.is_new else pool.submit(chosen_image, programs, settings)
+        password = pool.submit(ecr_password, aws, settings.repository)
+        chosen = None if settings.is_new else pool.submit(chosen_image, aws, settings)
         if settings.docker_hub_token:
             log_in(
                 *(programs, "", settings.docker_hub_user, settings.docker_hub_token),

@@ -22,7 +22,7 @@ from tests.buildspecs.stand_ins import (
 BOTH = "linux/amd64,linux/arm64"
 CALLS = {
     "aws s3 cp": "PRE_BUILD",
-    "aws ecr get-login-password": "PRE_BUILD",
+    "aws ecr get-authorization-token": "PRE_BUILD",
     "docker login": "PRE_BUILD",
     "docker buildx create": "PRE_BUILD",
     "docker buildx build --load": "BUILD",
@@ -159,12 +159,13 @@ def test_the_login_is_that_of_the_repositorys_region_and_account(
     machine.variables["REPOSITORY_URI"] = uri
     build = machine.build()
     assert build.status == "SUCCEEDED"
-    assert build.call("aws ecr get-login-password").arguments[2:] == ["--region", region]
+    assert build.call("aws ecr get-authorization-token").arguments[2:4] == ["--region", region]
     login = build.call("docker login")
     assert login.arguments[-1] == uri.partition("/")[0]
     assert login.text == PASSWORD
     asked = build.call("aws ecr describe-image-scan-findings").arguments
-    assert asked[2:6] == ["--region", region, "--registry-id", "444455556666"]
+    assert asked[2:4] == ["--region", region]
+    assert json.loads(asked[-3])["registryId"] == "444455556666"
 
 
 def test_docker_hub_is_logged_in_to_before_the_builder_is_pulled(machine: Machine) -> None:
