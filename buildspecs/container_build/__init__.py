@@ -27,6 +27,7 @@ image_test, push    the test in the image; its way into the repository
 sbom                the software bill of materials
 deploy_files        what CodeDeploy deploys from
 scan                the gate: which findings of ECR's scan end the build
+steps               how long they take
 hints               what to do about a failure that has one usual cause
 ==================  =================================================================
 """

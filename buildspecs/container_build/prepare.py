@@ -13,6 +13,7 @@ from container_build.release import chosen_image, commit_of
 from container_build.settings import Settings
 from container_build.source import check_own_names
 from container_build.state import State, write_state
+from container_build.steps import Steps
 from container_build.tag import new_tag
 
 
@@ -38,20 +39,26 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
     if settings.is_new:
         check_own_names(settings.source)
         check_paths(settings)
+    steps = Steps()
     with ThreadPoolExecutor() as pool:
         password = pool.submit(ecr_password, aws, settings.repository)
         chosen = None if settings.is_new else pool.submit(chosen_image, aws, settings)
         if settings.docker_hub_token:
-            log_in(
-                *(programs, "", settings.docker_hub_user, settings.docker_hub_token),
-                name="Docker Hub",
-            )
+            with steps.step("Docker Hub"):
+                log_in(
+                    *(programs, "", settings.docker_hub_user, settings.docker_hub_token),
+                    name="Docker Hub",
+                )
         wants_builder = settings.is_new and not chosen_builder
         builder: Future[str] | None = None
         # One login at a time: each writes the one file that holds them all.
         if wants_builder and not settings.pull_through_cache:
             builder = pool.submit(start_builder, programs, settings.folder, "")
-        log_in(programs, settings.repository.registry, "AWS", password.result(), name="Amazon ECR")
+        with steps.step("Amazon ECR"):
+            log_in(
+                *(programs, settings.repository.registry, "AWS", password.result()),
+                name="Amazon ECR",
+            )
         if wants_builder and settings.pull_through_cache:
             builder = pool.submit(
                 start_builder, programs, settings.folder, settings.pull_through_cache
@@ -66,8 +73,10 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
                 is_recorded=is_recorded,
             )
         else:
-            tag = new_tag(programs, settings)
-            state = State(
-                commit=settings.commit, tag=tag, builder=builder.result() if builder else ""
-            )
+            with steps.step("tag"):
+                tag = new_tag(programs, settings)
+            with steps.step("builder"):
+                name = builder.result() if builder else ""
+            state = State(commit=settings.commit, tag=tag, builder=name)
     write_state(settings.folder, state, settings.repository.uri)
+    steps.print()
