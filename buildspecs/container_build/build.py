@@ -49,7 +49,7 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
             with steps.step("test"):
                 test_image(settings, state, programs, secrets)
         with steps.step("image"):
-            state = push_image(settings, state, programs, secrets)
+            state = push_image(settings, state, programs, aws, secrets)
     write_state(settings.folder, state, settings.repository.uri)
     image = f"{settings.repository.uri}@{state.digest}"
     output = settings.folder / OUTPUT

@@ -49,6 +49,7 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
                     *(programs, "", settings.docker_hub_user, settings.docker_hub_token),
                     name="Docker Hub",
                 )
+        tag = pool.submit(new_tag, aws, settings) if settings.is_new else None
         wants_builder = settings.is_new and not chosen_builder
         builder: Future[str] | None = None
         # One login at a time: each writes the one file that holds them all.
@@ -73,10 +74,8 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
                 is_recorded=is_recorded,
             )
         else:
-            with steps.step("tag"):
-                tag = new_tag(programs, settings)
             with steps.step("builder"):
                 name = builder.result() if builder else ""
-            state = State(commit=settings.commit, tag=tag, builder=name)
+            state = State(commit=settings.commit, tag=tag.result() if tag else "", builder=name)
     write_state(settings.folder, state, settings.repository.uri)
     steps.print()

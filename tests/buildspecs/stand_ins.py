@@ -93,6 +93,9 @@ elif kind == "aws ecr get-authorization-token":
 
     token = base64.b64encode(b"AWS:" + {password!r}.encode()).decode()
     end(0, json.dumps({{"authorizationData": [{{"authorizationToken": token}}]}}))
+elif kind == "aws ecr batch-get-image" and "imageTag" in value("--cli-input-json"):
+    (image,) = json.loads(value("--cli-input-json"))["imageIds"]
+    end(0, json.dumps({{"images": [{{}}] if image["imageTag"] in scenario["tags"] else []}}))
 elif kind == "aws ecr batch-get-image":
     end(0, json.dumps({{"images": [{{"imageManifest": json.dumps({{"layers": []}})}}]}}))
 elif kind == "aws ecr describe-image-scan-findings":
@@ -105,9 +108,7 @@ elif kind == "aws ssm get-parameter":
 elif kind == "aws ecs describe-task-definition":
     end(0, json.dumps({{"taskDefinition": scenario["definition"]}}))
 elif kind == "docker buildx imagetools inspect":
-    if "--format" in arguments:
-        end(0, json.dumps(scenario["image"]))
-    end(0 if arguments[-1] in scenario["tags"] else 1, "not found")
+    end(0, json.dumps(scenario["image"]))
 if kind.startswith("docker buildx build") and os.environ.get("BUILDX_GIT_INFO") != "false":
     # As buildx does.
     os.system(f"git -C '{{arguments[-1]}}' status >/dev/null 2>&1")
