@@ -43,7 +43,7 @@ class Credential:
 
 
 class SecretReader:
-    """Reads the credential when first asked for, and again when told.
+    """Reads the credential when it is first needed, and again on request.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
+from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline.artifact_bucket import ArtifactBucket, grant_artifacts
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
@@ -45,7 +46,7 @@ class PipelineSkeleton:
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one of its own by default.
+        The bucket for artifacts, all of which the build may overwrite; one is made by default.
     controls
         When the pipeline runs and what a release must pass.
     image_pointer
@@ -60,7 +61,7 @@ class PipelineSkeleton:
     Raises
     ------
     ValueError
-        If the controls do not go with the source.
+        If the controls do not go with the source, or the build is another pipeline's.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class PipelineSkeleton:
                 "'recorder' must be given with 'image_pointer', got none; give the pointer that it "
                 "is to move, such as EcrRepo.image_pointer"
             )
+        claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
         self._container_name = container_name
@@ -249,6 +251,7 @@ class PipelineSkeleton:
             **self._further_build_variables,
         }
         if self._image_pointer is not None:
+            variables["LIVE_IMAGE_PARAMETER"] = self._image_pointer.parameter_name
             variables["PREVIOUS_IMAGE_PARAMETER"] = self._image_pointer.previous_parameter_name
         return variables
 
@@ -265,7 +268,7 @@ class PipelineSkeleton:
             self.pipeline.add_stage(stage_name="Gate", actions=gates)
 
     def _grant_alarms(self) -> None:
-        # A rule without a role of its own runs with the pipeline's, to which the L2 grants nothing.
+        # A rule without a role runs with the pipeline's, to which the L2 grants nothing.
         alarms = self._controls.alarms
         if not alarms:
             return
@@ -278,7 +281,7 @@ class PipelineSkeleton:
             acknowledge_wildcard(
                 self.role,
                 "*",
-                "CloudWatch tells of composite alarms only to who may read all alarms.",
+                "CloudWatch shows composite alarms only to roles that may read all alarms.",
             )
 
     def _grant_artifacts(self, role: iam.Role, *, write: bool) -> None:

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Stack, Token
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines.pipeline._fit import (
+    check_place,
+    check_pointer,
+    check_processor,
+    refuse_other_readers,
+)
+from container_pipelines.registry.ecr_repo import LOGIN_REASON
+
+if TYPE_CHECKING:
+    from container_pipelines.build.build_project import BuildProject
+    from container_pipelines.registry.image_pointer import ImagePointer
+
+# IAM's reference of ECS names the task definition for it; CodePipeline's own policies have "*", and
+# reports say that a scoped statement is denied. If it is, nothing ever deploys.
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
+# https://github.com/aws/containers-roadmap/issues/929
+_REGISTER_REASON: Final = (
+    "AWS's documents disagree on whether RegisterTaskDefinition takes a resource. iam:PassRole is "
+    "its boundary: a revision gets no other roles than those of this service's tasks."
+)
+
+_FIXES: Final = {
+    "CODE_DEPLOY": "release it with BlueGreenPipeline",
+    "EXTERNAL": "its task sets are those of a program of yours: make the service with ECS's own",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +54,15 @@ class DeployTarget:
         The roles that a deployment passes to the tasks.
     family
         The task definition's family, or ``*`` where it is not known.
+    definition
+        The task definition; None of an imported service.
     """
 
     service: ecs.IBaseService
     container_name: str
     task_roles: tuple[iam.IRole, ...]
     family: str
+    definition: ecs.TaskDefinition | None = None
 
     @staticmethod
     def of(
@@ -63,11 +94,11 @@ class DeployTarget:
         """
         if isinstance(service, ecs.BaseService):
             definition = service.task_definition
-            roles = [definition.task_role]
-            if definition.execution_role is not None:
-                roles.append(definition.execution_role)
+            # Made here where there is none yet, so that the deployment may pass it in any case.
+            roles = [definition.task_role, definition.obtain_execution_role()]
             return DeployTarget(
                 service=service,
+                definition=definition,
                 container_name=_container_name(definition, container_name),
                 task_roles=tuple(task_roles or roles),
                 family=task_definition_family or definition.family,
@@ -88,6 +119,52 @@ class DeployTarget:
             task_roles=tuple(task_roles),
             family=task_definition_family or "*",
         )
+
+    def check_fit(
+        self, scope: Construct, build: BuildProject, image_pointer: ImagePointer | None
+    ) -> None:
+        """Reject a build or a pointer that the service cannot be released with.
+
+        Parameters
+        ----------
+        scope
+            Where the pipeline is made.
+        build
+            What makes the image.
+        image_pointer
+            What the pipeline writes.
+
+        Raises
+        ------
+        ValueError
+            If the service is in another account or region, its tasks have another processor than
+            the image, or its container does not read the pointer.
+        """
+        check_place(self.service, scope)
+        if self.definition is None:
+            return
+        check_processor(self.definition, build)
+        container = self.definition.find_container(self.container_name)
+        if container is not None:
+            check_pointer(container, image_pointer)
+
+    def prepare(self, pipeline: Construct, repository: ecr.IRepository) -> None:
+        """Let the tasks pull what the pipeline builds, as far as their task definition is known.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline.
+        repository
+            Where the image is pushed.
+        """
+        if self.definition is None:
+            return
+        refuse_other_readers(pipeline, self.definition, self.container_name)
+        role = self.definition.obtain_execution_role()
+        repository.grant_pull(role)
+        if isinstance(role, iam.Role):
+            acknowledge_wildcard(role, "*", LOGIN_REASON)
 
     def grant_deploy(self, role: iam.Role) -> None:
         """Allow an action to register a revision and to update the service with it.
@@ -126,7 +203,7 @@ class DeployTarget:
                 actions=["ecs:DescribeServices", "ecs:UpdateService"],
                 resources=[service_arn],
             ),
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn]),
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"]),
             iam.PolicyStatement(
                 actions=["ecs:TagResource"],
                 resources=[family_arn],
@@ -143,8 +220,12 @@ class DeployTarget:
         ):
             role.add_to_policy(statement)
         for resource, reason in (
-            ("*", "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster."),
-            (family_arn, "Each release registers a new revision of the family."),
+            (
+                "*",
+                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster. "
+                + _REGISTER_REASON,
+            ),
+            (family_arn, "Each release tags the new revision of the family that it registers."),
             (tasks_arn, "Each release starts new tasks in the cluster."),
         ):
             acknowledge_wildcard(role, resource, reason)
@@ -161,16 +242,11 @@ class DeployTarget:
         -----
         https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
         """
-        family_arn = Stack.of(role).format_arn(
-            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
-        )
         role.add_to_policy(
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=[family_arn])
+            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"])
         )
         role.add_to_policy(self._pass_task_roles())
-        acknowledge_wildcard(
-            role, family_arn, "Each release registers a new revision of the family."
-        )
+        acknowledge_wildcard(role, "*", _REGISTER_REASON)
 
     def grant_task_sets(self, role: iam.Role) -> None:
         """Allow CodeDeploy to start new tasks beside the old ones, and to end the old ones.
@@ -232,10 +308,11 @@ class DeployTarget:
         if not isinstance(resource, ecs.CfnService):
             return
         controller = Stack.of(self.service).resolve(resource.deployment_controller) or {}
-        if controller.get("type") == ecs.DeploymentControllerType.CODE_DEPLOY.value:
+        found = controller.get("type") or ecs.DeploymentControllerType.ECS.value
+        if found != ecs.DeploymentControllerType.ECS.value:
             raise ValueError(
-                "'service' must have the deployment controller ECS for the deploy action of ECS, "
-                "got CODE_DEPLOY; release it with BlueGreenPipeline"
+                f"'service' must have the deployment controller ECS for the deploy action of ECS, "
+                f"got {found}; {_FIXES.get(found, 'make the service with it')}"
             )
 
 

@@ -1,14 +1,15 @@
 """The image pointer: which image of a service is live, and which was before."""
 
+import weakref
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Stack, Stage, Token
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from container_pipelines._checks import check_name
 
@@ -25,6 +26,10 @@ to the container's port for every image, so a release leaves nothing of the seed
 _PREVIOUS: Final = "-previous"
 _MAKER: Final = "ImagePointerMaker"
 
+_pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]]] = (
+    weakref.WeakKeyDictionary()
+)
+
 
 class ImagePointer(Construct):
     """A parameter in Parameter Store that holds the image that is live.
@@ -37,7 +42,7 @@ class ImagePointer(Construct):
     there already, and never touches it again: neither another seed image nor deleting the stack
     does.
 
-    A second parameter holds the image that was live before, for a release that goes back. Until
+    A second parameter holds the image that was live before, for a rollback. Until
     there was one it holds the seed image.
 
     Parameters
@@ -63,7 +68,8 @@ class ImagePointer(Construct):
     Raises
     ------
     ValueError
-        If the parameter's name is not one that Parameter Store takes.
+        If the parameter's name is not one that Parameter Store takes, or another pointer of the app
+        has it in the same account and region.
 
     Notes
     -----
@@ -91,6 +97,7 @@ class ImagePointer(Construct):
             maximum=1011 - len(_PREVIOUS),
             allowed="a path such as '/container-pipelines/my-app/image'",
         )
+        _claim(f"{scope.node.path}/{construct_id}", scope, parameter_name)
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
@@ -135,7 +142,7 @@ class ImagePointer(Construct):
             )
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
-        """Give the image for a container of a task definition.
+        """Return the image for a container of a task definition.
 
         Parameters
         ----------
@@ -151,20 +158,48 @@ class ImagePointer(Construct):
         Raises
         ------
         ValueError
-            If the consumer is in the pointer's own stack: CloudFormation resolves template
-            parameters before it creates resources, so the first deployment could not succeed.
+            If the consumer is in the pointer's own stack, nested ones included: CloudFormation
+            resolves template parameters before it creates resources, so the first deployment could
+            not succeed. Or if it is in another account or region, where there is no such parameter.
         """
         own, theirs = Stack.of(self), Stack.of(consumer)
-        if own.node.path == theirs.node.path:
+        if _deployed(own).node.path == _deployed(theirs).node.path:
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
-                f"both in '{own.stack_name}'; create EcrRepo (or ImagePointer) in a stack of its "
-                f"own: CloudFormation resolves the image before it creates the pointer"
+                f"both in '{_deployed(own).stack_name}'; create EcrRepo (or ImagePointer) in a "
+                f"stack of its own: CloudFormation resolves the image before it creates the pointer"
             )
+        for what, here, there in (
+            ("account", own.account, theirs.account),
+            ("region", own.region, theirs.region),
+        ):
+            known = not Token.is_unresolved(here) and not Token.is_unresolved(there)
+            if known and here != there:
+                raise ValueError(
+                    f"'image_pointer' must be in the {what} of the service that reads it, {there}, "
+                    f"got {here}; create EcrRepo (or ImagePointer) there: CloudFormation reads "
+                    f"parameters of its own account and region alone"
+                )
         theirs.add_stack_dependency(own, "the image pointer must exist before it is read")
         return ecs.ContainerImage.from_registry(
             ssm.StringParameter.value_for_string_parameter(consumer, self.parameter_name)
         )
+
+    def is_read_by(self, container: ecs.ContainerDefinition) -> bool:
+        """Tell whether a container has the image that the pointer names.
+
+        Parameters
+        ----------
+        container
+            A container of a task definition of the app.
+
+        Returns
+        -------
+        bool
+            Whether it has got it by :meth:`container_image`.
+        """
+        read = ssm.StringParameter.value_for_string_parameter(container, self.parameter_name)
+        return container.image_name == read
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow to read which image is live, and which was before.
@@ -210,6 +245,25 @@ class ImagePointer(Construct):
         return Stack.of(self).format_arn(
             service="ssm", resource="parameter", resource_name=name.removeprefix("/")
         )
+
+
+def _claim(path: str, scope: Construct, name: str) -> None:
+    """Let a parameter belong to one pointer of an app, account and region."""
+    stack, stage = Stack.of(scope), Stage.of(scope)
+    place = (stage.node.path if stage else "", stack.environment, name)
+    other = _pointers.setdefault(scope.node.root, {}).setdefault(place, path)
+    if other != path:
+        raise ValueError(
+            f"'parameter_name' '{name}' must belong to one image pointer, got that of '{other}'; "
+            f"give each service a name of its own: what is live of one is not of the other"
+        )
+
+
+def _deployed(stack: Stack) -> Stack:
+    """Give the stack that a nested one is deployed with."""
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return stack
 
 
 class _Maker(Construct):

@@ -84,7 +84,7 @@ class Runner:
     Parameters
     ----------
     clients
-        Clients of the emulator.
+        Clients of the emulator, with the role of the project.
     machine
         What builds run on.
     """

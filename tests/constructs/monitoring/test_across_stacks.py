@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Template
 
 from container_pipelines import (
@@ -37,7 +38,7 @@ def test_a_pipeline_of_the_library_tells_what_it_builds_and_deploys(
     pipeline = EcsRollingPipeline(
         delivery, "Release", source=source, build=build, service=service.service
     )
-    # In a third stack, and told by a notifier in a fourth.
+    # In a third stack, with a notifier in a fourth.
     shared = cdk.Stack(app, "Shared")
     notifier = SlackNotifier(
         shared, "Slack", slack=SlackWebhook.from_parameter_store("/slack/hook")
@@ -52,9 +53,9 @@ def test_a_pipeline_of_the_library_tells_what_it_builds_and_deploys(
         target_groups=[service.target_group],
     )
     assert made.measured
-    assert made.watched.project is build.project
-    assert made.watched.repository is images.repository
-    assert made.watched.service is service.service
+    assert made.monitored.project is build.project
+    assert made.monitored.repository is images.repository
+    assert made.monitored.service is service.service
     app.synth()  # without a cycle
     assert len(template(watching).find_resources("AWS::CloudWatch::Alarm")) == 7
     (policy,) = template(watching).find_resources("AWS::IAM::Policy").values()
@@ -71,6 +72,7 @@ def test_the_pipelines_stack_may_hold_its_alarms(
     source: Source,
     build: BuildProject,
     app: cdk.App,
+    template: Callable[[cdk.Stack], Template],
 ) -> None:
     service = make_service()
     pipeline = EcsRollingPipeline(
@@ -83,3 +85,14 @@ def test_the_pipelines_stack_may_hold_its_alarms(
     )
     PipelineAlarms(stack, "Watch", name="web", notifications=[notifier], pipeline=pipeline)
     app.synth()  # without a cycle
+    # The log group's own ARN would not do: it ends in ":*", and a stream's comes after the name.
+    resource = build.log_group.node.default_child
+    assert isinstance(resource, logs.CfnLogGroup)
+    (streams,) = [
+        statement["Resource"]["Fn::Join"][1]
+        for policy in template(stack).find_resources("AWS::IAM::Policy").values()
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Action"] == "logs:GetLogEvents"
+    ]
+    log_group = {"Ref": stack.get_logical_id(resource)}
+    assert streams[-3:] == [":log-group:", log_group, ":log-stream:*"]

@@ -40,6 +40,34 @@ def test_a_reader_in_the_same_stack_is_rejected(pointer: ImagePointer) -> None:
         pointer.container_image(cdk.Stack.of(pointer))
 
 
+def test_a_reader_in_a_nested_stack_of_the_same_one_is_rejected(pointer: ImagePointer) -> None:
+    nested = cdk.NestedStack(cdk.Stack.of(pointer), "Nested")
+    with pytest.raises(ValueError, match=r"'image_pointer' must be in another stack .* 'Images'"):
+        pointer.container_image(nested)
+
+
+@pytest.mark.parametrize(
+    ("account", "region", "message"),
+    [
+        ("444455556666", "eu-west-1", "in the account of the service .* 444455556666, got 1111"),
+        ("111122223333", "us-east-1", "in the region of the service .* us-east-1, got eu-west-1"),
+    ],
+)
+def test_a_reader_elsewhere_is_rejected(
+    app: cdk.App, account: str, region: str, message: str
+) -> None:
+    here = cdk.Environment(account="111122223333", region="eu-west-1")
+    pointer = ImagePointer(cdk.Stack(app, "Here", env=here), "Pointer", parameter_name="/a/image")
+    there = cdk.Stack(app, "There", env=cdk.Environment(account=account, region=region))
+    with pytest.raises(ValueError, match=message):
+        pointer.container_image(there)
+
+
+def test_two_pointers_of_one_name_are_rejected(app: cdk.App, pointer: ImagePointer) -> None:
+    with pytest.raises(ValueError, match=r"'/my-app/image' .* got that of 'Images/Pointer'"):
+        ImagePointer(cdk.Stack(app, "Other"), "Pointer", parameter_name="/my-app/image")
+
+
 @pytest.mark.parametrize(
     ("grant", "action"),
     [("grant_write", "ssm:PutParameter"), ("grant_read", "ssm:GetParameter")],

@@ -85,6 +85,24 @@ def test_ecs_gets_a_strategy_and_no_circuit_breaker(
     }
 
 
+@pytest.mark.parametrize(
+    "deployment", [None, EcsBlueGreen(), EcsBlueGreen(circuit_breaker=True)], ids=range(3)
+)
+@pytest.mark.parametrize("flag", [True, False])
+def test_ecs_is_the_controller_in_the_same_words_for_each_of_its_strategies(
+    stack: cdk.Stack,
+    make_service: Make,
+    properties: Properties,
+    deployment: EcsBlueGreen | None,
+    flag: bool,
+) -> None:
+    """A change of it might replace the service; a flag of the app would change it."""
+    name = "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker"
+    stack.node.set_context(name, flag)
+    make_service(deployment=deployment)
+    assert service(properties)["DeploymentController"] == {"Type": "ECS"}
+
+
 def test_the_circuit_breaker_can_be_had(make_service: Make, properties: Properties) -> None:
     make_service(deployment=EcsBlueGreen(circuit_breaker=True))
     configuration = service(properties)["DeploymentConfiguration"]

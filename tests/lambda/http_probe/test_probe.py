@@ -35,7 +35,7 @@ def test_in_the_end_it_gives_up(
     assert not probe(version, timeout=9).passes()
     assert len(version.asked) == 5
     assert clock() == 8
-    assert "gave 500, expected 200" in capsys.readouterr().out
+    assert "returned 500, expected 200" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("status", [204, 301, 404, 503])
@@ -57,14 +57,14 @@ def test_no_http_is_no_answer(
 ) -> None:
     version.answers = [0, 200]
     assert probe(version).passes()
-    assert "gave no answer (BadStatusLine)" in capsys.readouterr().out
+    assert "returned no response (BadStatusLine)" in capsys.readouterr().out
 
 
 def test_nobody_there_is_no_answer(
     clock: Callable[[], float], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert not Probe(url="http://127.0.0.1:1/health", status=200, timeout=3).passes()
-    assert "no answer ([Errno 111] Connection refused)" in capsys.readouterr().out
+    assert "no response ([Errno 111] Connection refused)" in capsys.readouterr().out
 
 
 def test_the_environment_says_what_to_ask() -> None:

@@ -228,6 +228,6 @@ def test_code_deploy_went_back(aws: Any, record: Record) -> None:
         f"{aws.NEW} is not live: the primary task set has another image. Stopped tasks: "
         "1 x Essential container in task exited (container app, exit code 137). The service runs "
         f"{aws.OLD}. Next: look at the log group /my-app/log and the events of the service my-app "
-        "in the cluster prod, mend the cause, and release again."
+        "in the cluster prod, fix the cause, and release again."
     )
     assert aws.written == []

@@ -218,7 +218,7 @@ def test_cutting_keeps_to_the_limit_and_entities_whole(text: str, limit: int) ->
         assert "&" not in rest
 
 
-def test_a_deeply_nested_event_is_told() -> None:
+def test_a_deeply_nested_event_is_sent() -> None:
     event: Any = "bottom"
     for _ in range(100_000):
         event = [event]
