@@ -17,10 +17,16 @@ written               content
 from __future__ import annotations
 
 import json
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from container_build.environment import clean_environment
 from container_build.failure import BuildFailedError
 from container_build.programs import AwsError, Programs
+from container_build.source import DEPLOY_FILES, check_own_names
 
 _PLACEHOLDER = "<IMAGE1_NAME>"
 # CodePipeline takes 3 MB for the whole artifact.
@@ -80,6 +86,37 @@ def deploy_files(programs: Programs, parameter: str, image: str) -> dict[str, st
         raise _refused(f"the deploy files must be at most {_MOST_BYTES} bytes, got {size}")
     print(f"Prepared to deploy {revision} with {image}")
     return files
+
+
+def write_deploy_files(environ: Mapping[str, str]) -> None:
+    """Write the files where CodeBuild looks for them, for a buildspec of one's own.
+
+    Parameters
+    ----------
+    environ
+        The build's variables: ``DEPLOY_FILES_PARAMETER`` from the pipeline, ``IMAGE_URI`` from the
+        buildspec.
+
+    Raises
+    ------
+    BuildFailedError
+        If a variable is missing, the image is not named by digest, or there is nothing to deploy.
+    """
+    for name in ("DEPLOY_FILES_PARAMETER", "IMAGE_URI", "CODEBUILD_SRC_DIR"):
+        if not environ.get(name):
+            raise _refused(f"the variable {name} is not set: start this build through its pipeline")
+    image = environ["IMAGE_URI"]
+    if not re.fullmatch(r"[^\s@]+@sha256:[0-9a-f]{64}", image):
+        raise _refused(f"IMAGE_URI must name an image by digest, got {image!r}")
+    source = Path(environ["CODEBUILD_SRC_DIR"]).resolve()
+    check_own_names(source)
+    with tempfile.TemporaryDirectory() as folder:
+        programs = Programs(clean_environment(environ, source, Path(folder)), Path(folder))
+        files = deploy_files(programs, environ["DEPLOY_FILES_PARAMETER"], image)
+    target = source / DEPLOY_FILES
+    target.mkdir()
+    for name, content in files.items():
+        (target / name).write_text(content, encoding="utf-8")
 
 
 def _template(definition: dict[str, Any], container: str) -> dict[str, Any]:

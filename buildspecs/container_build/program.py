@@ -11,6 +11,7 @@ from container_build.programs import Programs
 from container_build.settings import read_settings
 
 _PHASES = ("prepare", "build", "finish")
+_DEPLOY_FILES = "deploy-files"
 
 
 def main() -> None:
@@ -27,8 +28,14 @@ def main() -> None:
 
 
 def _run(phase: str) -> None:
+    if phase == _DEPLOY_FILES:
+        from container_build.deploy_files import write_deploy_files
+
+        write_deploy_files(os.environ)
+        return
     if phase not in _PHASES:
-        raise BuildFailedError(f"The phase must be one of {', '.join(_PHASES)}, got '{phase}'.")
+        known = ", ".join((*_PHASES, _DEPLOY_FILES))
+        raise BuildFailedError(f"The phase must be one of {known}, got '{phase}'.")
     settings = read_settings(os.environ)
     environment = clean_environment(os.environ, settings.source, settings.folder)
     programs = Programs(environment, settings.folder)

@@ -331,3 +331,43 @@ def test_a_build_without_its_pipeline(machine: Machine, missing: str) -> None:
         f"The variable {missing} is not set: start this build through its pipeline."
     )
     assert build.kinds == ["aws s3 cp"]
+
+
+OWN_BUILDSPEC = """\
+version: 0.2
+phases:
+  build:
+    commands:
+      - aws s3 cp --only-show-errors "$BUILD_PROGRAM" "$TMPDIR/program"
+      - python3 -I "$TMPDIR/program" deploy-files
+artifacts:
+  secondary-artifacts:
+    Build:
+      files: [Dockerfile]
+    Deploy:
+      base-directory: .container-deploy-files
+      files: ['**/*']
+"""
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (IMAGE, ""),
+        ("", "No deploy files: the variable IMAGE_URI is not set"),
+        (f"{URI}:latest", f"IMAGE_URI must name an image by digest, got '{URI}:latest'"),
+    ],
+)
+def test_a_buildspec_of_ones_own_has_the_deploy_files_written(
+    tmp_path: Path, image: str, told: str
+) -> None:
+    machine = Machine(tmp_path, buildspec=OWN_BUILDSPEC)
+    machine.with_code_deploy()
+    machine.buildspec = OWN_BUILDSPEC
+    machine.variables["IMAGE_URI"] = image
+    build = machine.build({**SCRATCH, "json.py": "raise SystemExit(1)"})
+    if told:
+        assert told in last_words(build, "BUILD")
+        assert build.deploy is None
+    else:
+        assert sorted(build.deploy or {}) == ["appspec.yaml", "imageDetail.json", "taskdef.json"]

@@ -60,10 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def every_role(
-    templates: Callable[[dict[str, Any]], dict[str, Any]], context: dict[str, Any]
-) -> list[Role]:
-    """The roles of the sample settings, with Slack and a service that CodeDeploy deploys added."""
+def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
+    """The sample settings, with Slack and a service that CodeDeploy deploys added."""
     delivery = copy.deepcopy(context["delivery"])
     delivery["monitoring"] = {"slack": {"parameter": "/delivery/slack"}}
     by_code_deploy = copy.deepcopy(delivery["services"][1])
@@ -71,4 +69,12 @@ def every_role(
     by_code_deploy["blue_green"]["engine"] = "code-deploy"
     by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
     delivery["services"].append(by_code_deploy)
-    return roles_of(templates(delivery))
+    return delivery
+
+
+@pytest.fixture(scope="session")
+def every_role(
+    templates: Callable[[dict[str, Any]], dict[str, Any]], settings_of_every_role: dict[str, Any]
+) -> list[Role]:
+    """The roles that the settings make."""
+    return roles_of(templates(settings_of_every_role))

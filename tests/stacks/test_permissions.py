@@ -3,14 +3,16 @@
 The roles are those of the sample settings, with Slack and a service that CodeDeploy deploys added.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from local.emulator.permissions.evaluator import Evaluator, Request
 from local.roles import Role
-from local.roles.templates import ACCOUNT, REGION
+from local.roles.templates import ACCOUNT, REGION, roles_of
 
 HERE = f"{REGION}:{ACCOUNT}"
 APP, OTHER = "my-container-app", "my-container-app-blue-green"
@@ -18,9 +20,14 @@ POINTER = "parameter/container-pipelines"
 
 
 @pytest.fixture(scope="module")
-def app(every_role: list[Role]) -> dict[str, Role]:
-    """Every role by its name."""
-    return {role.name: role for role in every_role}
+def app(
+    templates: Callable[[dict[str, Any]], dict[str, Any]], settings_of_every_role: dict[str, Any]
+) -> dict[str, Role]:
+    """Every role by its name, with builds that clone."""
+    delivery = copy.deepcopy(settings_of_every_role)
+    for service in delivery["services"]:
+        service["source"] |= {"connection_arn": CONNECTION, "full_clone": True}
+    return {role.name: role for role in roles_of(templates(delivery))}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +74,18 @@ def allows(app: dict[str, Role], evaluator: Evaluator) -> Callable[[Call], bool]
     return allows
 
 
+CONNECTION = f"arn:aws:codeconnections:{HERE}:connection/0f1e"
+# What AWS says of a request through a connection.
+OWN_CODE = {"codeconnections:FullRepositoryId": "your-org/my-container-app"}
+PULL = {
+    "codeconnections:ProviderAction": "GitPull",
+    "codeconnections:ProviderPermissionsRequired": "read_only",
+}
+PUSH = {
+    "codeconnections:ProviderAction": "GitPush",
+    "codeconnections:ProviderPermissionsRequired": "read_write",
+}
+
 BUILD = f"delivery-{APP}-pipeline/BuildRole"
 DEPLOY = f"delivery-{APP}-pipeline/ReleaseDeployRole"
 RECORDING = f"delivery-{APP}-pipeline/ReleaseRecordRecording"
@@ -86,8 +105,8 @@ def arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{where}:{resource}"
 
 
-ARTIFACTS = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
-OTHER_ARTIFACTS = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
+BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
+OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
@@ -113,14 +132,23 @@ ATTACKS = [
         for name in (APP, OTHER)
     ),
     Call(BUILD, "ecr:PutRegistryScanningConfiguration", "*"),
+    # In which the deploy files of the other service are.
     *(
-        Call(role, f"s3:{action}", arn("s3", f"{OTHER_ARTIFACTS}/a"))
+        Call(role, f"s3:{action}", arn("s3", f"{OTHER_BUCKET}/artifact"))
         for role in (BUILD, DEPLOY, SOURCE, PIPELINE)
         for action in ("GetObject", "PutObject")
     ),
     Call(BUILD, "s3:PutObject", arn("s3", f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/a.zip")),
-    Call(BUILD, "s3:DeleteObject", arn("s3", f"{ARTIFACTS}/a")),
-    Call(BUILD, "s3:PutBucketPolicy", arn("s3", ARTIFACTS)),
+    Call(BUILD, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "s3:PutBucketPolicy", arn("s3", BUCKET)),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PUSH),
+    Call(
+        BUILD,
+        "codeconnections:UseConnection",
+        CONNECTION,
+        {"codeconnections:FullRepositoryId": "your-org/another"} | PULL,
+    ),
+    Call(BUILD, "codeconnections:PassConnection", CONNECTION),
     Call(BUILD, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
     Call(BUILD, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
@@ -167,17 +195,17 @@ ATTACKS = [
         )
         for service in ("ec2", "lambda", "ecs")
     ),
-    Call(DEPLOY, "s3:PutObject", arn("s3", f"{ARTIFACTS}/a")),
+    Call(DEPLOY, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
     Call(DEPLOY, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
     # What starts the build.
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
     Call(START_BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
-    Call(START_BUILD, "s3:GetObject", arn("s3", f"{ARTIFACTS}/a")),
+    Call(START_BUILD, "s3:GetObject", arn("s3", f"{BUCKET}/artifact")),
     # The source.
     Call(SOURCE, "codeconnections:UseConnection", arn("codeconnections", "connection/another")),
     Call(SOURCE, "codeconnections:PassConnection", arn("codeconnections", "connection/another")),
-    Call(SOURCE, "s3:DeleteObject", arn("s3", f"{ARTIFACTS}/a")),
+    Call(SOURCE, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
     # The pipeline.
     Call(PIPELINE, "sts:AssumeRole", OTHER_ROLE),
     Call(PIPELINE, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
@@ -238,7 +266,9 @@ def test_an_attack_is_denied(
 # Of every role something that it is for: what is denied above is not denied by a mistake here.
 DUTIES = [
     Call(BUILD, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
-    Call(BUILD, "s3:PutObject", arn("s3", f"{ARTIFACTS}/a")),
+    Call(BUILD, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PULL),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),

@@ -197,7 +197,10 @@ class BuildProject(Construct):
             **(docker_hub.variables(repository) if docker_hub else {}),
             **(
                 {
-                    **self._program(),
+                    **{
+                        name: codebuild.BuildEnvironmentVariable(value=value)
+                        for name, value in self.carry_program().items()
+                    },
                     **self._scan_gate(scan_gate),
                     **docker_build.variables(),
                 }
@@ -259,20 +262,6 @@ class BuildProject(Construct):
             "The artifacts are the image's name and the findings of its scan, encrypted as the "
             "pipeline's bucket says: with the key that AWS manages for S3, or with its own.",
         )
-
-    def _program(self) -> dict[str, codebuild.BuildEnvironmentVariable]:
-        """Let builds fetch the program that the buildspec calls, and check it by its digest."""
-        program = build_program()
-        asset = s3_assets.Asset(self, "Program", path=str(program.path))
-        iam.Grant.add_to_principal(
-            grantee=self.role,
-            actions=["s3:GetObject"],
-            resource_arns=[asset.bucket.arn_for_objects(asset.s3_object_key)],
-        )
-        return {
-            "BUILD_PROGRAM": codebuild.BuildEnvironmentVariable(value=asset.s3_object_url),
-            "BUILD_PROGRAM_SHA256": codebuild.BuildEnvironmentVariable(value=program.sha256),
-        }
 
     def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
         iam.Grant.add_to_principal(
@@ -353,6 +342,26 @@ class BuildProject(Construct):
             "The L2's policy for a VPC, which is attached to no role and in no template: the role "
             "has narrower statements of its own.",
         )
+
+    def carry_program(self) -> dict[str, str]:
+        """Let builds fetch the library's program, and check it by its digest.
+
+        Returns
+        -------
+        dict[str, str]
+            The variables that name it, ``BUILD_PROGRAM`` and ``BUILD_PROGRAM_SHA256``. With the
+            library's buildspec the project has them anyway.
+        """
+        program = build_program()
+        asset = self.node.try_find_child("Program")
+        if not isinstance(asset, s3_assets.Asset):
+            asset = s3_assets.Asset(self, "Program", path=str(program.path))
+            iam.Grant.add_to_principal(
+                grantee=self.role,
+                actions=["s3:GetObject"],
+                resource_arns=[asset.bucket.arn_for_objects(asset.s3_object_key)],
+            )
+        return {"BUILD_PROGRAM": asset.s3_object_url, "BUILD_PROGRAM_SHA256": program.sha256}
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

@@ -97,8 +97,9 @@ def have_deploy_files_written(
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
-    Your own buildspec must do it itself: write the files from the parameter that
-    ``DEPLOY_FILES_PARAMETER`` names, and name ``Build`` and ``Deploy`` in ``secondary-artifacts``.
+    Your own buildspec must do it itself: run the program that ``BUILD_PROGRAM`` names, as
+    ``python3 -I program deploy-files`` when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy``
+    in ``secondary-artifacts`` (the latter with the base directory ``.container-deploy-files``).
 
     Parameters
     ----------
@@ -139,15 +140,12 @@ def have_deploy_files_written(
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
     acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition has no resource in IAM.")
+    variables = {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
     if build.has_own_buildspec:
-        return _variables(parameter)
+        return {**variables, **build.carry_program()}
     project = build.project.node.default_child
     assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
     source = Stack.of(build).resolve(project.source)
     text = source["buildSpec"] if isinstance(source, dict) else source.build_spec
     project.add_property_override("Source.BuildSpec", text + _OUTPUTS)
-    return _variables(parameter)
-
-
-def _variables(parameter: ssm.StringParameter) -> dict[str, str]:
-    return {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
+    return variables

@@ -59,8 +59,8 @@ class EcsRollingPipeline(Construct):
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; an :class:`ArtifactBucket` of its own by default. The build may
-        overwrite whatever is in it: pipelines that share one trust each other.
+        The bucket for artifacts; an :class:`ArtifactBucket` is made by default. The build may
+        overwrite everything in it: pipelines that share one trust each other.
     deployment_timeout
         How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
         by default.

@@ -27,7 +27,8 @@ class ReleaseRecorder(Construct):
 
     It runs after the deployment. It polls ECS until the service's primary deployment has completed
     and all its tasks run the image that was built, and then writes the image into the pointer, so
-    that the next ``cdk deploy`` keeps it. A deployment that failed or was rolled back or replaced
+    that the next ``cdk deploy`` keeps it. In the pointer's repository it tags the image, and the
+    one before, so that ECR keeps both. A deployment that failed or was rolled back or replaced
     fails the pipeline at once, with ECS's reason and those of the tasks that stopped.
 
     The function's role may report to CodePipeline and log. For each pipeline it assumes a role that
@@ -179,11 +180,18 @@ class ReleaseRecorder(Construct):
             scope,
             f"{action_name}Recording",
             assumed_by=iam.ArnPrincipal(self.role.role_arn),
-            description="Looks at the service and writes its image pointer",
+            description="Looks at the service, writes its image pointer and marks its images",
         )
         _grant_look(recording, service)
         image_pointer.grant_read(recording)
         image_pointer.grant_write(recording)
+        repository = image_pointer.repository
+        if repository is not None:
+            iam.Grant.add_to_principal(
+                grantee=recording,
+                actions=["ecr:BatchGetImage", "ecr:PutImage"],
+                resource_arns=[repository.repository_arn],
+            )
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["lambda:InvokeFunction"],
@@ -198,6 +206,7 @@ class ReleaseRecorder(Construct):
             "previous": image_pointer.previous_parameter_name,
             "role": recording.role_arn,
             "timeout": str(self._timeout.to_seconds()),
+            **({"repository": repository.repository_name} if repository else {}),
         }
         _check_length(parameters)
         return actions.LambdaInvokeAction(

@@ -4,6 +4,7 @@ import weakref
 from typing import Final
 
 from aws_cdk import RemovalPolicy, Stack, Stage, Token
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -21,6 +22,11 @@ runs as a non-root user, and shows nothing of its environment. ``LoadBalancedSer
 to the container's port for every image, so a release leaves nothing of the seed behind.
 """
 
+LIVE_TAG: Final = "live"
+"""The tag that a release puts on the live image; nothing deploys from it."""
+
+PREVIOUS_TAG: Final = "previous"
+"""The tag that a release puts on the image that was live before."""
 
 # A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
 _PREVIOUS: Final = "-previous"
@@ -57,11 +63,17 @@ class ImagePointer(Construct):
     seed_image
         The image that a service starts with before its first release. It must answer the
         service's health check on the port that the environment variable ``PORT`` names.
+    repository
+        The repository in which a release tags the live image with ``live`` and the one before with
+        ``previous``, so that its lifecycle keeps them. It must let the two tags move. By default
+        nothing is tagged; :class:`EcrRepo` gives its own.
 
     Attributes
     ----------
     parameter_name
         The parameter's full path.
+    repository
+        The repository in which images are tagged; None where none are.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
 
@@ -84,6 +96,7 @@ class ImagePointer(Construct):
         *,
         parameter_name: str,
         seed_image: str = SEED_IMAGE,
+        repository: ecr.IRepository | None = None,
     ) -> None:
         if Token.is_unresolved(parameter_name):
             raise ValueError(
@@ -100,6 +113,7 @@ class ImagePointer(Construct):
         _claim(f"{scope.node.path}/{construct_id}", scope, parameter_name)
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
+        self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
         maker = _maker(Stack.of(self))
         for construct_id, name, description in (
@@ -167,7 +181,7 @@ class ImagePointer(Construct):
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
                 f"both in '{_deployed(own).stack_name}'; create EcrRepo (or ImagePointer) in a "
-                f"stack of its own: CloudFormation resolves the image before it creates the pointer"
+                f"separate stack: CloudFormation resolves the image before it creates the pointer"
             )
         for what, here, there in (
             ("account", own.account, theirs.account),
@@ -178,7 +192,7 @@ class ImagePointer(Construct):
                 raise ValueError(
                     f"'image_pointer' must be in the {what} of the service that reads it, {there}, "
                     f"got {here}; create EcrRepo (or ImagePointer) there: CloudFormation reads "
-                    f"parameters of its own account and region alone"
+                    f"parameters of its account and region only"
                 )
         theirs.add_stack_dependency(own, "the image pointer must exist before it is read")
         return ecs.ContainerImage.from_registry(
@@ -255,7 +269,7 @@ def _claim(path: str, scope: Construct, name: str) -> None:
     if other != path:
         raise ValueError(
             f"'parameter_name' '{name}' must belong to one image pointer, got that of '{other}'; "
-            f"give each service a name of its own: what is live of one is not of the other"
+            f"give each service its own name: their live images differ"
         )
 
 

@@ -236,6 +236,10 @@ def test_a_buildspec_of_ones_own_is_left_as_it_is(
         if name.startswith("OwnBuild")
     ]
     assert json.loads(spec) == {"version": "0.2"}
+    (action,) = stages(properties)["Build"]
+    given = json.dumps(action["Configuration"]["EnvironmentVariables"])
+    for name in ("DEPLOY_FILES_PARAMETER", "BUILD_PROGRAM", "BUILD_PROGRAM_SHA256"):
+        assert f'\\"name\\":\\"{name}\\"' in given
 
 
 def test_the_files_are_made_of_what_cloudformation_registered(

@@ -1,6 +1,7 @@
 """What IAM would deny, the emulator denies: by policies, trust and conditions."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -8,8 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.delivery import approval
-from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, Registry, packed
+from tests.local.emulator.delivery import approval, project
+from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, Registry, eventually, packed
 from tests.local.emulator.pipeline import Pipeline
 
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group"
@@ -19,8 +20,11 @@ Statement = Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    folder = tmp_path_factory.mktemp("permissions")
+    machine = folder / "build.json"
+    machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
     options = ("--enforce-permissions", "--complete-connections")
-    emulator = Emulator(tmp_path_factory.mktemp("permissions"), *options)
+    emulator = Emulator(folder, *options, "--build-environment", str(machine))
     emulator.start()
     yield emulator
     emulator.stop()
@@ -276,6 +280,61 @@ def test_a_service_assumes_a_role_under_the_conditions_of_its_trust(
         answer = decide(cloud, "codebuild.amazonaws.com", "sts:AssumeRole", made)
         assert answer["allowed"] is allowed
         assert not decide(cloud, "ecs.amazonaws.com", "sts:AssumeRole", made)["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("repository", "needed", "status"),
+    [
+        ("acme/shop", "read_only", "SUCCEEDED"),
+        ("acme/other", "read_only", "FAILED"),
+        ("acme/shop", "read_write", "FAILED"),
+    ],
+)
+def test_a_build_clones_by_its_own_role(
+    cloud: Emulator, role: Callable[..., str], repository: str, needed: str, status: str
+) -> None:
+    connection = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/0f1e"
+    conditions = {
+        "codeconnections:FullRepositoryId": "acme/shop",
+        "codeconnections:ProviderPermissionsRequired": "read_only",
+    }
+    use = "codeconnections:UseConnection"
+    builder = role(
+        allow(["s3:GetObject", "logs:*"]),
+        allow(use, connection, Condition={"StringEqualsIfExists": conditions}),
+        trust=trusting({"Service": "codebuild.amazonaws.com"}),
+    )
+    context = {
+        "codeconnections:FullRepositoryId": repository,
+        "codeconnections:ProviderPermissionsRequired": needed,
+    }
+    bucket, s3 = cloud.new_name("sources"), cloud.client("s3")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(
+        Bucket=bucket,
+        Key="source",
+        Body=packed({"a.txt": "a"}),
+        Metadata={"clone": json.dumps([use, connection, context])},
+    )
+    spec = {"version": 0.2, "phases": {"build": {"commands": ["cat a.txt"]}}}
+    source = {"Type": "S3", "Location": f"{bucket}/source"}
+    name = cloud.new_name("project")
+    made = project(json.dumps(spec), Name=name, Source=source, ServiceRole=builder)
+    cloud.deploy({"Resources": {"Build": made}})
+    codebuild = cloud.client("codebuild")
+    started = codebuild.start_build(projectName=name)["build"]["id"]
+
+    def over() -> dict[str, Any] | None:
+        (build,) = codebuild.batch_get_builds(ids=[started])["builds"]
+        return build if build["buildComplete"] else None
+
+    build = eventually(over)
+    assert build["buildStatus"] == status
+    if status == "FAILED":
+        failed = next(each for each in build["phases"] if each.get("phaseStatus") == "FAILED")
+        assert failed["phaseType"] == "DOWNLOAD_SOURCE"
+        assert use in failed["contexts"][0]["message"]
+        assert denied(cloud, builder) == [(use, connection)]
 
 
 def test_the_registry_asks_the_role_that_its_token_was_issued_to(

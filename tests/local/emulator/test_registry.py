@@ -271,3 +271,39 @@ def test_wrong_findings_are_refused(emulator: Emulator, body: bytes) -> None:
     status, answer = emulator.local("POST", "scan-findings", body, repository="any")
     assert status == 400
     assert "findings" in answer["message"]
+
+
+def test_a_preview_of_the_lifecycle_tells_what_would_expire(emulator: Emulator) -> None:
+    ecr = emulator.client("ecr")
+    name = emulator.new_name("kept")
+    ecr.create_repository(repositoryName=name)
+    for tag in ("one", "two", "live"):
+        ecr.put_image(repositoryName=name, imageManifest=f'{{"tag": "{tag}"}}', imageTag=tag)
+    with pytest.raises(ClientError, match="LifecyclePolicyNotFoundException"):
+        ecr.start_lifecycle_policy_preview(repositoryName=name)
+    with pytest.raises(ClientError, match="LifecyclePolicyPreviewNotFoundException"):
+        ecr.get_lifecycle_policy_preview(repositoryName=name)
+    rules = [
+        {
+            "rulePriority": priority,
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": [pattern],
+                "countType": "imageCountMoreThan",
+                "countNumber": 1,
+            },
+            "action": {"type": "expire"},
+        }
+        for priority, pattern in ((1, "live"), (2, "*"))
+    ]
+    text = json.dumps({"rules": rules})
+    ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=text)
+    assert ecr.start_lifecycle_policy_preview(repositoryName=name)["status"] == "IN_PROGRESS"
+    found = ecr.get_lifecycle_policy_preview(repositoryName=name)
+    # Which of them is the newest is not said: they were pushed in one second.
+    expiring = [tag for each in found["previewResults"] for tag in each["imageTags"]]
+    assert expiring
+    assert {*expiring} <= {"one", "two"}
+    assert found["status"] == "COMPLETE"
+    assert found["summary"] == {"expiringImageTotalCount": len(expiring)}
+    assert {each["appliedRulePriority"] for each in found["previewResults"]} == {2}

@@ -9,6 +9,7 @@ from local.emulator.archives import flattened
 from local.emulator.connections import unusable
 from local.emulator.permissions import permissions
 from local.emulator.pipelines.action import ActionError, Invocation, Outcome, Provider
+from local.emulator.pipelines.artifacts import Call
 from local.emulator.repositories import Commit, Repositories
 from local.emulator.scope import arn
 
@@ -25,17 +26,24 @@ def connection_provider(repositories: Repositories) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         configuration = invocation.configuration
         connection = configuration["ConnectionArn"]
+        # Its service has two names, and an ARN of one of them: the action has the same.
+        service = connection.split(":")[2]
         permissions.demand(
             invocation.clients.role,
-            # Its service has two names, and an ARN of one of them: the action has the same.
-            f"{connection.split(':')[2]}:UseConnection",
+            f"{service}:UseConnection",
             connection,
-            {f"{connection.split(':')[2]}:FullRepositoryId": configuration["FullRepositoryId"]},
+            {f"{service}:FullRepositoryId": configuration["FullRepositoryId"]},
         )
         if why := unusable(connection):
             raise ActionError(f"[Connection] {why}", "ConfigurationError")
         repository = configuration["FullRepositoryId"]
-        commit = _take(repositories, invocation, repository, configuration["BranchName"])
+        pull = {
+            f"{service}:FullRepositoryId": repository,
+            f"{service}:ProviderAction": "GitPull",
+            f"{service}:ProviderPermissionsRequired": "read_only",
+        }
+        clone: Call = (f"{service}:UseConnection", connection, pull)
+        commit = _take(repositories, invocation, repository, configuration["BranchName"], clone)
         invocation.report(
             externalExecutionId=commit.commit_id,
             externalExecutionSummary=json.dumps(
@@ -80,7 +88,8 @@ def codecommit_provider(repositories: Repositories) -> Provider:
             permissions.demand(
                 invocation.clients.role, f"codecommit:{action}", arn("codecommit", repository)
             )
-        commit = _take(repositories, invocation, repository, branch)
+        clone: Call = ("codecommit:GitPull", arn("codecommit", repository), {})
+        commit = _take(repositories, invocation, repository, branch, clone)
         invocation.report(
             externalExecutionId=commit.commit_id, externalExecutionSummary=commit.message
         )
@@ -117,7 +126,7 @@ def _format(configuration: Mapping[str, str]) -> str:
 
 
 def _take(
-    repositories: Repositories, invocation: Invocation, repository: str, branch: str
+    repositories: Repositories, invocation: Invocation, repository: str, branch: str, clone: Call
 ) -> Commit:
     wanted = invocation.revision
     if wanted is None:
@@ -135,8 +144,10 @@ def _take(
     archive = repositories.archive(commit)
     # On AWS the artifact of a clone is a reference that the build clones by. Here it is the files
     # that the clone would have; there is no repository, so no history and no ``.git``.
-    cloned = _format(invocation.configuration) == _CLONE
-    invocation.artifacts.put(place, archive if cloned else flattened(archive))
+    if _format(invocation.configuration) == _CLONE:
+        invocation.artifacts.put(place, archive, clone=clone)
+    else:
+        invocation.artifacts.put(place, flattened(archive))
     return commit
 
 
