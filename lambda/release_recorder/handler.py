@@ -166,8 +166,8 @@ def _mark(release: Release, pointer: Pointer, clients: _Clients) -> str | None:
     try:
         Marks(clients.ecr, release.repository).put(pointer.read(), pointer.read_previous())
     except (BotoCoreError, ClientError) as error:
-        _log("not marked", repository=release.repository, error=_told(error))
-        return _told(error)
+        _log("not marked", repository=release.repository, error=_described(error))
+        return _described(error)
     return None
 
 
