@@ -309,7 +309,7 @@ def test_a_scan_that_is_not_there_yet_is_waited_for(build: Build) -> None:
     )
     assert done.status == 0
     assert len(done.calls) == 6
-    assert not any("StartImageScan" in operation for operation, _ in done.calls)
+    assert {"StartImageScan" in operation for operation, _ in done.calls} == {False}
 
 
 def test_findings_that_still_arrive_are_waited_for(build: Build) -> None:
@@ -880,7 +880,7 @@ def test_all_pages_arrive_over_http(ecr: SimpleNamespace, tmp_path: Path, direct
     assert ecr.agents.count(None) == (7 if directly else 0)
     pages = [request for operation, request in ecr.asked if operation != "BatchGetImage"]
     assert [page.get("nextToken") for page in pages] == [None, "1", "2"] * 2
-    assert all(page["imageId"] == {"imageDigest": DIGEST} for page in pages)
+    assert {page["imageId"] == {"imageDigest": DIGEST} for page in pages} == {True}
 
 
 def test_letters_outside_of_the_locale_end_no_build(tmp_path: Path) -> None:
