@@ -13,6 +13,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines._checks import check_name
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline.artifact_bucket import ArtifactBucket, grant_artifacts
@@ -97,7 +98,7 @@ class PipelineSkeleton:
         self.role = iam.Role(
             scope,
             "Role",
-            assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"),
+            assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
             description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
         )
         self._grant_artifacts(self.role, write=True)

@@ -145,7 +145,14 @@ class ImagePointer(Construct):
                     physical_resource_id=cr.PhysicalResourceId.of(name),
                 ),
                 policy=cr.AwsCustomResourcePolicy.from_statements(
-                    [iam.PolicyStatement(actions=["ssm:PutParameter"], resources=[self._arn(name)])]
+                    [
+                        iam.PolicyStatement(
+                            actions=["ssm:PutParameter"],
+                            resources=[self._arn(name)],
+                            # Absent is what a request without the parameter may leave the key.
+                            conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
+                        )
+                    ]
                 ),
                 resource_type="Custom::ImagePointer",
                 # The SDK in the runtime: nothing is loaded from elsewhere.
