@@ -395,8 +395,12 @@ def test_the_probe_may_run_in_a_vpc(
     )
     (function,) = properties("AWS::Lambda::Function").values()
     assert len(function["VpcConfig"]["SubnetIds"]) == 2
-    _, interfaces = statements(stack, "ServiceHook1Role")
+    _, interfaces, denied = statements(stack, "ServiceHook1Role")
     assert {action.startswith("ec2:") for action in interfaces["Action"]} == {True}
+    # Lambda makes them with this role; the function's code may not.
+    assert denied["Action"] == interfaces["Action"]
+    assert denied["Effect"] == "Deny"
+    assert denied["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 
 def test_a_probe_needs_a_test_listener(make_service: Make) -> None:
