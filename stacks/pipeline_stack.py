@@ -129,7 +129,7 @@ class PipelineStack(cdk.Stack):
             cdk.Acknowledgment(
                 id="AwsSolutions-S1",
                 reason="Only the roles of this one pipeline reach its artifacts, which expire; "
-                "CloudTrail data events tell who read them where that is asked for.",
+                "CloudTrail data events record who reads them, where they are turned on.",
             )
         )
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from release_recorder import explanation
 from release_recorder.deployment import Failed, Live, Outcome, Replaced, Underway, examine
 from release_recorder.image import digest_of
+from release_recorder.marks import Marks
 from release_recorder.pointer import Pointer
 from release_recorder.release import ParameterError, Release
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_codepipeline.literals import FailureTypeType
     from types_boto3_codepipeline.type_defs import ExecutionDetailsTypeDef
+    from types_boto3_ecr import ECRClient
     from types_boto3_ecs import ECSClient
     from types_boto3_ssm import SSMClient
 
@@ -48,10 +50,11 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """The image is live and stands in the pointer."""
+    """The image is live and stands in the pointer; why it could not be marked, if so."""
 
     live: Live
     previous: str
+    unmarked: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,7 @@ def _answer(job: _Job) -> _Answer:
         release = Release.parse(job.parameters)
         started = _started(job.token)
         try:
-            ecs, ssm = _connect(job, release)
-            return _decide(release, started, ecs, ssm)
+            return _decide(release, started, _connect(job, release))
         except (BotoCoreError, ClientError) as error:
             if not _passes(error):
                 raise
@@ -137,16 +139,36 @@ def _answer(job: _Job) -> _Answer:
         )
 
 
-def _decide(release: Release, started: int, ecs: ECSClient, ssm: SSMClient) -> _Answer:
-    pointer = Pointer(ssm, release.pointer, release.previous)
-    found = _record(release, pointer, ecs)
+def _decide(release: Release, started: int, clients: _Clients) -> _Answer:
+    pointer = Pointer(clients.ssm, release.pointer, release.previous)
+    found = _record(release, pointer, clients.ecs)
     match found:
         case Live():
-            return _Recorded(found, pointer.read_previous())
+            unmarked = _mark(release, pointer, clients)
+            return _Recorded(found, pointer.read_previous(), unmarked)
         case Underway():
             return _wait(release, started, found)
         case Failed() | Replaced():
-            return _Refused(explanation.failure(ecs, release, found))
+            if isinstance(found, Replaced):
+                _mark(release, pointer, clients)
+            return _Refused(explanation.failure(clients.ecs, release, found))
+
+
+def _mark(release: Release, pointer: Pointer, clients: _Clients) -> str | None:
+    """Have the registry keep what the pointer names; returns why it does not, if so.
+
+    The release is live and recorded: nothing here makes it a failure.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if clients.ecr is None or release.repository is None:
+        return None
+    try:
+        Marks(clients.ecr, release.repository).put(pointer.read(), pointer.read_previous())
+    except (BotoCoreError, ClientError) as error:
+        _log("not marked", repository=release.repository, error=_described(error))
+        return _described(error)
+    return None
 
 
 def _record(release: Release, pointer: Pointer, ecs: ECSClient) -> Outcome:
@@ -185,8 +207,17 @@ def _started(token: str | None) -> int:
     return _now() if token is None else int(json.loads(token)["started"])
 
 
-def _connect(job: _Job, release: Release) -> tuple[ECSClient, SSMClient]:
-    """Take the role that may look at this one service and write its two parameters."""
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """What the role of a release may ask for."""
+
+    ecs: ECSClient
+    ssm: SSMClient
+    ecr: ECRClient | None
+
+
+def _connect(job: _Job, release: Release) -> _Clients:
+    """Take the role that may look at this one service, write its parameters and mark its images."""
     import boto3
 
     sts = boto3.client("sts", config=_config())
@@ -198,9 +229,10 @@ def _connect(job: _Job, release: Release) -> tuple[ECSClient, SSMClient]:
         "aws_secret_access_key": credentials["SecretAccessKey"],
         "aws_session_token": credentials["SessionToken"],
     }
-    return (
+    return _Clients(
         boto3.client("ecs", config=_config(), **keys),
         boto3.client("ssm", config=_config(), **keys),
+        boto3.client("ecr", config=_config(), **keys) if release.repository else None,
     )
 
 
@@ -252,11 +284,14 @@ def _send(job: _Job, answer: _Answer) -> None:
 
 def _put(codepipeline: CodePipelineClient, job: _Job, answer: _Answer) -> None:
     match answer:
-        case _Recorded(live, previous):
+        case _Recorded(live, previous, unmarked):
             _log("recorded", job=job.id, image=live.image, previous=previous)
+            told = f"{live.image} is live and recorded"
+            if unmarked is not None:
+                told += f", but ECR may expire it: it could not be tagged ({unmarked})"
             codepipeline.put_job_success_result(
                 jobId=job.id,
-                executionDetails={"summary": _summary(f"{live.image} is live and recorded")},
+                executionDetails={"summary": _summary(told)},
                 outputVariables={
                     "Image": live.image,
                     "Digest": digest_of(live.image) or "",

@@ -33,6 +33,8 @@ class Release:
         The role that may look at this service and write these parameters.
     timeout
         After how many seconds the recorder gives up waiting.
+    repository
+        The repository in which the two images are marked; None to mark nothing.
     """
 
     cluster: str
@@ -43,6 +45,7 @@ class Release:
     previous: str
     role: str
     timeout: int
+    repository: str | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> Release:
@@ -87,6 +90,7 @@ class Release:
             previous=_text(values, "previous"),
             role=_text(values, "role"),
             timeout=_seconds(values, "timeout"),
+            repository=_text(values, "repository") if "repository" in values else None,
         )
 
 

@@ -57,7 +57,7 @@ def open_engine(
     BaseImagesError
         If ``BASE_IMAGES`` cannot be used.
     """
-    base_image_archives()  # what is wrong with them is told before anything is started
+    base_image_archives()  # errors in them are reported before anything is started
     choice = os.environ.get("CONTAINER_ENGINE", "")
     engines = {
         "docker": lambda: open_running_docker(registries=registries, progress=progress),

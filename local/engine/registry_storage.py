@@ -40,7 +40,7 @@ class RegistryStorage:
         self._root = folder / "docker/registry/v2"
 
     def has(self, repository: str, tag: str) -> bool:
-        """Tell whether an image is there."""
+        """Return whether an image is there."""
         return self._tag(repository, tag).exists()
 
     def add_layer(self, content: Path, owners: Mapping[str, int]) -> Layer:

@@ -5,7 +5,7 @@ is deployed. What is not known how to resolve is an error: a wrong ARN would mak
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -89,6 +89,14 @@ class Role:
     def name(self) -> str:
         """Its stack, and the logical id without the hash that the CDK appends."""
         return f"{self.stack}/{_HASH.sub('', self.logical_id)}"
+
+    def grants(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each action that it is allowed, with the statement; AWS's own policies are left out."""
+        for document in self.policies.values():
+            for statement in document["Statement"] if document else ():
+                actions = statement["Action"]
+                for action in [actions] if isinstance(actions, str) else actions:
+                    yield action, statement
 
 
 def roles_of(templates: Mapping[str, Mapping[str, Any]]) -> list[Role]:

@@ -66,7 +66,7 @@ def test_it_is_turned_off(templates: Templates, delivery: dict[str, Any]) -> Non
 def test_all_services_share_one_stack_and_one_notifier(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
-    second = {**delivery["services"][0], "name": "second", "priority": 200}
+    second = {**delivery["services"][0], "name": "second", "priority": 50, "path_pattern": "/2/*"}
     services = [*delivery["services"], second]
     slack = {"parameter": "/delivery/slack"}
     made = templates({**delivery, "services": services, "monitoring": {"slack": slack}})
@@ -152,7 +152,7 @@ def test_mail_and_the_notifiers_own_alarms(
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "a@example.com")
     own = [alarm for alarm in made["CloudWatch::Alarm"] if "AlarmName" not in alarm]
     assert len(own) == 2
-    assert all(alarm["AlarmActions"] == [subscription["TopicArn"]] for alarm in own)
+    assert {alarm["AlarmActions"] == [subscription["TopicArn"]] for alarm in own} == {True}
 
 
 def test_the_chat_application(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:

@@ -60,9 +60,9 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
+        """Use a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
 
-        A new connection is *pending* until somebody has finished its handshake in the console:
+        A new connection is *pending* until it is completed in the console:
         Developer Tools, Settings, Connections, "Update pending connection".
 
         Parameters
@@ -74,12 +74,12 @@ class Source(ABC):
         branch
             The branch that is released.
         host
-            The code host's name, which images tell as a part of their source; for GitLab,
-            Bitbucket or a host of your own.
+            The code host's name, which the image's source label has; for GitLab, Bitbucket or a
+            self-hosted one.
         full_clone
             Hand the build a Git clone instead of a zip of the files; for builds that need history
             or tags, executable bits or symbolic links, none of which a zip keeps. The build then
-            uses the connection itself: to read this one repository, as far as AWS tells IAM which
+            uses the connection itself: to read this one repository, as far as AWS gives IAM which
             one a request is about. For submodules elsewhere grant ``UseConnection`` to the build.
         trigger_on_push
             Whether a push starts the pipeline. Triggers of the pipeline's controls stand in for it.
@@ -126,7 +126,7 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository in CodeCommit.
+        """Use a repository in CodeCommit.
 
         Parameters
         ----------

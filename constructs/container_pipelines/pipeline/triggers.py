@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_codepipeline as codepipeline
+
+from container_pipelines._checks import is_token
 
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitBranchFilterCriteria.html
 _MOST_PATTERNS: Final = 8
@@ -102,10 +103,10 @@ class PushTrigger:
 class PullRequestTrigger:
     """Start the pipeline by a pull request that matches.
 
-    The execution takes the commit of the pull request's own branch, so it **builds and deploys what
-    nobody has merged**, with the credentials of a release. That is for pipelines to a place of
-    trial, which have a service, a build and a repository of their own: the build's role may push
-    any image, and the layer cache that later builds read, into the one repository that it has.
+    The execution takes the commit of the pull request's branch, so it **builds and deploys what is
+    not merged**, with the credentials of a release. That is for pipelines to a test environment,
+    which have their own service, build and repository: the build's role may push any image, and the
+    layer cache that later builds read, into its repository.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ class PullRequestTrigger:
         What happens to the pull request: it is opened and updated by default. ``CLOSED`` is closed
         or merged.
     branches
-        The branches that it asks to be merged into; by default the source's own, unless branches
+        The destination branches; by default the source's own, unless branches
         are excluded.
     branches_excluded
         Branches that do not count.
@@ -214,7 +215,7 @@ def add_triggers(
     triggers: Sequence[PushTrigger | PullRequestTrigger],
     branch: str,
 ) -> None:
-    """Give a pipeline its triggers.
+    """Add the triggers to a pipeline.
 
     Parameters
     ----------
@@ -273,7 +274,7 @@ def _check_patterns(parameter: str, patterns: tuple[str, ...]) -> None:
                 f"'{parameter}' must name each pattern once, got '{pattern}' more than once; drop "
                 f"the repetition"
             )
-        if Token.is_unresolved(pattern):
+        if is_token(pattern):
             continue
         if not pattern.strip() or len(pattern) > _LONGEST_PATTERN or "\n" in pattern:
             raise ValueError(

@@ -13,8 +13,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.registry.image_pointer import ImagePointer
 from container_pipelines.service._parameters import PORT_VARIABLE, check_parameters
@@ -42,9 +43,9 @@ _PORT_NAME: Final = "http"
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 
-    It comes up on the seed image before anything has been built. The container is told its port
+    It comes up on the seed image before anything has been built. The container gets its port
     in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
-    ones (200 % and 100 %), and goes back by itself when they do not get healthy.
+    ones (200 % and 100 %), and is rolled back automatically when they do not get healthy.
 
     Parameters
     ----------
@@ -78,8 +79,8 @@ class LoadBalancedService(Construct):
     memory
         MiB of a task.
     cpu_architecture
-        The processor; x86-64 by default. Whether the seed image exists for ARM is not known to
-        its publisher's documents: give an ARM service a ``seed_image`` of your own.
+        The processor; x86-64 by default. Its publisher does not document whether the seed image
+        exists for ARM: give an ARM service another ``seed_image``.
     environment
         Further environment variables in plain text.
     secrets
@@ -96,7 +97,8 @@ class LoadBalancedService(Construct):
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
     priority
-        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own.
+        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own, and
+        the lowest number is asked first.
     path_patterns
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
@@ -146,7 +148,8 @@ class LoadBalancedService(Construct):
     ------
     ValueError
         If a value is out of range or options contradict each other, a hook needs a test listener
-        that is not there, or the test listener is the listener itself.
+        that is not there, the test listener is the listener itself, or another rule of the listener
+        has the priority or leaves no request for one of the two.
     """
 
     def __init__(
@@ -205,8 +208,8 @@ class LoadBalancedService(Construct):
         check_duration(
             "stop_timeout",
             stop_timeout,
-            minimum=Duration.seconds(2),
-            maximum=Duration.seconds(120),
+            minimum=2,
+            maximum=120,
             default="give a task 30 seconds to stop",
         )
         super().__init__(scope, construct_id)
@@ -217,18 +220,20 @@ class LoadBalancedService(Construct):
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
-        tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         self.task_role = iam.Role(
-            self, "TaskRole", assumed_by=tasks, description="What the application may do"
+            self,
+            "TaskRole",
+            assumed_by=service_of_this_account(self, "ecs-tasks.amazonaws.com"),
+            description="What the application may do",
         )
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
-            assumed_by=tasks,
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="What ECS needs to start a task: its image, its logs, its secrets",
         )
         repository.grant_pull(self.execution_role)
-        acknowledge_wildcard(self.execution_role, "*", LOGIN_REASON)
+        acknowledge_wildcards(self.execution_role, {"*": LOGIN_REASON})
         self.task_definition = ecs.FargateTaskDefinition(
             self,
             "TaskDefinition",

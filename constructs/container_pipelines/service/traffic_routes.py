@@ -9,7 +9,8 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines.service._rule_order import check_order
 from container_pipelines.service.deployments import Engine, LiveGroup
 from container_pipelines.service.service_options import HealthCheck
 
@@ -89,7 +90,20 @@ def listener_rule(
     -------
     elbv2.ApplicationListenerRule
         The rule.
+
+    Raises
+    ------
+    ValueError
+        If the listener's other rules leave no place or no request for it.
     """
+    check_order(
+        scope,
+        construct_id,
+        listener=listener,
+        priority=priority,
+        path_patterns=path_patterns,
+        host_headers=host_headers,
+    )
     condition = elbv2.ListenerCondition
     return elbv2.ApplicationListenerRule(
         scope,
@@ -110,10 +124,10 @@ def forward_actions(
     green: elbv2.IApplicationTargetGroup,
     live: LiveGroup,
 ) -> tuple[elbv2.ListenerAction, elbv2.ListenerAction]:
-    """Say where the rules of two target groups send traffic when CloudFormation writes them.
+    """Return where the rules of two target groups send traffic when CloudFormation writes them.
 
-    For ECS each rule knows both groups, with weights: it refuses a deployment otherwise. For
-    CodeDeploy each knows one, as its documentation has it; CodeDeploy puts the other in.
+    For ECS each rule has both groups, with weights: it rejects a deployment otherwise. For
+    CodeDeploy each has one, as in its documentation; CodeDeploy adds the other.
 
     Parameters
     ----------
@@ -221,7 +235,7 @@ def infrastructure_role(
         ),
     ):
         role.add_to_policy(statement)
-    acknowledge_wildcard(
-        role, "*", "The Describe actions of Elastic Load Balancing know no resource."
+    acknowledge_wildcards(
+        role, {"*": "The Describe actions of Elastic Load Balancing know no resource."}
     )
     return role

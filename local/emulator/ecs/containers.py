@@ -62,7 +62,7 @@ class ContainerRun:
     task
         Its record.
     scheduler
-        Who is told what becomes of it.
+        The scheduler, which gets each change of its state.
     docker
         The engine.
     """
@@ -206,7 +206,7 @@ class ContainerRun:
 
     def _watch(self, address: str) -> None:
         """Check the health of the task until it ends."""
-        started, told = time.monotonic(), False
+        started, reported = time.monotonic(), False
         checks = self._target_checks(address)
         grace = shortened((service_of(self._task) or {}).get("healthCheckGracePeriodSeconds") or 0)
         checked = [container for container in self._containers if container.is_checked]
@@ -230,12 +230,12 @@ class ContainerRun:
                 self._scheduler.failed(self._task, _FAILED_CHECKS)
                 return
             has_settled = time.monotonic() >= started + shortened(_SETTLED_SECONDS)
-            if not told and (
+            if not reported and (
                 all(check.state == "healthy" for check in checks)
                 and states <= {"HEALTHY"}
                 and (checks or states or has_settled)
             ):
-                told = True
+                reported = True
                 self._scheduler.healthy(self._task)
             self._ending.wait(_POLL_SECONDS)
 

@@ -24,7 +24,7 @@ _CALL_AGAIN_SECONDS: Final = 30
 _ACTIONS: Final = ("CONTINUE", "ROLLBACK")
 
 Wait: TypeAlias = Callable[[float, Callable[[], bool]], bool]
-"""Waits so many seconds at most for something, and tells whether it has come."""
+"""Waits so many seconds at most for something, and returns whether it has come."""
 
 
 class HookFailedError(Exception):

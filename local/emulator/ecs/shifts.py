@@ -64,7 +64,7 @@ class Replaced(Exception):  # noqa: N818  # no error: another one goes on
 
 
 def is_shifted(service: Service) -> bool:
-    """Tell whether a service replaces its tasks in another way than by rolling."""
+    """Return whether a service replaces its tasks in another way than by rolling."""
     configuration = service.get("deploymentConfiguration") or {}
     return configuration.get("strategy") in _STRATEGIES
 

@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from ministack.services import eventbridge, sns
+from ministack.services import cloudwatch, eventbridge, sns
 
 from local.emulator.permissions.judge import DeniedError, permissions
+from local.emulator.scope import current
 
 _EVENTS: Final = "events.amazonaws.com"
 _ACTIONS: Final = {
@@ -19,12 +20,17 @@ _ACTIONS: Final = {
     "sns": "sns:Publish",
     "sqs": "sqs:SendMessage",
 }
+_ALARM_ACTIONS: Final = {
+    "ALARM": "AlarmActions",
+    "INSUFFICIENT_DATA": "InsufficientDataActions",
+    "OK": "OKActions",
+}
 
 _log = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Judge the targets of rules, and functions that are subscribed to topics."""
+    """Judge targets of rules, actions of alarms, and functions that are subscribed to topics."""
     invoke: Callable[..., None] = eventbridge._invoke_target
     deliver: Callable[..., None] = sns._deliver_to_lambda
 
@@ -41,6 +47,28 @@ def register() -> None:
         ):
             deliver(function, envelope, topic, *rest)
 
+    alarm_changed: Callable[..., None] = cloudwatch._dispatch_alarm_actions
+
+    def judge_alarm(alarm: Mapping[str, Any], old: str, new: str, *rest: Any) -> None:
+        which = _ALARM_ACTIONS[new]
+        source = {
+            "aws:SourceArn": alarm.get("AlarmArn", ""),
+            # By this a topic's default policy lets alarms of its own account in, and no events.
+            "aws:SourceOwner": current().account,
+        }
+        allowed = [
+            arn
+            for arn in alarm.get(which) or ()
+            if ":sns:" not in arn
+            or _is_allowed(
+                lambda arn=arn: permissions.demand(  # type: ignore[misc]
+                    "cloudwatch.amazonaws.com", _ACTIONS["sns"], arn, source
+                )
+            )
+        ]
+        alarm_changed({**alarm, which: allowed}, old, new, *rest)
+
+    cloudwatch._dispatch_alarm_actions = judge_alarm
     eventbridge._invoke_target = judge_target
     sns._deliver_to_lambda = judge_subscription
 

@@ -128,7 +128,7 @@ class Provider:
     required, optional
         Keys that the configuration must have, and may have; it can have no others.
     check
-        Refuses a configuration with a ValueError that says why, for what can be told before it
+        Refuses a configuration with a ValueError that says why, for what can be known before it
         runs. Values may still hold variables.
     inputs, outputs
         Fewest and most artifacts.

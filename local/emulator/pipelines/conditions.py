@@ -127,7 +127,7 @@ class Conditions:
         return self._judge(execution, stage["name"], kind, runs, evaluation, control)
 
     def override(self, execution: Execution, stage: str, kind: str) -> bool:
-        """Take a condition that is being evaluated for met; tell whether it is."""
+        """Take a condition that is being evaluated for met; return whether it is."""
         evaluation = self._evaluations.get((execution.id, stage, kind))
         if evaluation is None:
             return False

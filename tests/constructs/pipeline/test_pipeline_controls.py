@@ -185,7 +185,7 @@ def test_parallel_goes_with_what_does_not_roll_back(
     assert pipeline["ExecutionMode"] == "PARALLEL"
 
 
-def test_tokens_are_never_judged(release: Release, stack: cdk.Stack) -> None:
+def test_tokens_are_never_checked(release: Release, stack: cdk.Stack) -> None:
     def token(name: str) -> str:
         return cdk.Token.as_string({"Ref": name})
 

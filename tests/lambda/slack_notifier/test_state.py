@@ -75,6 +75,18 @@ def test_first_and_threads_are_shared(cloud: Emulator, table: str, time: Any) ->
     assert one.thread("pipeline#1") == "1700000000.000001"
 
 
+def test_a_thread_is_read_as_it_was_written_last(time: Any, scripted: ModuleType) -> None:
+    """A read that may be stale would miss the start's thread, and post a second message."""
+    found = {"Item": {"ts": {"S": "1700000000.000001"}}}
+    aws = scripted.ScriptedAws({"dynamodb.GetItem": found})
+    state = State("told", aws, time)
+    assert state.thread("pipeline#1") == "1700000000.000001"
+    assert state.thread("pipeline#1") == "1700000000.000001"
+    assert aws.asked("dynamodb.GetItem") == [
+        {"TableName": "told", "Key": {"id": {"S": "thread#pipeline#1"}}, "ConsistentRead": True}
+    ]
+
+
 def test_items_expire(cloud: Emulator, table: str, time: Any) -> None:
     State(table, cloud.client, time).sent("a")
     [item] = cloud.client("dynamodb").scan(TableName=table)["Items"]

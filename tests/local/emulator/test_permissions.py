@@ -9,8 +9,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.delivery import project
+from tests.local.emulator.delivery import approval, project
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, Registry, eventually, packed
+from tests.local.emulator.pipeline import Pipeline
 
 LOGS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group"
 SERVICE = f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/cluster"
@@ -22,7 +23,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("permissions")
     machine = folder / "build.json"
     machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
-    emulator = Emulator(folder, "--enforce-permissions", "--build-environment", str(machine))
+    options = ("--enforce-permissions", "--complete-connections")
+    emulator = Emulator(folder, *options, "--build-environment", str(machine))
     emulator.start()
     yield emulator
     emulator.stop()
@@ -381,6 +383,61 @@ def handle(event, context):
     assert json.loads(allowed["Payload"].read()) == "a"
     refused = functions.invoke(FunctionName="reader", Payload=b'"/by-hand"')
     assert "AccessDenied" in json.loads(refused["Payload"].read())["errorMessage"]
+
+
+PIPELINES = {"Service": "codepipeline.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "trusted", "missing"),
+    [
+        ([], {"Service": "lambda.amazonaws.com"}, "sts:AssumeRole"),
+        ([], PIPELINES, "codeconnections:UseConnection"),
+        ([allow("codeconnections:UseConnection")], PIPELINES, "s3:PutObject"),
+    ],
+)
+def test_an_action_that_its_role_does_not_allow_fails(
+    cloud: Emulator,
+    role: Callable[..., str],
+    statements: list[Statement],
+    trusted: Mapping[str, str],
+    missing: str,
+) -> None:
+    own = role(*statements, trust=trusting(trusted))
+    pipeline = Pipeline(cloud, {"Gate": [approval()]}, RoleArn=own)
+    execution = pipeline.push()
+    assert pipeline.end(execution) == "Failed"
+    error = pipeline.error(execution, "Source")
+    assert error["code"] == "PermissionError"
+    assert f"not authorized to perform: {missing} on" in error["message"]
+
+
+def test_alarms_reach_the_topics_that_let_them(cloud: Emulator) -> None:
+    sns, cloudwatch = cloud.client("sns"), cloud.client("cloudwatch")
+    open_topic = sns.create_topic(Name="open")["TopicArn"]
+    closed = sns.create_topic(Name="closed")["TopicArn"]
+    events_only = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": closed,
+    }
+    sns.set_topic_attributes(
+        TopicArn=closed, AttributeName="Policy", AttributeValue=json.dumps(policy(events_only))
+    )
+    cloudwatch.put_metric_alarm(
+        AlarmName="broken",
+        Namespace="Shop",
+        MetricName="Errors",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[open_topic, closed],
+    )
+    cloudwatch.set_alarm_state(AlarmName="broken", StateValue="ALARM", StateReason="a test")
+    assert denied(cloud, "cloudwatch.amazonaws.com") == [("sns:Publish", closed)]
 
 
 def test_rules_reach_the_functions_that_let_them(cloud: Emulator, role: Callable[..., str]) -> None:

@@ -1,4 +1,4 @@
-"""The stack under test beside the app's own: a bot that tells everything of one pipeline."""
+"""The stack under test beside the app's own: a bot that sends all notifications of one pipeline."""
 
 import json
 from pathlib import Path

@@ -147,7 +147,7 @@ class Shop:
         return self.end_of(self.begin(app, message=message, **files))
 
     def released(self) -> Pointer:
-        """Release unless something is live already, and tell what is."""
+        """Release unless something is live already, and return what is."""
         if self.pointer().live == SEED:
             assert self.release().status == "Succeeded"
         return self.pointer()
@@ -204,6 +204,13 @@ class Shop:
         """The digests in the repository."""
         listed = self.client("ecr").list_images(repositoryName=self.name)["imageIds"]
         return {image["imageDigest"] for image in listed}
+
+    def tagged(self, tag: str) -> str:
+        """Return the image that has a tag."""
+        (found,) = self.client("ecr").describe_images(
+            repositoryName=self.name, imageIds=[{"imageTag": tag}]
+        )["imageDetails"]
+        return f"{self.uri}@{found['imageDigest']}"
 
     def service(self) -> dict[str, Any]:
         (found,) = self.client("ecs").describe_services(cluster=self.cluster, services=[self.name])[
