@@ -66,6 +66,8 @@ class Platform(Model):
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
     nat_gateways: Annotated[int, Field(ge=1, le=MOST_ZONES)] = 1
     max_availability_zones: Annotated[int, Field(ge=2, le=MOST_ZONES)] = 2
+    deletion_protection: bool = False
+    """Whether the load balancer cannot be deleted, nor the stack, until this is off again."""
     test_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The port on which the load balancer leads to a new version first, for probes alone."""
 

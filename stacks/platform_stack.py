@@ -66,6 +66,17 @@ class PlatformStack(cdk.Stack):
             # So that another zone later leaves the ranges of the subnets that are there alone.
             reserved_azs=MOST_ZONES - settings.max_availability_zones,
             nat_gateways=settings.nat_gateways,
+            subnet_configuration=[
+                # Load balancer and NAT gateways have addresses of their own; nothing else gets one.
+                ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    map_public_ip_on_launch=False,
+                ),
+                ec2.SubnetConfiguration(
+                    name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
+                ),
+            ],
             flow_logs={
                 "Rejected": ec2.FlowLogOptions(
                     destination=ec2.FlowLogDestination.to_cloud_watch_logs(
@@ -79,7 +90,12 @@ class PlatformStack(cdk.Stack):
             self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
         balancer = elbv2.ApplicationLoadBalancer(
-            self, "LoadBalancer", vpc=vpc, internet_facing=True, drop_invalid_header_fields=True
+            self,
+            "LoadBalancer",
+            vpc=vpc,
+            internet_facing=True,
+            drop_invalid_header_fields=True,
+            deletion_protection=settings.deletion_protection,
         )
         self._log_access(balancer)
         cdk.Validations.of(balancer.connections.security_groups[0]).acknowledge(
@@ -110,6 +126,11 @@ class PlatformStack(cdk.Stack):
         )
         if certificate_arn is None:
             self.listener, self.http_listener = http, None
+            cdk.Annotations.of(http).add_warning_v2(
+                "delivery:PlainHttp",
+                "The load balancer speaks HTTP, which anybody on the way can read and change. Set "
+                "platform.certificate_arn; it may come later.",
+            )
             return
         self.http_listener = http
         self.listener = balancer.add_listener(

@@ -14,6 +14,7 @@ from stacks._model import Model as _Model
 from stacks._model import pattern as _pattern
 from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
 from stacks.build_settings import Architecture, Build
+from stacks.log_settings import Logs
 from stacks.monitoring_settings import AlarmChanges, Monitoring
 from stacks.platform_settings import Platform
 from stacks.release_settings import Release
@@ -212,6 +213,7 @@ class Settings(_Model):
     """What every stack's name starts with."""
     environment: Environment | None = None
     platform: Platform = Platform()
+    logs: Logs = Logs()
     monitoring: Monitoring = Monitoring()
     services: Annotated[list[Service], Field(min_length=1)]
 

@@ -13,6 +13,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
@@ -98,7 +99,7 @@ class PipelineSkeleton:
         self.role = iam.Role(
             scope,
             "Role",
-            assumed_by=iam.ServicePrincipal("codepipeline.amazonaws.com"),
+            assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
             description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
         )
         self._assumed_by = iam.ArnPrincipal(self.role.role_arn)

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.pipeline.deploy_target import DeployTarget
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.validation_hooks import BoundHook, grant_answer_to_code_deploy
@@ -63,7 +64,7 @@ class CodeDeployGroup(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
+            assumed_by=service_of_this_account(self, "codedeploy.amazonaws.com"),
             description="Starts new tasks of the service and moves its traffic to them",
         )
         self._grant(target, deploy_target, hooks)

@@ -149,7 +149,16 @@ class ImagePointer(Construct):
                     ignore_error_codes_matching="ParameterAlreadyExists",
                     physical_resource_id=cr.PhysicalResourceId.of(name),
                 ),
-                policy=cr.AwsCustomResourcePolicy.from_sdk_calls(resources=[arn]),
+                policy=cr.AwsCustomResourcePolicy.from_statements(
+                    [
+                        iam.PolicyStatement(
+                            actions=["ssm:PutParameter"],
+                            resources=[arn],
+                            # Absent is what a request without the parameter may leave the key.
+                            conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
+                        )
+                    ]
+                ),
                 resource_type="Custom::ImagePointer",
                 # The SDK in the runtime: nothing is loaded from elsewhere.
                 install_latest_aws_sdk=False,

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.registry.image_pointer import ImagePointer
 from container_pipelines.service._parameters import PORT_VARIABLE, check_parameters
@@ -219,14 +220,16 @@ class LoadBalancedService(Construct):
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
-        tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         self.task_role = iam.Role(
-            self, "TaskRole", assumed_by=tasks, description="What the application may do"
+            self,
+            "TaskRole",
+            assumed_by=service_of_this_account(self, "ecs-tasks.amazonaws.com"),
+            description="What the application may do",
         )
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
-            assumed_by=tasks,
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="What ECS needs to start a task: its image, its logs, its secrets",
         )
         repository.grant_pull(self.execution_role)

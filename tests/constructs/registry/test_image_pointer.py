@@ -40,6 +40,16 @@ def test_a_reader_in_the_same_stack_is_rejected(pointer: ImagePointer) -> None:
         pointer.container_image(cdk.Stack.of(pointer))
 
 
+def test_what_makes_the_parameters_can_overwrite_none(
+    pointer: ImagePointer, statements: Callable[[cdk.Stack, str], list[dict[str, Any]]]
+) -> None:
+    made = statements(cdk.Stack.of(pointer), "ImagePointerMaker")
+    puts = [statement for statement in made if statement["Action"] == "ssm:PutParameter"]
+    assert puts
+    for statement in puts:
+        assert statement["Condition"] == {"StringNotEquals": {"ssm:Overwrite": "true"}}
+
+
 def test_a_reader_in_a_nested_stack_of_the_same_one_is_rejected(pointer: ImagePointer) -> None:
     nested = cdk.NestedStack(cdk.Stack.of(pointer), "Nested")
     with pytest.raises(ValueError, match=r"'image_pointer' must be in another stack .* 'Images'"):
@@ -130,7 +140,7 @@ def test_what_makes_it_may_do_nothing_else(
     rendered.resource_count_is("AWS::Lambda::Function", 1)
     ((role, _),) = rendered.find_resources("AWS::IAM::Role").items()
     policies = rendered.find_resources("AWS::IAM::Policy").values()
-    assert all(policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies)
+    assert {policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies} == {True}
     allowed = [
         (statement["Action"], statement["Resource"])
         for policy in policies

@@ -77,7 +77,9 @@ def test_a_release_that_cannot_be_marked_is_live_and_says_so(aws: Any, record: R
     aws.faults["PutImage"] = [aws.fault("AccessDeniedException", "not yours")]
     answer = record()
     assert answer["outputVariables"]["Image"] == aws.NEW
-    assert "ECR may expire it" in answer["executionDetails"]["summary"]
+    summary = answer["executionDetails"]["summary"]
+    assert "ECR may expire it" in summary
+    assert "PutImage: AccessDeniedException, not yours" in summary
 
 
 def test_the_tags_are_those_that_the_lifecycle_keeps() -> None:

@@ -205,6 +205,13 @@ class Shop:
         listed = self.client("ecr").list_images(repositoryName=self.name)["imageIds"]
         return {image["imageDigest"] for image in listed}
 
+    def tagged(self, tag: str) -> str:
+        """Return the image that has a tag."""
+        (found,) = self.client("ecr").describe_images(
+            repositoryName=self.name, imageIds=[{"imageTag": tag}]
+        )["imageDetails"]
+        return f"{self.uri}@{found['imageDigest']}"
+
     def service(self) -> dict[str, Any]:
         (found,) = self.client("ecs").describe_services(cluster=self.cluster, services=[self.name])[
             "services"
