@@ -113,6 +113,8 @@ class BuildProject(Construct):
         Where images are pushed.
     has_own_buildspec
         Whether it runs a buildspec of yours.
+    platforms
+        What its images are for, such as ``linux/amd64``; nothing where a custom buildspec decides.
 
     Raises
     ------
@@ -182,6 +184,7 @@ class BuildProject(Construct):
         super().__init__(scope, construct_id)
         self.repository = repository
         self.has_own_buildspec = build_spec is not None
+        self.platforms = [] if build_spec else [str(name) for name in docker_build.platforms]
         self.role = iam.Role(
             self,
             "Role",

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import jsii
 from aws_cdk import Annotations, Stack
-from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IValidation
 
@@ -66,7 +65,7 @@ def check_processor(definition: ecs.TaskDefinition, build: BuildProject) -> None
     ValueError
         If no task could start.
     """
-    platforms = _platforms(build)
+    platforms = build.platforms
     resource = definition.node.default_child
     if not platforms or not definition.is_fargate_compatible:
         return
@@ -179,16 +178,6 @@ class _OneReader:
             f"give them another image"
         )
         return [message]
-
-
-def _platforms(build: BuildProject) -> list[str]:
-    project = build.project.node.default_child
-    assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
-    environment = Stack.of(build).resolve(project.environment)
-    for variable in _attribute(environment, "environmentVariables") or ():
-        if _attribute(variable, "name") == "BUILD_PLATFORMS":
-            return str(_attribute(variable, "value")).split(",")
-    return []
 
 
 def _attribute(value: Any, name: str) -> Any:
