@@ -11,12 +11,12 @@ NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark test test-unit test-e2e lint synth local-up local-push local-down constraints clean
+.PHONY: help demo benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, on this machine alone
+demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, entirely on this machine
 	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
 
 test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
@@ -43,13 +43,16 @@ local-up: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Start a local cloud with the ap
 local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample application in the local cloud
 	@$(BIN)/python -m local push
 
-local-down: $(PYTHON_PACKAGES) ## End the local cloud
+local-down: $(PYTHON_PACKAGES) ## Stop the local cloud
 	@$(BIN)/python -m local down
 
-benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure builds against the usual buildspec (4 minutes)
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
 	@$(BIN)/python -m benchmarks
 
-constraints: ## Take the newest versions of everything into constraints.txt
+mutants: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Change the code in 100 places, one at a time: which does no test notice? (an hour)
+	@$(BIN)/python -m benchmarks.mutants $(MUTANTS)
+
+constraints: ## Update constraints.txt to the newest versions
 	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints
 	@sed '/^-c/d' requirements.txt > .cache/requirements.txt
 	@sed '/^-[cr]/d' requirements-dev.txt | cat .cache/requirements.txt - > .cache/requirements-all.txt
@@ -58,7 +61,7 @@ constraints: ## Take the newest versions of everything into constraints.txt
 	@.cache/constraints/bin/pip freeze --exclude-editable >> .cache/constraints.txt
 	@mv .cache/constraints.txt constraints.txt
 
-clean: ## Remove what was installed and made
+clean: ## Remove everything that was installed or generated
 	@rm -rf $(VENV) node_modules .cache cdk.out
 
 $(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproject.toml

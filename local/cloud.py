@@ -62,7 +62,7 @@ class Cloud:
 
 
 def client_environment(endpoint: str, folder: Path) -> dict[str, str]:
-    """Give the variables that lead AWS clients to a local cloud.
+    """Return the variables that lead AWS clients to a local cloud.
 
     Parameters
     ----------

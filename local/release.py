@@ -217,7 +217,7 @@ class Releases:
         execution: str,
         condition: Literal["BEFORE_ENTRY", "ON_SUCCESS"],
     ) -> None:
-        """Let an execution go on that a condition of a stage holds back or has failed."""
+        """Continue an execution that a condition of a stage holds back or has failed."""
         self._pipelines.override_stage_condition(
             pipelineName=pipeline,
             stageName=stage,
@@ -232,7 +232,7 @@ class Releases:
         )
 
     def enable_transition(self, pipeline: str, stage: str) -> None:
-        """Let executions into a stage."""
+        """Enable the transition into a stage."""
         self._pipelines.enable_stage_transition(
             pipelineName=pipeline, stageName=stage, transitionType="Inbound"
         )

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_logs as logs
 from cdk_nag import AwsSolutionsChecks
+from constructs import IConstruct
 
 from container_pipelines import SEED_IMAGE, BlueGreenPipeline, LoadBalancedService
+from stacks.log_settings import Logs
 from stacks.monitoring_stack import MonitoringStack, Release
 from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
@@ -44,6 +48,8 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
         If a construct refuses what the settings ask for.
     """
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    if settings.logs.model_fields_set:
+        cdk.Aspects.of(app).add(_LogGroups(settings.logs))
     place = settings.environment
     env = cdk.Environment(account=place.account, region=place.region) if place else None
     shared = SharedStack(
@@ -95,7 +101,6 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 service=target,
                 ecr_repo=registry.ecr_repo,
                 recorder=shared.recorder,
-                artifact_bucket=shared.artifact_bucket,
                 connection_arn=shared.connection_arn,
                 env=env,
             ).pipeline
@@ -121,9 +126,22 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
             )
 
 
+@jsii.implements(cdk.IAspect)
+class _LogGroups:
+    """Gives every log group the settings that hold for all, whoever makes it."""
+
+    def __init__(self, settings: Logs) -> None:
+        self._settings = settings
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, logs.CfnLogGroup):
+            node.retention_in_days = self._settings.retention_days
+            node.kms_key_id = self._settings.kms_key_arn
+
+
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Say which settings a construct has refused."""
+    """Report which settings a construct has rejected."""
     try:
         yield
     except ValueError as error:

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from stacks._model import EcsName, Model, pattern
 
+MOST_ZONES = 6
+"""How many zones of a region the network has room for."""
+
 SubnetId = Annotated[str, pattern(r"^subnet-[0-9a-f]+$", maximum=64)]
 ListenerArn = Annotated[
     str, pattern(r"^arn:[a-z-]+:elasticloadbalancing:.+:listener/app/.+$", maximum=2048)
@@ -61,8 +64,10 @@ class Platform(Model):
     existing: ExistingPlatform | None = None
     certificate_arn: Annotated[str, pattern(r"^arn:[a-z-]+:acm:.+$", maximum=2048)] | None = None
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
-    nat_gateways: Annotated[int, Field(ge=1, le=6)] = 1
-    max_availability_zones: Annotated[int, Field(ge=2, le=6)] = 2
+    nat_gateways: Annotated[int, Field(ge=1, le=MOST_ZONES)] = 1
+    max_availability_zones: Annotated[int, Field(ge=2, le=MOST_ZONES)] = 2
+    deletion_protection: bool = False
+    """Whether the load balancer cannot be deleted, nor the stack, until this is off again."""
     test_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """The port on which the load balancer leads to a new version first, for probes alone."""
 
@@ -82,7 +87,7 @@ class Platform(Model):
                 "that the app makes"
             )
             if "test_port" in made:
-                message += "; name a test listener of your own in existing.test_listener_arn"
+                message += "; name an existing test listener in existing.test_listener_arn"
             raise ValueError(message)
         return self
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stacks.platform_settings import Platform
+from stacks.platform_settings import MOST_ZONES, Platform
 
 
 class PlatformStack(cdk.Stack):
@@ -31,6 +31,7 @@ class PlatformStack(cdk.Stack):
 
     cluster: ecs.ICluster
     listener: elbv2.IApplicationListener
+    http_listener: elbv2.IApplicationListener | None
     test_listener: elbv2.IApplicationListener | None
 
     def __init__(
@@ -62,7 +63,20 @@ class PlatformStack(cdk.Stack):
             self,
             "Vpc",
             max_azs=settings.max_availability_zones,
+            # So that another zone later leaves the ranges of the subnets that are there alone.
+            reserved_azs=MOST_ZONES - settings.max_availability_zones,
             nat_gateways=settings.nat_gateways,
+            subnet_configuration=[
+                # Load balancer and NAT gateways have addresses of their own; nothing else gets one.
+                ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    map_public_ip_on_launch=False,
+                ),
+                ec2.SubnetConfiguration(
+                    name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
+                ),
+            ],
             flow_logs={
                 "Rejected": ec2.FlowLogOptions(
                     destination=ec2.FlowLogDestination.to_cloud_watch_logs(
@@ -76,7 +90,12 @@ class PlatformStack(cdk.Stack):
             self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
         balancer = elbv2.ApplicationLoadBalancer(
-            self, "LoadBalancer", vpc=vpc, internet_facing=True, drop_invalid_header_fields=True
+            self,
+            "LoadBalancer",
+            vpc=vpc,
+            internet_facing=True,
+            drop_invalid_header_fields=True,
+            deletion_protection=settings.deletion_protection,
         )
         self._log_access(balancer)
         cdk.Validations.of(balancer.connections.security_groups[0]).acknowledge(
@@ -86,7 +105,7 @@ class PlatformStack(cdk.Stack):
                 "balancer does, tasks take them from it alone.",
             )
         )
-        self.listener = self._listen(balancer, settings.certificate_arn)
+        self._listen(balancer, settings.certificate_arn)
         self.test_listener = None
         if settings.test_port is not None:
             self.test_listener = self._listen_for_probes(balancer, vpc, settings.test_port)
@@ -97,13 +116,24 @@ class PlatformStack(cdk.Stack):
             description="Where services answer; the name of a certificate is to point here",
         )
 
-    def _listen(
-        self, balancer: elbv2.ApplicationLoadBalancer, certificate_arn: str | None
-    ) -> elbv2.IApplicationListener:
+    def _listen(self, balancer: elbv2.ApplicationLoadBalancer, certificate_arn: str | None) -> None:
+        # One listener on port 80, with a certificate and without: a load balancer takes no second
+        # one there, as CloudFormation would make it before it removes the first.
+        http = balancer.add_listener(
+            "Http",
+            port=80,
+            default_action=_nothing_here() if certificate_arn is None else _to_https(),
+        )
         if certificate_arn is None:
-            return balancer.add_listener("Http", port=80, default_action=_nothing_here())
-        balancer.add_redirect()
-        return balancer.add_listener(
+            self.listener, self.http_listener = http, None
+            cdk.Annotations.of(http).add_warning_v2(
+                "delivery:PlainHttp",
+                "The load balancer speaks HTTP, which anybody on the way can read and change. Set "
+                "platform.certificate_arn; it may come later.",
+            )
+            return
+        self.http_listener = http
+        self.listener = balancer.add_listener(
             "Https",
             port=443,
             certificates=[acm.Certificate.from_certificate_arn(self, "Cert", certificate_arn)],
@@ -170,3 +200,7 @@ def _nothing_here() -> elbv2.ListenerAction:
     return elbv2.ListenerAction.fixed_response(
         404, content_type="text/plain", message_body="No service has this address.\n"
     )
+
+
+def _to_https() -> elbv2.ListenerAction:
+    return elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)

@@ -67,14 +67,17 @@ class ServiceStack(cdk.Stack):
         if isinstance(platform, ExistingPlatform):
             cluster = self._cluster(platform)
             listener, test_listener = self._listeners(platform)
+            http_listener = None
         else:
             cluster = platform.cluster
             listener, test_listener = platform.listener, platform.test_listener
+            http_listener = platform.http_listener
         self.service = LoadBalancedService(
             self,
             "Service",
             cluster=cluster,
             listener=listener,
+            redirected_listener=http_listener,
             repository=ecr_repo.repository,
             image_pointer=ecr_repo.image_pointer,
             service_name=settings.name,
@@ -109,7 +112,7 @@ class ServiceStack(cdk.Stack):
             path_patterns=[settings.path_pattern],
         )
 
-    # Taken here and not in a stack of their own: the CDK puts the rule that lets the load balancer
+    # Imported here and not in a separate stack: the CDK puts the rule that lets the load balancer
     # reach the tasks into the stack of what was imported, which would be deployed too late.
 
     def _cluster(self, existing: ExistingPlatform) -> ecs.ICluster:

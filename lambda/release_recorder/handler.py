@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from release_recorder import explanation
 from release_recorder.deployment import Failed, Live, Outcome, Replaced, Underway, examine
 from release_recorder.image import digest_of
+from release_recorder.marks import Marks
 from release_recorder.pointer import Pointer
 from release_recorder.release import ParameterError, Release
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from types_boto3_codepipeline import CodePipelineClient
     from types_boto3_codepipeline.literals import FailureTypeType
     from types_boto3_codepipeline.type_defs import ExecutionDetailsTypeDef
+    from types_boto3_ecr import ECRClient
     from types_boto3_ecs import ECSClient
     from types_boto3_ssm import SSMClient
 
@@ -37,7 +39,7 @@ class _Job:
         job = event.get("CodePipeline.job")
         if job is None:
             raise ValueError(
-                "the release recorder answers jobs of CodePipeline alone; invoke it by an action "
+                "the release recorder handles jobs of CodePipeline only; invoke it by an action "
                 "of a pipeline (ReleaseRecorder.action())"
             )
         configuration = job["data"]["actionConfiguration"]["configuration"]
@@ -48,10 +50,11 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """The image is live and stands in the pointer."""
+    """The image is live and stands in the pointer; why it could not be marked, if so."""
 
     live: Live
     previous: str
+    unmarked: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +110,18 @@ def _answer(job: _Job) -> _Answer:
         release = Release.parse(job.parameters)
         started = _started(job.token)
         try:
-            ecs, ssm = _connect(job, release)
-            return _decide(release, started, ecs, ssm)
+            return _decide(release, started, _connect(job, release))
         except (BotoCoreError, ClientError) as error:
             if not _passes(error):
                 raise
-            return _wait(release, started, Underway(f"AWS to answer ({_told(error)})"))
+            return _wait(release, started, Underway(f"AWS to answer ({_described(error)})"))
     except ParameterError as error:
         return _Refused(str(error), "ConfigurationError")
     except ClientError as error:
         denied = "AccessDenied" in error.response["Error"]["Code"]
         return _Refused(
-            f"AWS refused what the release recorder asked for: {_told(error)}. Nothing says that "
-            f"the image is live. Next: see the log of the release recorder.",
+            f"AWS rejected a request of the release recorder: {_described(error)}. It is not "
+            f"known whether the image is live. Next: see the log of the release recorder.",
             "PermissionError" if denied else "JobFailed",
         )
     except Exception as error:
@@ -132,21 +134,41 @@ def _answer(job: _Job) -> _Answer:
             at=[f"{line.name}:{line.lineno}" for line in lines],
         )
         return _Refused(
-            f"The release recorder ended with {type(error).__name__}, which it should not. Nothing "
-            f"says that the image is live. Next: look for job {job.id} in its log."
+            f"The release recorder failed unexpectedly with {type(error).__name__}. It is not "
+            f"known whether the image is live. Next: look for job {job.id} in its log."
         )
 
 
-def _decide(release: Release, started: int, ecs: ECSClient, ssm: SSMClient) -> _Answer:
-    pointer = Pointer(ssm, release.pointer, release.previous)
-    found = _record(release, pointer, ecs)
+def _decide(release: Release, started: int, clients: _Clients) -> _Answer:
+    pointer = Pointer(clients.ssm, release.pointer, release.previous)
+    found = _record(release, pointer, clients.ecs)
     match found:
         case Live():
-            return _Recorded(found, pointer.read_previous())
+            unmarked = _mark(release, pointer, clients)
+            return _Recorded(found, pointer.read_previous(), unmarked)
         case Underway():
             return _wait(release, started, found)
         case Failed() | Replaced():
-            return _Refused(explanation.failure(ecs, release, found))
+            if isinstance(found, Replaced):
+                _mark(release, pointer, clients)
+            return _Refused(explanation.failure(clients.ecs, release, found))
+
+
+def _mark(release: Release, pointer: Pointer, clients: _Clients) -> str | None:
+    """Have the registry keep what the pointer names; returns why it does not, if so.
+
+    The release is live and recorded: nothing here makes it a failure.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if clients.ecr is None or release.repository is None:
+        return None
+    try:
+        Marks(clients.ecr, release.repository).put(pointer.read(), pointer.read_previous())
+    except (BotoCoreError, ClientError) as error:
+        _log("not marked", repository=release.repository, error=_described(error))
+        return _described(error)
+    return None
 
 
 def _record(release: Release, pointer: Pointer, ecs: ECSClient) -> Outcome:
@@ -185,8 +207,17 @@ def _started(token: str | None) -> int:
     return _now() if token is None else int(json.loads(token)["started"])
 
 
-def _connect(job: _Job, release: Release) -> tuple[ECSClient, SSMClient]:
-    """Take the role that may look at this one service and write its two parameters."""
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """What the role of a release may ask for."""
+
+    ecs: ECSClient
+    ssm: SSMClient
+    ecr: ECRClient | None
+
+
+def _connect(job: _Job, release: Release) -> _Clients:
+    """Take the role that may look at this one service, write its parameters and mark its images."""
     import boto3
 
     sts = boto3.client("sts", config=_config())
@@ -198,9 +229,10 @@ def _connect(job: _Job, release: Release) -> tuple[ECSClient, SSMClient]:
         "aws_secret_access_key": credentials["SecretAccessKey"],
         "aws_session_token": credentials["SessionToken"],
     }
-    return (
+    return _Clients(
         boto3.client("ecs", config=_config(), **keys),
         boto3.client("ssm", config=_config(), **keys),
+        boto3.client("ecr", config=_config(), **keys) if release.repository else None,
     )
 
 
@@ -213,7 +245,7 @@ def _config() -> Any:
 
 
 def _passes(error: Exception) -> bool:
-    """Tell whether the next job may have more luck: throttled, out of reach, or broken at AWS."""
+    """Return whether the next job may succeed: throttled, out of reach, or broken at AWS."""
     response = getattr(error, "response", None)
     if response is None:
         return True
@@ -222,7 +254,7 @@ def _passes(error: Exception) -> bool:
     return status >= 500 or "Throttl" in code or code in ("TooManyUpdates", "RequestLimitExceeded")
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is None:
         return type(error).__name__
@@ -242,21 +274,24 @@ def _send(job: _Job, answer: _Answer) -> None:
         code = error.response["Error"]["Code"]
         if code in ("InvalidJobStateException", "JobNotFoundException"):
             # Answered already, by the same job delivered twice, or its execution was stopped.
-            _log("not wanted", job=job.id, error=_told(error))
+            _log("not wanted", job=job.id, error=_described(error))
         elif isinstance(answer, _Refused) or _passes(error):
             raise
         else:
-            refused = f"CodePipeline does not take the answer: {_told(error)}."
+            refused = f"CodePipeline rejected the result: {_described(error)}."
             _put(codepipeline, job, _Refused(refused))
 
 
 def _put(codepipeline: CodePipelineClient, job: _Job, answer: _Answer) -> None:
     match answer:
-        case _Recorded(live, previous):
+        case _Recorded(live, previous, unmarked):
             _log("recorded", job=job.id, image=live.image, previous=previous)
+            told = f"{live.image} is live and recorded"
+            if unmarked is not None:
+                told += f", but ECR may expire it: it could not be tagged ({unmarked})"
             codepipeline.put_job_success_result(
                 jobId=job.id,
-                executionDetails={"summary": _summary(f"{live.image} is live and recorded")},
+                executionDetails={"summary": _summary(told)},
                 outputVariables={
                     "Image": live.image,
                     "Digest": digest_of(live.image) or "",

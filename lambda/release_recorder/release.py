@@ -33,6 +33,8 @@ class Release:
         The role that may look at this service and write these parameters.
     timeout
         After how many seconds the recorder gives up waiting.
+    repository
+        The repository in which the two images are marked; None to mark nothing.
     """
 
     cluster: str
@@ -43,6 +45,7 @@ class Release:
     previous: str
     role: str
     timeout: int
+    repository: str | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> Release:
@@ -87,6 +90,7 @@ class Release:
             previous=_text(values, "previous"),
             role=_text(values, "role"),
             timeout=_seconds(values, "timeout"),
+            repository=_text(values, "repository") if "repository" in values else None,
         )
 
 
@@ -94,7 +98,7 @@ def _text(values: dict[str, Any], key: str) -> str:
     value = values.get(key)
     if not isinstance(value, str) or not value:
         raise ParameterError(
-            f"'{key}' in UserParameters must be a text, got {_shown(value)}; let "
+            f"'{key}' in UserParameters must be a string, got {_shown(value)}; let "
             f"ReleaseRecorder.action() make the action"
         )
     return value

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slack_notifier import console, runtime_events
+from slack_notifier import console, deployment_events
 from slack_notifier.aws import Clients
 from slack_notifier.commits import commit_of_action, commit_of_revision
 from slack_notifier.history import broken_since
@@ -26,7 +26,7 @@ class Lookups:
     clients
         Makes AWS clients.
     in_time
-        Whether there is time for one more look-up: telling something comes first.
+        Whether there is time for one more look-up: sending something comes first.
     """
 
     def __init__(self, clients: Clients, in_time: Callable[[], bool]) -> None:
@@ -83,7 +83,7 @@ class Lookups:
         ).get("actionExecutionDetails", [])
         commit = next(filter(None, map(commit_of_action, actions)), None)
         if commit is None and notice.commit is None:
-            # A rollback runs no source action; the revision tells what it deploys.
+            # A rollback runs no source action; the revision names what it deploys.
             execution = self._ask(
                 "codepipeline",
                 "get_pipeline_execution",
@@ -198,7 +198,7 @@ class Lookups:
         events = [
             event.get("message", "")
             for event in (services[0].get("events", []) if services else ())
-            # After a way back the newest tell that all is well.
+            # After a rollback the newest report that all is well.
             if re.search("fail|unable|unhealthy", event.get("message", ""))
         ]
         stopped = self._ask(
@@ -222,7 +222,7 @@ class Lookups:
             or "fail" in task.get("stoppedReason", "").lower()
             for reason in (
                 task.get("stoppedReason", ""),
-                *map(runtime_events.ending, task.get("containers", [])),
+                *map(deployment_events.ending, task.get("containers", [])),
             )
             if reason
         )

@@ -17,7 +17,7 @@ class BaseImagesError(Exception):
 
 
 def base_image_archives() -> list[Path]:
-    """Give the archives that ``BASE_IMAGES`` names.
+    """Return the archives that ``BASE_IMAGES`` names.
 
     Returns
     -------

@@ -40,7 +40,7 @@ def run_slot(cache: Path) -> Iterator[tuple[Path, int]]:
 
 
 def is_only_run(cache: Path, own: Path) -> bool:
-    """Tell whether no slot but one's own is taken."""
+    """Return whether no slot but one's own is taken."""
     for lock in cache.glob("runs/*/lock"):
         if lock.parent != own:
             with _opened(lock) as descriptor:

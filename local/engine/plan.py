@@ -11,8 +11,12 @@ from local.engine.relay import Target
 
 STAND_IN_REGISTRIES = (
     *("docker.io", "registry-1.docker.io", "index.docker.io", "auth.docker.io"),
+    "public.ecr.aws",  # which mirrors Docker Hub's official images
     "us-docker.pkg.dev",  # where the image is that services start with
 )
+
+# Where a builder in a container finds the engine: BuildKit's customary port.
+BUILDER_PORT = 1234
 
 # One of the few /24 that neither Docker's own defaults nor common private networks use.
 _BRIDGE_ADDRESS = "172.30.98.1"
@@ -44,7 +48,8 @@ class Plan:
     state
         What survives the run: images and build cache.
     base_images
-        Storage folder of the registry that answers as Docker Hub and as that of the seed image.
+        Storage folder of the registry that answers as Docker Hub, as its mirror in ECR's public
+        gallery, and as that of the seed image.
     log
         File for everything that the engine's processes print.
     cgroup

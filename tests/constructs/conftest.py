@@ -61,10 +61,10 @@ def platform(app: cdk.App) -> SimpleNamespace:
 def make_service(
     stack: cdk.Stack, platform: SimpleNamespace, images: EcrRepo
 ) -> Callable[..., LoadBalancedService]:
-    def make(**options: Any) -> LoadBalancedService:
+    def make(name: str = "Service", **options: Any) -> LoadBalancedService:
         return LoadBalancedService(
             stack,
-            "Service",
+            name,
             **{
                 "cluster": platform.cluster,
                 "listener": platform.listener,

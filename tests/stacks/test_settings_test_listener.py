@@ -18,6 +18,8 @@ EXISTING = {
 TESTED = {**EXISTING, "test_listener_arn": f"{ARN}89ab", "test_url": "https://test.example:8443"}
 
 PLATFORM = {"nat_gateways": 2, "max_availability_zones": 3}
+# The narrower one comes first.
+PATTERNS = {"ecs": "/shop/u*", "code-deploy": "/shop/*"}
 PROBE = {"path": "/shop/up?deep=1", "status": 204, "timeout_seconds": 90}
 WAITS = {"ecs": {"pause_minutes": 5}, "code-deploy": {"approval_minutes": 5}}
 ENGINES = tuple(WAITS)
@@ -34,7 +36,7 @@ def settings(platform: dict[str, Any], **blue_green: Any) -> dict[str, Any]:
             "source": SOURCE,
             "strategy": "blue-green",
             "blue_green": {"engine": engine, **blue_green},
-            "path_pattern": "/shop/*",
+            "path_pattern": PATTERNS[engine],
             "priority": number,
         }
         for number, engine in enumerate(ENGINES, start=41)

@@ -8,7 +8,7 @@ Templates = Callable[[dict[str, Any]], dict[str, Any]]
 
 # What keeps data: replacing one of these, which a changed logical id does, would lose it.
 RETAINED = {
-    "delivery-shared": {"Artifacts82DD59A1": "AWS::S3::Bucket"},
+    "delivery-my-container-app-pipeline": {"ReleaseArtifacts7E374565": "AWS::S3::Bucket"},
     "delivery-platform": {"AccessLogs8B620ECA": "AWS::S3::Bucket"},
     "delivery-my-container-app-registry": {
         "ImagesRepository2D0F5B9C": "AWS::ECR::Repository",
@@ -95,6 +95,59 @@ def test_https_takes_over_with_a_certificate(
     assert listeners[443]["Protocol"] == "HTTPS"
 
 
+def test_services_act_for_this_account_alone(templates: Templates, context: dict[str, Any]) -> None:
+    """Where AWS's guides show the condition in the trust of such a role."""
+    trusts = [
+        statement
+        for template in templates(context["delivery"]).values()
+        for role in resources(template, "AWS::IAM::Role")
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+        if statement["Principal"].get("Service") == "codepipeline.amazonaws.com"
+        or role.get("Description") == "What the application may do"
+    ]
+    assert len(trusts) == 4
+    for trust in trusts:
+        assert trust["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        }
+
+
+def test_nothing_on_the_platform_gets_a_public_address_by_itself(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    subnets = resources(templates(delivery)["delivery-platform"], "AWS::EC2::Subnet")
+    assert len(subnets) == 4
+    assert not [subnet for subnet in subnets if subnet["MapPublicIpOnLaunch"]]
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_the_load_balancer_can_be_protected_from_deletion(
+    templates: Templates, delivery: dict[str, Any], protected: bool
+) -> None:
+    delivery["platform"] = {"deletion_protection": protected}
+    (balancer,) = resources(
+        templates(delivery)["delivery-platform"], "AWS::ElasticLoadBalancingV2::LoadBalancer"
+    )
+    attributes = {each["Key"]: each["Value"] for each in balancer["LoadBalancerAttributes"]}
+    assert attributes["deletion_protection.enabled"] == str(protected).lower()
+
+
+@pytest.mark.parametrize(
+    ("platform", "warned"),
+    [({}, True), ({"certificate_arn": "arn:aws:acm:eu-west-1:111122223333:certificate/1"}, False)],
+)
+def test_a_load_balancer_without_a_certificate_is_warned_of(
+    synthesize: Callable[[dict[str, Any]], Any],
+    delivery: dict[str, Any],
+    platform: dict[str, Any],
+    warned: bool,
+) -> None:
+    delivery["platform"] = platform
+    (stack,) = (s for s in synthesize(delivery).stacks if s.stack_name == "delivery-platform")
+    told = [str(message.entry.data) for message in stack.messages]
+    assert any("platform.certificate_arn" in each for each in told) == warned
+
+
 def test_an_existing_platform_is_used_and_nothing_made_for_it(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
@@ -159,14 +212,14 @@ def test_the_scan_settings_reach_the_build(templates: Templates, delivery: dict[
     assert (settings["threshold"], settings["allow"]) == ("CRITICAL", [allowed])
 
 
-def test_services_share_platform_bucket_and_connection(
+def test_services_share_platform_and_connection_and_no_artifact_bucket(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
-    second = {**delivery["services"][0], "name": "second", "priority": 200}
+    second = {**delivery["services"][0], "name": "second", "priority": 50, "path_pattern": "/2/*"}
     delivery["services"].append(second)
     made = templates(delivery)
     assert len(made) == 9
-    assert sum(len(resources(t, "AWS::S3::Bucket")) for t in made.values()) == 2
+    assert sum(len(resources(t, "AWS::S3::Bucket")) for t in made.values()) == 3
     assert sum(len(resources(t, "AWS::EC2::VPC")) for t in made.values()) == 1
     assert sum(len(resources(t, "AWS::KMS::Key")) for t in made.values()) == 0
 

@@ -1,13 +1,13 @@
-"""When an alarm goes on."""
+"""When an alarm goes into the state ``ALARM``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 
-from container_pipelines._checks import check_one_of, check_range
+from container_pipelines._checks import check_one_of, check_range, is_token
 
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
@@ -32,14 +32,14 @@ class AlarmName(StrEnum):
     SERVER_ERRORS = "server-errors"
     """Per cent of the requests that the targets answered with 5xx."""
     MISSING_TASKS = "missing-tasks"
-    """Tasks that should run and do not; needs Container Insights."""
+    """Desired tasks that do not run; needs Container Insights."""
 
 
 def _check_evaluation(
     parameter: str, period: Duration, periods: int, datapoints: int | None
 ) -> None:
     check_range(f"{parameter}.periods", periods, minimum=1, maximum=1440, default="look at one")
-    if datapoints is not None and not Token.is_unresolved(periods):
+    if datapoints is not None and not is_token(periods):
         check_range(
             f"{parameter}.datapoints", datapoints, minimum=1, maximum=periods, default="need all"
         )
@@ -52,7 +52,7 @@ def _check_evaluation(
             f"{period.to_human_string()}; round it"
         )
     longest = 7 if seconds >= 3600 else 1
-    if not Token.is_unresolved(periods) and seconds * periods > longest * 86400:
+    if not is_token(periods) and seconds * periods > longest * 86400:
         raise ValueError(
             f"'{parameter}.periods' must together be at most {longest} days, got {periods} of "
             f"{period.to_human_string()}; take fewer"
@@ -61,12 +61,12 @@ def _check_evaluation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """How much is too much, and for how long.
+    """The threshold of an alarm, and how many data points must reach it.
 
     Parameters
     ----------
     value
-        The alarm goes on at this value and above; in the unit that its :class:`AlarmName` tells.
+        The alarm goes into ``ALARM`` at this value and above; :class:`AlarmName` has the unit.
     period
         Over which time a data point is taken: 10, 20 or 30 seconds, or whole minutes up to a day.
     periods
@@ -91,7 +91,7 @@ class Threshold:
     datapoints: int | None = None
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.value) and self.value <= 0:
+        if not is_token(self.value) and self.value <= 0:
             raise ValueError(
                 f"'threshold.value' must be above 0, got {self.value}; leave the alarm out with "
                 f"None"
@@ -101,7 +101,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnomalyBand:
-    """How far from what is usual is too far. CloudWatch learns what is usual for up to two weeks.
+    """The anomaly band of an alarm. CloudWatch learns what is usual for up to two weeks.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ Thresholds = Mapping[AlarmName, Threshold | AnomalyBand | None]
 
 
 def merged_thresholds(changes: Thresholds) -> dict[AlarmName, Threshold | AnomalyBand]:
-    """Put changes on the defaults.
+    """Merge changes into the defaults.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ from container_pipelines.service.load_balanced_service import LoadBalancedServic
 from container_pipelines.service.validation_hooks import HttpProbe, TrafficTest, bind_hooks
 
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
-_LONGEST_ECS_ACTION: Final = Duration.minutes(60)
+_LONGEST_ECS_ACTION_MINUTES: Final = 60
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
 _LONGEST_CODE_DEPLOY_ACTION: Final = Duration.days(5)
 # What starting tasks takes at the very least, beside the times that are known.
@@ -43,13 +43,13 @@ class BlueGreenPipeline(Construct):
     current task definition with the new image and updates the service, whose strategy does the
     rest. The action waits for 60 minutes at most. AWS does not say whether it waits for the bake
     time; it is counted here, with the shift, a pause and probes, and a service whose deployments
-    cannot be through by then is refused: shorten its times, or let CodeDeploy deploy it, whose
+    cannot complete by then is rejected: shorten its times, or let CodeDeploy deploy it, whose
     action waits for days. What comes after the action the recorder waits for.
 
-    **CodeDeploy.** Each build writes the deploy files into an artifact of its own, from the task
-    definition that CloudFormation registered last; so a changed setting of the container ships with
-    the next release. The pipeline has an application and a deployment group. The action waits until
-    the old tasks are gone.
+    **CodeDeploy.** Each build writes the deploy files into a separate artifact, from the task
+    definition that CloudFormation registered last; so the next release deploys a changed setting of
+    the container. The pipeline has an application and a deployment group. The action waits until
+    the old tasks are stopped.
 
     Parameters
     ----------
@@ -60,22 +60,23 @@ class BlueGreenPipeline(Construct):
     source
         Where the code comes from.
     build
-        What makes the image. One project serves one pipeline.
+        The build project. One project serves one pipeline.
     service
-        A service of this library with a ``deployment``; or, for CodeDeploy, one of your own as a
+        A service of this library with a ``deployment``; or, for CodeDeploy, an existing one as a
         :class:`CodeDeployTarget`.
     engine
-        Who moves the traffic, if you want it checked; the service says it.
+        The engine that shifts the traffic, to be checked against the service's.
     image_pointer
         The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
         Without it nothing is verified or recorded.
     recorder
         The recorder that moves it; give one to pipelines of an app to share, with a ``timeout``
-        that a deployment's shift and bake time fit into. One of the pipeline's own by default.
+        that a deployment's shift and bake time fit into. One is made by default.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one of its own by default.
+        The bucket for artifacts; an :class:`ArtifactBucket` is made by default. The build may
+        overwrite everything in it: pipelines that share one trust each other.
     deployment_timeout
         For ECS: how long a deployment may take until the pipeline fails, up to 60 minutes; by
         default 20 minutes more than its known times, and at least 30. Not for CodeDeploy, whose
@@ -105,7 +106,9 @@ class BlueGreenPipeline(Construct):
     ------
     ValueError
         If a value is out of range, the service has no such engine, its deployments take longer than
-        the action waits, or the controls do not go with the source.
+        the action waits, the image is built for another processor than the tasks', the container
+        does not read the pointer, the build is another pipeline's, or the controls do not go with
+        the source.
 
     Notes
     -----
@@ -137,7 +140,9 @@ class BlueGreenPipeline(Construct):
             task_roles=None,
             task_definition_family=None,
         )
+        target.check_fit(scope, build, image_pointer)
         super().__init__(scope, construct_id)
+        target.prepare(self, build.repository)
         self.engine = deployment.engine
         self.build = build
         self.service: ecs.IBaseService = service.service
@@ -189,7 +194,7 @@ class BlueGreenPipeline(Construct):
         else:
             target.grant_deploy(self.deploy_role)
             action = self._ecs_action(target.service, skeleton.build_output, timeout)
-        skeleton.add_deploy_stage([action], service.service)
+        skeleton.add_deploy_stage(action, service.service)
 
     def _ecs_action(
         self, service: ecs.IBaseService, artifact: codepipeline.Artifact, timeout: Duration
@@ -268,21 +273,21 @@ def _timeout(
             )
         return _LONGEST_CODE_DEPLOY_ACTION
     least = known + _START.to_minutes()
-    if least > _LONGEST_ECS_ACTION.to_minutes():
+    longest = _LONGEST_ECS_ACTION_MINUTES
+    if least > longest:
         raise ValueError(
-            f"'service' must be deployed within {_LONGEST_ECS_ACTION.to_human_string()}, which "
-            f"CodePipeline's ECS action waits at most, got {known:.0f} minutes for traffic shift, "
-            f"bake time, pause and probes, and {_START.to_minutes():.0f} to start tasks; shorten "
-            f"them, or let CodeDeploy deploy it (CodeDeployBlueGreen)"
+            f"'service' must be deployed within {Duration.minutes(longest).to_human_string()}, "
+            f"which CodePipeline's ECS action waits at most, got {known:.0f} minutes for traffic "
+            f"shift, bake time, pause and probes, and {_START.to_minutes():.0f} to start tasks; "
+            f"shorten them, or let CodeDeploy deploy it (CodeDeployBlueGreen)"
         )
     if deployment_timeout is None:
-        most = _LONGEST_ECS_ACTION.to_minutes()
-        return Duration.minutes(min(most, max(30, -(-known // 1) + 20)))
+        return Duration.minutes(min(longest, max(30, -(-known // 1) + 20)))
     check_duration(
         "deployment_timeout",
         deployment_timeout,
-        minimum=Duration.minutes(1),
-        maximum=_LONGEST_ECS_ACTION,
+        minimum=1,
+        maximum=longest,
         unit="minutes",
         default="wait 20 minutes longer than the deployment's known times",
     )

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.pipeline.deploy_target import DeployTarget
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.validation_hooks import BoundHook, grant_answer_to_code_deploy
@@ -64,7 +64,7 @@ class CodeDeployGroup(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codedeploy.amazonaws.com"),
+            assumed_by=service_of_this_account(self, "codedeploy.amazonaws.com"),
             description="Starts new tasks of the service and moves its traffic to them",
         )
         self._grant(target, deploy_target, hooks)
@@ -100,7 +100,7 @@ class CodeDeployGroup(Construct):
                 answer.node.add_dependency(self.group)
 
     def grant_deploy(self, role: iam.Role) -> None:
-        """Allow an action to start deployments of the group and to watch them.
+        """Allow an action to start deployments of the group and to follow them.
 
         Parameters
         ----------
@@ -176,11 +176,6 @@ class CodeDeployGroup(Construct):
             )
         for statement in statements:
             self.role.add_to_policy(statement)
-        acknowledge_wildcard(
-            self.role, "*", "The Describe actions of Elastic Load Balancing know no resource."
-        )
-        acknowledge_wildcard(
-            self.role,
-            deploy_target.task_sets_arn(Stack.of(self.role)),
-            "The ids of the service's task sets arise with them.",
+        acknowledge_wildcards(
+            self.role, {"*": "The Describe actions of Elastic Load Balancing know no resource."}
         )

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._checks import is_token
+from container_pipelines.pipeline._fit import (
+    check_place,
+    check_pointer,
+    check_processor,
+    refuse_other_readers,
+)
+from container_pipelines.registry.ecr_repo import LOGIN_REASON
+
+if TYPE_CHECKING:
+    from container_pipelines.build.build_project import BuildProject
+    from container_pipelines.registry.image_pointer import ImagePointer
 
 # IAM's reference of ECS names the task definition for it; CodePipeline's own policies have "*", and
 # reports say that a scoped statement is denied. If it is, nothing ever deploys.
@@ -20,6 +35,11 @@ _REGISTER_REASON: Final = (
     "AWS's documents disagree on whether RegisterTaskDefinition takes a resource. iam:PassRole is "
     "its boundary: a revision gets no other roles than those of this service's tasks."
 )
+
+_FIXES: Final = {
+    "CODE_DEPLOY": "release it with BlueGreenPipeline",
+    "EXTERNAL": "its task sets are those of a program of yours: make the service with ECS's own",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +56,15 @@ class DeployTarget:
         The roles that a deployment passes to the tasks.
     family
         The task definition's family, or ``*`` where it is not known.
+    definition
+        The task definition; None of an imported service.
     """
 
     service: ecs.IBaseService
     container_name: str
     task_roles: tuple[iam.IRole, ...]
     family: str
+    definition: ecs.TaskDefinition | None = None
 
     @staticmethod
     def of(
@@ -73,11 +96,11 @@ class DeployTarget:
         """
         if isinstance(service, ecs.BaseService):
             definition = service.task_definition
-            roles = [definition.task_role]
-            if definition.execution_role is not None:
-                roles.append(definition.execution_role)
+            # Made here where there is none yet, so that the deployment may pass it in any case.
+            roles = [definition.task_role, definition.obtain_execution_role()]
             return DeployTarget(
                 service=service,
+                definition=definition,
                 container_name=_container_name(definition, container_name),
                 task_roles=tuple(task_roles or roles),
                 family=task_definition_family or definition.family,
@@ -99,6 +122,52 @@ class DeployTarget:
             family=task_definition_family or "*",
         )
 
+    def check_fit(
+        self, scope: Construct, build: BuildProject, image_pointer: ImagePointer | None
+    ) -> None:
+        """Reject a build or a pointer that the service cannot be released with.
+
+        Parameters
+        ----------
+        scope
+            Where the pipeline is made.
+        build
+            What makes the image.
+        image_pointer
+            What the pipeline writes.
+
+        Raises
+        ------
+        ValueError
+            If the service is in another account or region, its tasks have another processor than
+            the image, or its container does not read the pointer.
+        """
+        check_place(self.service, scope)
+        if self.definition is None:
+            return
+        check_processor(self.definition, build)
+        container = self.definition.find_container(self.container_name)
+        if container is not None:
+            check_pointer(container, image_pointer)
+
+    def prepare(self, pipeline: Construct, repository: ecr.IRepository) -> None:
+        """Let the tasks pull what the pipeline builds, as far as their task definition is known.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline.
+        repository
+            Where the image is pushed.
+        """
+        if self.definition is None:
+            return
+        refuse_other_readers(pipeline, self.definition, self.container_name)
+        role = self.definition.obtain_execution_role()
+        repository.grant_pull(role)
+        if isinstance(role, iam.Role):
+            acknowledge_wildcards(role, {"*": LOGIN_REASON})
+
     def grant_deploy(self, role: iam.Role) -> None:
         """Allow an action to register a revision and to update the service with it.
 
@@ -117,51 +186,39 @@ class DeployTarget:
             If the service is of the app and deploys by CodeDeploy.
         """
         self._check_controller()
-        stack = Stack.of(role)
-        cluster = self.service.cluster.cluster_name
+        cluster = self.service.cluster
+        cluster_name = cluster.cluster_name
+        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
         # Not the service's own attribute: for an imported one it depends on a flag of the app
         # whether that names the cluster, as the ARN of every service does by now.
-        service_arn = stack.format_arn(
-            service="ecs",
-            resource="service",
-            resource_name=f"{cluster}/{self.service.service_name}",
+        service_arn = f"{ecs_arn}service/{cluster_name}/{self.service.service_name}"
+        family_arn = f"{ecs_arn}task-definition/{self.family}:*"
+        tasks_arn = f"{ecs_arn}task/{cluster_name}/*"
+        allow = partial(iam.Grant.add_to_principal, grantee=role)
+        allow(actions=["ecs:DescribeServices", "ecs:UpdateService"], resource_arns=[service_arn])
+        allow(actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"])
+        allow(
+            actions=["ecs:TagResource"],
+            resource_arns=[family_arn],
+            conditions={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
         )
-        cluster_arn = self.service.cluster.cluster_arn
-        family_arn = stack.format_arn(
-            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
+        allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
+        allow(actions=["ecs:DescribeTasks"], resource_arns=[tasks_arn])
+        allow(
+            actions=["ecs:ListTasks"],
+            resource_arns=["*"],
+            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
         )
-        tasks_arn = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster}/*")
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ecs:DescribeServices", "ecs:UpdateService"],
-                resources=[service_arn],
-            ),
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"]),
-            iam.PolicyStatement(
-                actions=["ecs:TagResource"],
-                resources=[family_arn],
-                conditions={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
-            ),
-            iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
-            iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[tasks_arn]),
-            iam.PolicyStatement(
-                actions=["ecs:ListTasks"],
-                resources=["*"],
-                conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
-            ),
-            self._pass_task_roles(),
-        ):
-            role.add_to_policy(statement)
-        for resource, reason in (
-            (
-                "*",
-                "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster. "
-                + _REGISTER_REASON,
-            ),
-            (family_arn, "Each release tags the new revision of the family that it registers."),
-            (tasks_arn, "Each release starts new tasks in the cluster."),
-        ):
-            acknowledge_wildcard(role, resource, reason)
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(
+            role,
+            {
+                "*": "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
+                "cluster. " + _REGISTER_REASON,
+                family_arn: "Each release tags the new revision of the family that it registers.",
+                tasks_arn: "Each release starts new tasks in the cluster.",
+            },
+        )
 
     def grant_register(self, role: iam.Role) -> None:
         """Allow an action to register a revision that CodeDeploy then deploys.
@@ -175,11 +232,11 @@ class DeployTarget:
         -----
         https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
         """
-        role.add_to_policy(
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"])
+        iam.Grant.add_to_principal(
+            grantee=role, actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"]
         )
-        role.add_to_policy(self._pass_task_roles())
-        acknowledge_wildcard(role, "*", _REGISTER_REASON)
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(role, {"*": _REGISTER_REASON})
 
     def grant_task_sets(self, role: iam.Role) -> None:
         """Allow CodeDeploy to start new tasks beside the old ones, and to end the old ones.
@@ -189,48 +246,25 @@ class DeployTarget:
         role
             The role that CodeDeploy takes.
         """
-        stack = Stack.of(role)
-        service_arn = stack.format_arn(
-            service="ecs",
-            resource="service",
-            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}",
+        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+        path = f"{self.service.cluster.cluster_name}/{self.service.service_name}"
+        task_sets = f"{ecs_arn}task-set/{path}/*"
+        allow = partial(iam.Grant.add_to_principal, grantee=role)
+        allow(
+            actions=["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"],
+            resource_arns=[f"{ecs_arn}service/{path}"],
         )
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"],
-                resources=[service_arn],
-            ),
-            iam.PolicyStatement(
-                actions=["ecs:CreateTaskSet", "ecs:DeleteTaskSet"],
-                resources=[self.task_sets_arn(stack)],
-            ),
-            self._pass_task_roles(),
-        ):
-            role.add_to_policy(statement)
-
-    def task_sets_arn(self, stack: Stack) -> str:
-        """Name all task sets of the service.
-
-        Parameters
-        ----------
-        stack
-            The stack that names them.
-
-        Returns
-        -------
-        str
-            An ARN with a wildcard.
-        """
-        return stack.format_arn(
-            service="ecs",
-            resource="task-set",
-            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}/*",
+        allow(actions=["ecs:CreateTaskSet", "ecs:DeleteTaskSet"], resource_arns=[task_sets])
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(
+            role, {task_sets: "The ids of the service's task sets arise with them."}
         )
 
-    def _pass_task_roles(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
+    def _grant_pass_task_roles(self, role: iam.Role) -> None:
+        iam.Grant.add_to_principal(
+            grantee=role,
             actions=["iam:PassRole"],
-            resources=[task_role.role_arn for task_role in self.task_roles],
+            resource_arns=[task_role.role_arn for task_role in self.task_roles],
             conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         )
 
@@ -241,15 +275,16 @@ class DeployTarget:
         if not isinstance(resource, ecs.CfnService):
             return
         controller = Stack.of(self.service).resolve(resource.deployment_controller) or {}
-        if controller.get("type") == ecs.DeploymentControllerType.CODE_DEPLOY.value:
+        found = controller.get("type") or ecs.DeploymentControllerType.ECS.value
+        if found != ecs.DeploymentControllerType.ECS.value:
             raise ValueError(
-                "'service' must have the deployment controller ECS for the deploy action of ECS, "
-                "got CODE_DEPLOY; release it with BlueGreenPipeline"
+                f"'service' must have the deployment controller ECS for the deploy action of ECS, "
+                f"got {found}; {_FIXES.get(found, 'make the service with it')}"
             )
 
 
 def _container_name(definition: ecs.TaskDefinition, container_name: str | None) -> str:
-    if container_name is not None and not Token.is_unresolved(container_name):
+    if container_name is not None and not is_token(container_name):
         container = definition.find_container(container_name)
         if container is None:
             raise ValueError(

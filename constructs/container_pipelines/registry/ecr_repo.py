@@ -9,12 +9,19 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from container_pipelines._checks import check_name, check_range
-from container_pipelines.registry.image_pointer import SEED_IMAGE, ImagePointer
+from container_pipelines.registry.image_pointer import (
+    LIVE_TAG,
+    PREVIOUS_TAG,
+    SEED_IMAGE,
+    ImagePointer,
+)
 
 CACHE_TAG: Final = "buildcache"
-"""The tag under which builds keep their layer cache; the only one that may move."""
+"""The tag under which builds keep their layer cache."""
 
-LOGIN_REASON: Final = "ecr:GetAuthorizationToken knows no resource: the token is the registry's."
+LOGIN_REASON: Final = (
+    "ecr:GetAuthorizationToken has no resource in IAM: the token is the registry's."
+)
 """Why a role that pulls or pushes has a statement on every resource."""
 
 _REPOSITORY_NAME = (
@@ -25,9 +32,10 @@ _REPOSITORY_NAME = (
 class EcrRepo(Construct):
     """An Amazon ECR repository as a release needs it, with its image pointer.
 
-    Tags are immutable, but for the layer cache's. Images are scanned when they are pushed,
-    encrypted, and kept for as many releases as a rollback may reach back. Repository and pointer
-    stay when the stack is deleted.
+    Tags are immutable, but for the layer cache's and the two by which releases mark what is live
+    and what was before. Images are scanned when they are pushed, and encrypted. The newest are
+    kept, and the marked ones however many builds go by. Repository and pointer stay when the stack
+    is deleted.
 
     Parameters
     ----------
@@ -38,8 +46,8 @@ class EcrRepo(Construct):
     repository_name
         The repository's name: lower-case letters, digits, and ``.``, ``_``, ``-``, ``/`` between.
     images_to_keep
-        How many images stay, from 2 to 1000, counted by push; older ones expire. The one that runs
-        must still be there while the next is deployed. The layer cache has its own rule.
+        How many images stay, from 2 to 1000, counted by push; older ones expire. The live image and
+        the one before stay in any case; the layer cache has its own rule.
     untagged_days
         After how many days an image without a tag expires, from 1 to 365.
     cache_days
@@ -48,7 +56,7 @@ class EcrRepo(Construct):
         How images are encrypted at rest: ``AES_256`` by default, or ``KMS`` for the key that AWS
         manages for ECR. ECR cannot change this later: it replaces the repository.
     encryption_key
-        A key of your own instead.
+        A customer managed key instead.
     image_parameter_name
         The path of the image pointer; ``/container-pipelines/<repository_name>/image`` by default.
     seed_image
@@ -129,27 +137,41 @@ class EcrRepo(Construct):
             repository_name=repository_name,
             image_tag_mutability=ecr.TagMutability.IMMUTABLE_WITH_EXCLUSION,
             image_tag_mutability_exclusion_filters=[
-                ecr.ImageTagMutabilityExclusionFilter.wildcard(f"{CACHE_TAG}*")
+                ecr.ImageTagMutabilityExclusionFilter.wildcard(tag)
+                for tag in (f"{CACHE_TAG}*", LIVE_TAG, PREVIOUS_TAG)
             ],
             image_scan_on_push=True,
             encryption=encryption or ecr.RepositoryEncryption.AES_256,
             encryption_key=encryption_key,
             removal_policy=removal_policy,
+            # An image that matches a rule's tags is never expired by a later rule, and what an
+            # index refers to not before the index.
+            # https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
             lifecycle_rules=[
+                *(
+                    ecr.LifecycleRule(
+                        rule_priority=priority,
+                        description=f"Marked by releases: {tag}",
+                        tag_pattern_list=[tag],
+                        # A tag is on one image, so this expires none and keeps that one.
+                        max_image_count=1,
+                    )
+                    for priority, tag in enumerate((LIVE_TAG, PREVIOUS_TAG), start=1)
+                ),
                 ecr.LifecycleRule(
-                    rule_priority=1,
+                    rule_priority=3,
                     description=f"Layer cache: {cache_days} days after the last build",
                     tag_pattern_list=[f"{CACHE_TAG}*"],
                     max_image_age=Duration.days(cache_days),
                 ),
                 ecr.LifecycleRule(
-                    rule_priority=2,
+                    rule_priority=4,
                     description=f"Untagged: {untagged_days} days",
                     tag_status=ecr.TagStatus.UNTAGGED,
                     max_image_age=Duration.days(untagged_days),
                 ),
                 ecr.LifecycleRule(
-                    rule_priority=3,
+                    rule_priority=5,
                     description=f"Releases: the newest {images_to_keep}",
                     # Tagged ones alone: the parts of an image for several platforms have no tag and
                     # would count as well.
@@ -163,6 +185,7 @@ class EcrRepo(Construct):
             "ImagePointer",
             parameter_name=image_parameter_name or f"/container-pipelines/{repository_name}/image",
             seed_image=seed_image,
+            repository=self.repository,
         )
 
     def grant_pull(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -177,7 +200,7 @@ class EcrRepo(Construct):
         -------
         iam.Grant
             The three pull actions on this repository; the login is granted on ``*``, which is
-            all that ECR knows for it.
+            all that IAM has for it.
         """
         return self.repository.grant_pull(grantee)
 

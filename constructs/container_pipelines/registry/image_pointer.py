@@ -1,16 +1,18 @@
 """The image pointer: which image of a service is live, and which was before."""
 
+import weakref
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack, Token
+from aws_cdk import RemovalPolicy, Stack, Stage
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from container_pipelines._checks import check_name
+from container_pipelines._checks import check_name, is_token
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -20,10 +22,19 @@ runs as a non-root user, and shows nothing of its environment. ``LoadBalancedSer
 to the container's port for every image, so a release leaves nothing of the seed behind.
 """
 
+LIVE_TAG: Final = "live"
+"""The tag that a release puts on the live image; nothing deploys from it."""
+
+PREVIOUS_TAG: Final = "previous"
+"""The tag that a release puts on the image that was live before."""
 
 # A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
 _PREVIOUS: Final = "-previous"
 _MAKER: Final = "ImagePointerMaker"
+
+_pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 class ImagePointer(Construct):
@@ -37,7 +48,7 @@ class ImagePointer(Construct):
     there already, and never touches it again: neither another seed image nor deleting the stack
     does.
 
-    A second parameter holds the image that was live before, for a release that goes back. Until
+    A second parameter holds the image that was live before, for a rollback. Until
     there was one it holds the seed image.
 
     Parameters
@@ -52,18 +63,25 @@ class ImagePointer(Construct):
     seed_image
         The image that a service starts with before its first release. It must answer the
         service's health check on the port that the environment variable ``PORT`` names.
+    repository
+        The repository in which a release tags the live image with ``live`` and the one before with
+        ``previous``, so that its lifecycle keeps them. It must let the two tags move. By default
+        nothing is tagged; :class:`EcrRepo` gives its own.
 
     Attributes
     ----------
     parameter_name
         The parameter's full path.
+    repository
+        The repository in which images are tagged; None where none are.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
 
     Raises
     ------
     ValueError
-        If the parameter's name is not one that Parameter Store takes.
+        If the parameter's name is not one that Parameter Store takes, or another pointer of the app
+        has it in the same account and region.
 
     Notes
     -----
@@ -78,8 +96,9 @@ class ImagePointer(Construct):
         *,
         parameter_name: str,
         seed_image: str = SEED_IMAGE,
+        repository: ecr.IRepository | None = None,
     ) -> None:
-        if Token.is_unresolved(parameter_name):
+        if is_token(parameter_name):
             raise ValueError(
                 "'parameter_name' must be a plain string, got a token; give the path itself: the "
                 "stack that reads the pointer names it in a template parameter"
@@ -91,19 +110,26 @@ class ImagePointer(Construct):
             maximum=1011 - len(_PREVIOUS),
             allowed="a path such as '/container-pipelines/my-app/image'",
         )
+        _claim(f"{scope.node.path}/{construct_id}", scope, parameter_name)
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
+        self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        maker = _maker(Stack.of(self))
-        for construct_id, name, description in (
+        stack = Stack.of(self)
+        ssm_arn = stack.format_arn(service="ssm", resource="parameter")
+        self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
+        maker = _maker(stack)
+        for construct_id, name, arn, description in (
             (
                 "LiveImage",
                 self.parameter_name,
+                self._arns[0],
                 "The image that is live; written by the release, read by the service.",
             ),
             (
                 "PreviousImage",
                 self.previous_parameter_name,
+                self._arns[1],
                 "The image that was live before; written by the release.",
             ),
         ):
@@ -124,7 +150,14 @@ class ImagePointer(Construct):
                     physical_resource_id=cr.PhysicalResourceId.of(name),
                 ),
                 policy=cr.AwsCustomResourcePolicy.from_statements(
-                    [iam.PolicyStatement(actions=["ssm:PutParameter"], resources=[self._arn(name)])]
+                    [
+                        iam.PolicyStatement(
+                            actions=["ssm:PutParameter"],
+                            resources=[arn],
+                            # Absent is what a request without the parameter may leave the key.
+                            conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
+                        )
+                    ]
                 ),
                 resource_type="Custom::ImagePointer",
                 # The SDK in the runtime: nothing is loaded from elsewhere.
@@ -135,7 +168,7 @@ class ImagePointer(Construct):
             )
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
-        """Give the image for a container of a task definition.
+        """Return the image for a container of a task definition.
 
         Parameters
         ----------
@@ -151,20 +184,48 @@ class ImagePointer(Construct):
         Raises
         ------
         ValueError
-            If the consumer is in the pointer's own stack: CloudFormation resolves template
-            parameters before it creates resources, so the first deployment could not succeed.
+            If the consumer is in the pointer's own stack, nested ones included: CloudFormation
+            resolves template parameters before it creates resources, so the first deployment could
+            not succeed. Or if it is in another account or region, where there is no such parameter.
         """
         own, theirs = Stack.of(self), Stack.of(consumer)
-        if own.node.path == theirs.node.path:
+        if _deployed(own).node.path == _deployed(theirs).node.path:
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
-                f"both in '{own.stack_name}'; create EcrRepo (or ImagePointer) in a stack of its "
-                f"own: CloudFormation resolves the image before it creates the pointer"
+                f"both in '{_deployed(own).stack_name}'; create EcrRepo (or ImagePointer) in a "
+                f"separate stack: CloudFormation resolves the image before it creates the pointer"
             )
+        for what, here, there in (
+            ("account", own.account, theirs.account),
+            ("region", own.region, theirs.region),
+        ):
+            known = not is_token(here) and not is_token(there)
+            if known and here != there:
+                raise ValueError(
+                    f"'image_pointer' must be in the {what} of the service that reads it, {there}, "
+                    f"got {here}; create EcrRepo (or ImagePointer) there: CloudFormation reads "
+                    f"parameters of its account and region only"
+                )
         theirs.add_stack_dependency(own, "the image pointer must exist before it is read")
         return ecs.ContainerImage.from_registry(
             ssm.StringParameter.value_for_string_parameter(consumer, self.parameter_name)
         )
+
+    def is_read_by(self, container: ecs.ContainerDefinition) -> bool:
+        """Tell whether a container has the image that the pointer names.
+
+        Parameters
+        ----------
+        container
+            A container of a task definition of the app.
+
+        Returns
+        -------
+        bool
+            Whether it has got it by :meth:`container_image`.
+        """
+        read = ssm.StringParameter.value_for_string_parameter(container, self.parameter_name)
+        return container.image_name == read
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Allow to read which image is live, and which was before.
@@ -200,16 +261,27 @@ class ImagePointer(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=[action],
-            resource_arns=[
-                self._arn(self.parameter_name),
-                self._arn(self.previous_parameter_name),
-            ],
+            resource_arns=self._arns,
         )
 
-    def _arn(self, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="ssm", resource="parameter", resource_name=name.removeprefix("/")
+
+def _claim(path: str, scope: Construct, name: str) -> None:
+    """Let a parameter belong to one pointer of an app, account and region."""
+    stack, stage = Stack.of(scope), Stage.of(scope)
+    place = (stage.node.path if stage else "", stack.environment, name)
+    other = _pointers.setdefault(scope.node.root, {}).setdefault(place, path)
+    if other != path:
+        raise ValueError(
+            f"'parameter_name' '{name}' must belong to one image pointer, got that of '{other}'; "
+            f"give each service its own name: their live images differ"
         )
+
+
+def _deployed(stack: Stack) -> Stack:
+    """Give the stack that a nested one is deployed with."""
+    while stack.nested_stack_parent is not None:
+        stack = stack.nested_stack_parent
+    return stack
 
 
 class _Maker(Construct):

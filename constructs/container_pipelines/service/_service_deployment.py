@@ -19,7 +19,7 @@ from container_pipelines.service.validation_hooks import BoundHook, HookStage
 
 
 def deployment_options(deployment: BlueGreen | None) -> dict[str, Any]:
-    """Give the options of a service for its way of deploying.
+    """Return the options of a service for its way of deploying.
 
     Parameters
     ----------
@@ -34,13 +34,12 @@ def deployment_options(deployment: BlueGreen | None) -> dict[str, Any]:
     breaker = ecs.DeploymentCircuitBreaker(enable=True, rollback=True)
     if deployment is None:
         return {"circuit_breaker": breaker}
-    controllers = ecs.DeploymentControllerType
     if isinstance(deployment, CodeDeployBlueGreen):
-        return {"deployment_controller": ecs.DeploymentController(type=controllers.CODE_DEPLOY)}
+        controller = ecs.DeploymentControllerType.CODE_DEPLOY
+        return {"deployment_controller": ecs.DeploymentController(type=controller)}
     strategy = deployment.traffic_shift.strategy()
     step = deployment.traffic_shift.step()
     return {
-        "deployment_controller": ecs.DeploymentController(type=controllers.ECS),
         "deployment_strategy": strategy,
         "bake_time": deployment.bake_time,
         "linear_configuration": step if strategy == ecs.DeploymentStrategy.LINEAR else None,
@@ -55,6 +54,27 @@ def deployment_options(deployment: BlueGreen | None) -> dict[str, Any]:
             else None
         ),
     }
+
+
+def say_controller(service: ecs.FargateService, deployment: BlueGreen | None) -> None:
+    """Say that ECS deploys a service, for rolling and for its blue/green in the same words.
+
+    With a circuit breaker it is a flag of the app that decides whether the L2 says it. AWS's
+    sources disagree on whether a change of it replaces the service, so it is never one.
+
+    Parameters
+    ----------
+    service
+        The service.
+    deployment
+        How it deploys; None for rolling.
+    """
+    if not isinstance(deployment, CodeDeployBlueGreen):
+        resource = service.node.default_child
+        assert isinstance(resource, ecs.CfnService)  # noqa: S101 - for the type checker
+        resource.deployment_controller = ecs.CfnService.DeploymentControllerProperty(
+            type=ecs.DeploymentControllerType.ECS.value
+        )
 
 
 def check_deployment(
@@ -100,7 +120,7 @@ def add_hooks(
     hooks: list[BoundHook],
     deployment: EcsBlueGreen,
 ) -> None:
-    """Let hooks, and if wanted somebody, decide over each deployment of a service.
+    """Add the hooks, and the pause if there is one, to a service's deployments.
 
     Parameters
     ----------
@@ -150,7 +170,7 @@ def add_hooks(
 
 
 def _add_pause(service: ecs.FargateService, pause: Pause, stage: HookStage, *, number: int) -> None:
-    # The L2 knows functions alone. Its hooks come first, so this one stands behind them.
+    # The L2 has functions as hooks only. They come first, so this one is behind them.
     resource = service.node.default_child
     assert isinstance(resource, ecs.CfnService)  # noqa: S101 - for the type checker
     hook = {

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jsii
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import IValidation
 
-from container_pipelines._checks import check_range
+from container_pipelines._checks import check_range, is_token
 from container_pipelines.service.deployments import CodeDeployBlueGreen
 
 _CONTROLLER: Final = ecs.DeploymentControllerType.CODE_DEPLOY.value
@@ -18,7 +18,7 @@ _CONTROLLER: Final = ecs.DeploymentControllerType.CODE_DEPLOY.value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDeployTarget:
-    """A service of your own that CodeDeploy can deploy to.
+    """An existing service that CodeDeploy can deploy to.
 
     A :class:`LoadBalancedService` gives its own by ``code_deploy_target``.
 
@@ -89,9 +89,24 @@ class CodeDeployTarget:
         return self.green_target_group
 
     @property
-    def platform_version(self) -> str:
-        """Fargate's platform version for the new tasks."""
+    def platform_version(self) -> str | None:
+        """Fargate's platform version for the new tasks; None on EC2, where there is none."""
+        if not isinstance(self.service, ecs.FargateService):
+            return None
         return str(self._resource.platform_version or "LATEST")
+
+    @property
+    def capacity_providers(self) -> list[dict[str, Any]]:
+        """The service's capacity provider strategy; empty for a launch type."""
+        found = Stack.of(self.service).resolve(self._resource.capacity_provider_strategy) or []
+        return [
+            {
+                name[0].upper() + name[1:]: value
+                for name in ("capacityProvider", "base", "weight")
+                if (value := _attribute(each, name)) is not None
+            }
+            for each in found
+        ]
 
     @property
     def _resource(self) -> ecs.CfnService:
@@ -117,7 +132,7 @@ class CodeDeployTarget:
         check_range(
             "container_port", self.container_port, minimum=1, maximum=65535, default="take it"
         )
-        if Token.is_unresolved(self.container_name):
+        if is_token(self.container_name):
             return
         container = self.service.task_definition.find_container(self.container_name)
         if container is None:

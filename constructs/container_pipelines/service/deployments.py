@@ -13,7 +13,7 @@ from container_pipelines._checks import check_duration, check_one_of
 from container_pipelines.service.traffic_shift import TrafficShift
 from container_pipelines.service.validation_hooks import Hook
 
-_LONGEST_BAKE: Final = Duration.minutes(1440)
+_LONGEST_BAKE_MINUTES: Final = 1440
 # CloudFormation refuses a service whose deployments take longer, for it waits 36 hours at most.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-linearconfiguration.html
 _LONGEST_DEPLOYMENT: Final = Duration.hours(33)
@@ -38,28 +38,28 @@ class LiveGroup(StrEnum):
 
 
 class OnTimeout(StrEnum):
-    """What happens to a deployment that nobody has let go on."""
+    """What happens to a paused deployment that nobody continues in time."""
 
     ROLLBACK = "ROLLBACK"
-    """It goes back."""
+    """It is rolled back."""
     CONTINUE = "CONTINUE"
-    """It goes on."""
+    """It continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Hold each deployment of ECS's engine before production traffic moves.
 
-    Somebody lets it go on or sends it back, in the console or by
-    ``aws ecs continue-service-deployment``. It holds **every** deployment: also the one that makes
-    the service, and each ``cdk deploy`` that changes what tasks run, which waits for that long.
+    Somebody continues it or rolls it back, in the console or by ``aws ecs
+    continue-service-deployment``. It holds **every** deployment: also the one that creates the
+    service, and each ``cdk deploy`` that changes what tasks run, which waits for that long.
 
     Parameters
     ----------
     timeout
         How long it waits, in whole minutes up to 14 days.
     on_timeout
-        What happens then; with ``CONTINUE`` the first deployment of a stack needs nobody.
+        What happens then; with ``CONTINUE`` the first deployment of a stack continues unattended.
 
     Raises
     ------
@@ -78,8 +78,8 @@ class Pause:
         check_duration(
             "pause.timeout",
             self.timeout,
-            minimum=Duration.minutes(1),
-            maximum=Duration.minutes(20160),
+            minimum=1,
+            maximum=20160,
             unit="minutes",
             default="not pause",
         )
@@ -106,7 +106,7 @@ class EcsBlueGreen:
     alarms
         Alarms that roll a deployment back, of the service's account and region.
     pause
-        Whether somebody must let each deployment go on; nobody by default.
+        How long each deployment waits for somebody to continue it; by default it does not wait.
     circuit_breaker
         Whether ECS ends a deployment whose tasks do not get healthy. Off by default: AWS's
         documents disagree on whether it is taken beside a shift. Without it such a deployment ends
@@ -142,8 +142,8 @@ class EcsBlueGreen:
         check_duration(
             "ecs_blue_green.bake_time",
             self.bake_time,
-            minimum=Duration.minutes(0),
-            maximum=_LONGEST_BAKE,
+            minimum=0,
+            maximum=_LONGEST_BAKE_MINUTES,
             unit="minutes",
             default="keep the old tasks for 5 minutes",
         )
@@ -192,9 +192,9 @@ class CodeDeployBlueGreen:
     alarms
         Alarms that stop a deployment and roll it back.
     approval_wait
-        For how long somebody has time to let traffic move, in whole minutes from 1 minute to 2
-        days, in the console or by ``aws deploy continue-deployment``. Then the deployment is
-        stopped and rolled back. By default nobody is waited for.
+        How long a deployment waits for somebody to reroute traffic, in whole minutes from 1 minute
+        to 2 days, in the console or by ``aws deploy continue-deployment``. Then it is stopped and
+        rolled back. By default it does not wait.
     live_group
         As for :class:`EcsBlueGreen`.
 
@@ -223,8 +223,8 @@ class CodeDeployBlueGreen:
         check_duration(
             "code_deploy_blue_green.termination_wait",
             self.termination_wait,
-            minimum=Duration.minutes(0),
-            maximum=Duration.minutes(2880),
+            minimum=0,
+            maximum=2880,
             unit="minutes",
             default="keep the old tasks for 5 minutes",
         )
@@ -233,10 +233,10 @@ class CodeDeployBlueGreen:
             check_duration(
                 "code_deploy_blue_green.approval_wait",
                 self.approval_wait,
-                minimum=Duration.minutes(1),
-                maximum=Duration.minutes(2880),
+                minimum=1,
+                maximum=2880,
                 unit="minutes",
-                default="wait for nobody",
+                default="do not wait for approval",
             )
         _check_alarms("code_deploy_blue_green.alarms", self.alarms)
         _check_live_group(self.live_group)

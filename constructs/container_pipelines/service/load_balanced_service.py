@@ -13,37 +13,39 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
-from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
+from container_pipelines._checks import check_duration
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.registry.image_pointer import ImagePointer
+from container_pipelines.service._parameters import PORT_VARIABLE, check_parameters
 from container_pipelines.service._service_deployment import (
     add_hooks,
     check_deployment,
     deployment_options,
+    say_controller,
 )
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.deployments import BlueGreen, CodeDeployBlueGreen, EcsBlueGreen
-from container_pipelines.service.service_options import HealthCheck, Scaling, check_fargate_size
+from container_pipelines.service.service_options import HealthCheck, Scaling
 from container_pipelines.service.traffic_routes import (
     forward_actions,
     infrastructure_role,
     listener_rule,
     target_group,
+    to_https,
 )
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 
-_ECS_NAME: Final = r"[A-Za-z0-9_-]+"
-_ECS_NAME_ALLOWED: Final = "letters, digits, '_' and '-'"
-_PORT_VARIABLE: Final = "PORT"
+_PORT_NAME: Final = "http"
 
 
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 
-    It comes up on the seed image before anything has been built. The container is told its port
+    It comes up on the seed image before anything has been built. The container gets its port
     in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
-    ones (200 % and 100 %), and goes back by itself when they do not get healthy.
+    ones (200 % and 100 %), and is rolled back automatically when they do not get healthy.
 
     Parameters
     ----------
@@ -57,6 +59,11 @@ class LoadBalancedService(Construct):
         The load balancer's listener that gets a rule for this service. Import an existing one in
         the stack of the service: the rule that lets its load balancer reach the tasks is made in
         the stack that imports it.
+    redirected_listener
+        A listener that speaks HTTP, for a ``listener`` that speaks HTTPS: the service's requests
+        are redirected from the one to the other. It gets the rule that a service without it has on
+        its ``listener``, so that a service can move to HTTPS and lose no request: first there is a
+        rule on the new listener, then the old one redirects. None by default.
     repository
         The repository that the pipeline pushes to; the service may pull from it.
     image_pointer
@@ -72,8 +79,8 @@ class LoadBalancedService(Construct):
     memory
         MiB of a task.
     cpu_architecture
-        The processor; x86-64 by default. Whether the seed image exists for ARM is not known to
-        its publisher's documents: give an ARM service a ``seed_image`` of your own.
+        The processor; x86-64 by default. Its publisher does not document whether the seed image
+        exists for ARM: give an ARM service another ``seed_image``.
     environment
         Further environment variables in plain text.
     secrets
@@ -90,13 +97,14 @@ class LoadBalancedService(Construct):
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
     priority
-        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own.
+        The listener rule's priority, from 1 to 50000; each rule of a listener needs its own, and
+        the lowest number is asked first.
     path_patterns
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
         The host names that the service gets; all by default.
     read_only_root_filesystem
-        Whether the container cannot write to its own file system.
+        Whether the container cannot write to its own file system; so by default.
     stop_timeout
         How long a task may take to stop, up to 120 seconds; 30 seconds by default.
     vpc_subnets
@@ -104,7 +112,8 @@ class LoadBalancedService(Construct):
     assign_public_ip
         Whether tasks get a public address; needed in public subnets without NAT.
     enable_execute_command
-        Whether people may open a shell in a task by ECS Exec.
+        Whether people may open a shell in a task by ECS Exec. Its agent writes to the container's
+        file system, so ``read_only_root_filesystem`` must be ``False`` with it.
     log_retention
         How long logs are kept; one month by default.
 
@@ -124,6 +133,8 @@ class LoadBalancedService(Construct):
         The green target group; None for rolling.
     listener_rule
         The rule that sends traffic to it.
+    redirect_rule
+        The rule of ``redirected_listener``; None without.
     test_listener_rule
         The rule that sends test traffic; None without a test listener.
     task_role
@@ -137,7 +148,8 @@ class LoadBalancedService(Construct):
     ------
     ValueError
         If a value is out of range or options contradict each other, a hook needs a test listener
-        that is not there, or the test listener is the listener itself.
+        that is not there, the test listener is the listener itself, or another rule of the listener
+        has the priority or leaves no request for one of the two.
     """
 
     def __init__(
@@ -149,6 +161,7 @@ class LoadBalancedService(Construct):
         listener: elbv2.IApplicationListener,
         repository: ecr.IRepository,
         image_pointer: ImagePointer,
+        redirected_listener: elbv2.IApplicationListener | None = None,
         container_name: str = "app",
         container_port: int = 3000,
         service_name: str | None = None,
@@ -164,14 +177,14 @@ class LoadBalancedService(Construct):
         priority: int = 100,
         path_patterns: Sequence[str] = ("/*",),
         host_headers: Sequence[str] = (),
-        read_only_root_filesystem: bool = False,
+        read_only_root_filesystem: bool = True,
         stop_timeout: Duration | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
         assign_public_ip: bool = False,
         enable_execute_command: bool = False,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
-        _check(
+        check_parameters(
             container_name=container_name,
             container_port=container_port,
             service_name=service_name,
@@ -183,13 +196,20 @@ class LoadBalancedService(Construct):
             priority=priority,
             conditions=[*path_patterns, *host_headers],
         )
+        if enable_execute_command and read_only_root_filesystem:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+            raise ValueError(
+                "'read_only_root_filesystem' must be False with 'enable_execute_command', got "
+                "True: the agent of ECS Exec writes to the container's file system; give False "
+                "while people need a shell"
+            )
         check_deployment(deployment, listener, scaling)
         stop_timeout = stop_timeout or Duration.seconds(30)
         check_duration(
             "stop_timeout",
             stop_timeout,
-            minimum=Duration.seconds(2),
-            maximum=Duration.seconds(120),
+            minimum=2,
+            maximum=120,
             default="give a task 30 seconds to stop",
         )
         super().__init__(scope, construct_id)
@@ -200,18 +220,20 @@ class LoadBalancedService(Construct):
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
-        tasks = iam.ServicePrincipal("ecs-tasks.amazonaws.com")
         self.task_role = iam.Role(
-            self, "TaskRole", assumed_by=tasks, description="What the application may do"
+            self,
+            "TaskRole",
+            assumed_by=service_of_this_account(self, "ecs-tasks.amazonaws.com"),
+            description="What the application may do",
         )
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
-            assumed_by=tasks,
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
             description="What ECS needs to start a task: its image, its logs, its secrets",
         )
         repository.grant_pull(self.execution_role)
-        acknowledge_wildcard(self.execution_role, "*", LOGIN_REASON)
+        acknowledge_wildcards(self.execution_role, {"*": LOGIN_REASON})
         self.task_definition = ecs.FargateTaskDefinition(
             self,
             "TaskDefinition",
@@ -229,8 +251,9 @@ class LoadBalancedService(Construct):
             container_name,
             container_name=container_name,
             image=image,
-            port_mappings=[ecs.PortMapping(container_port=container_port)],
-            environment={_PORT_VARIABLE: str(container_port), **(environment or {})},
+            # Service Connect finds a port by its name.
+            port_mappings=[ecs.PortMapping(container_port=container_port, name=_PORT_NAME)],
+            environment={PORT_VARIABLE: str(container_port), **(environment or {})},
             secrets=dict(secrets or {}),
             readonly_root_filesystem=read_only_root_filesystem,
             stop_timeout=stop_timeout,
@@ -260,7 +283,8 @@ class LoadBalancedService(Construct):
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        group = partial(target_group, self, vpc=cluster.vpc, port=container_port, health=health)
+        say_controller(self.service, deployment)
+        group = partial(target_group, self, vpc=cluster.vpc, health=health)
         rule = partial(
             listener_rule,
             self,
@@ -271,10 +295,12 @@ class LoadBalancedService(Construct):
         self.target_group = group("TargetGroup")
         self.green_target_group = None if deployment is None else group("GreenTargetGroup")
         self.test_listener_rule: elbv2.ApplicationListenerRule | None = None
+        # Where there is one, the redirect has the id of the rule on the listener before it.
+        rule_id = "ListenerRule" if redirected_listener is None else "SecureListenerRule"
         if self.green_target_group is None or deployment is None:
             self.service.attach_to_application_target_group(self.target_group)
             self.listener_rule = rule(
-                "ListenerRule",
+                rule_id,
                 listener=listener,
                 action=elbv2.ListenerAction.forward([self.target_group]),
             )
@@ -282,13 +308,20 @@ class LoadBalancedService(Construct):
             live, other = forward_actions(
                 deployment.engine, self.target_group, self.green_target_group, deployment.live_group
             )
-            self.listener_rule = rule("ListenerRule", listener=listener, action=live)
+            self.listener_rule = rule(rule_id, listener=listener, action=live)
             if deployment.test_listener is not None:
                 self.test_listener_rule = rule(
                     "TestListenerRule", listener=deployment.test_listener, action=other
                 )
                 self.service.node.add_dependency(self.test_listener_rule)
             self._attach_both(self.green_target_group, deployment)
+        self.redirect_rule: elbv2.ApplicationListenerRule | None = None
+        if redirected_listener is not None:
+            self.redirect_rule = rule(
+                "ListenerRule", listener=redirected_listener, action=to_https()
+            )
+            self.redirect_rule.node.add_dependency(self.listener_rule)
+            self.service.node.add_dependency(self.redirect_rule)
         # ECS refuses a service whose target group no listener uses yet.
         self.service.node.add_dependency(self.listener_rule)
         if scaling is not None:
@@ -371,59 +404,3 @@ class LoadBalancedService(Construct):
                 requests_per_target=scaling.requests_per_task,
                 target_group=self.target_group,
             )
-
-
-def _check(
-    *,
-    container_name: str,
-    container_port: int,
-    service_name: str | None,
-    cpu: int,
-    memory: int,
-    variables: Sequence[str],
-    scaling: Scaling | None,
-    desired_count: int | None,
-    priority: int,
-    conditions: Sequence[str],
-) -> None:
-    for parameter, name in (("container_name", container_name), ("service_name", service_name)):
-        if name is not None:
-            check_name(parameter, name, pattern=_ECS_NAME, maximum=255, allowed=_ECS_NAME_ALLOWED)
-    check_range(
-        "container_port", container_port, minimum=1, maximum=65535, default="listen on 3000"
-    )
-    check_range("priority", priority, minimum=1, maximum=50000, default="use 100")
-    check_fargate_size(cpu, memory)
-    if _PORT_VARIABLE in variables:
-        raise ValueError(
-            f"'environment' and 'secrets' must not set '{_PORT_VARIABLE}', which tells the "
-            f"container its port; give 'container_port' instead"
-        )
-    doubled = sorted({name for name in variables if variables.count(name) > 1})
-    if doubled:
-        raise ValueError(
-            f"'secrets' must not repeat names of 'environment', got {', '.join(doubled)} in both; "
-            f"keep the secret"
-        )
-    if desired_count is not None:
-        check_range(
-            "desired_count", desired_count, minimum=0, maximum=5000, default="leave it to ECS"
-        )
-        if scaling is not None:
-            raise ValueError(
-                "'desired_count' must be left out when 'scaling' is given, got both: each "
-                "deployment of the stack would reset what scaling has set; use scaling.min_tasks"
-            )
-    for condition in conditions:
-        check_name(
-            "path_patterns' or 'host_headers",
-            condition,
-            pattern=r"\S+",
-            maximum=128,
-            allowed="such as '/api/*' or 'example.com'",
-        )
-    if not 1 <= len(conditions) <= 5:
-        raise ValueError(
-            f"'path_patterns' and 'host_headers' must be 1 to 5 values together, got "
-            f"{len(conditions)}; omit 'path_patterns' to take every path"
-        )

@@ -1,6 +1,7 @@
 """Target groups and listener rules of a service, and ECS's role to move traffic between them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
@@ -8,15 +9,20 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines.service._rule_order import check_order
 from container_pipelines.service.deployments import Engine, LiveGroup
 from container_pipelines.service.service_options import HealthCheck
 
+# Of targets without a port of their own; ECS gives each task's. A group's port cannot change:
+# CloudFormation would put an empty group in the place of the one that carries traffic.
+_GROUP_PORT: Final = 80
+
 
 def target_group(
-    scope: Construct, construct_id: str, *, vpc: ec2.IVpc, port: int, health: HealthCheck
+    scope: Construct, construct_id: str, *, vpc: ec2.IVpc, health: HealthCheck
 ) -> elbv2.ApplicationTargetGroup:
-    """Make a group of tasks that a load balancer sends requests to.
+    """Make a group of tasks that a load balancer sends requests to, each at its own port.
 
     Parameters
     ----------
@@ -24,8 +30,6 @@ def target_group(
         Where it is made.
     vpc
         The VPC of the tasks.
-    port
-        The port that they listen on.
     health
         When a task is healthy.
 
@@ -38,7 +42,7 @@ def target_group(
         scope,
         construct_id,
         vpc=vpc,
-        port=port,
+        port=_GROUP_PORT,
         protocol=elbv2.ApplicationProtocol.HTTP,
         target_type=elbv2.TargetType.IP,
         deregistration_delay=Duration.seconds(30),
@@ -86,7 +90,20 @@ def listener_rule(
     -------
     elbv2.ApplicationListenerRule
         The rule.
+
+    Raises
+    ------
+    ValueError
+        If the listener's other rules leave no place or no request for it.
     """
+    check_order(
+        scope,
+        construct_id,
+        listener=listener,
+        priority=priority,
+        path_patterns=path_patterns,
+        host_headers=host_headers,
+    )
     condition = elbv2.ListenerCondition
     return elbv2.ApplicationListenerRule(
         scope,
@@ -107,10 +124,10 @@ def forward_actions(
     green: elbv2.IApplicationTargetGroup,
     live: LiveGroup,
 ) -> tuple[elbv2.ListenerAction, elbv2.ListenerAction]:
-    """Say where the rules of two target groups send traffic when CloudFormation writes them.
+    """Return where the rules of two target groups send traffic when CloudFormation writes them.
 
-    For ECS each rule knows both groups, with weights: it refuses a deployment otherwise. For
-    CodeDeploy each knows one, as its documentation has it; CodeDeploy puts the other in.
+    For ECS each rule has both groups, with weights: it rejects a deployment otherwise. For
+    CodeDeploy each has one, as in its documentation; CodeDeploy adds the other.
 
     Parameters
     ----------
@@ -147,6 +164,17 @@ def forward_actions(
         )
 
     return all_to(production), all_to(test)
+
+
+def to_https() -> elbv2.ListenerAction:
+    """Redirect a request to the same address by HTTPS, as a browser keeps in mind.
+
+    Returns
+    -------
+    elbv2.ListenerAction
+        The action.
+    """
+    return elbv2.ListenerAction.redirect(protocol="HTTPS", port="443", permanent=True)
 
 
 def infrastructure_role(
@@ -207,7 +235,7 @@ def infrastructure_role(
         ),
     ):
         role.add_to_policy(statement)
-    acknowledge_wildcard(
-        role, "*", "The Describe actions of Elastic Load Balancing know no resource."
+    acknowledge_wildcards(
+        role, {"*": "The Describe actions of Elastic Load Balancing know no resource."}
     )
     return role

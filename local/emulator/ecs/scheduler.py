@@ -205,7 +205,7 @@ class Scheduler:
                 self._delay(service, deployment)
             elif service:
                 task_sets.note_failure(service, task)
-            # Last: as soon as it is told to stop, another one may be started.
+            # Last: as soon as it is to stop, another one may be started.
             self.stop_task(task, stop)
         self._look_after(task)
 
@@ -323,8 +323,8 @@ class Scheduler:
         )
         deployments.say(service, f"has started {count} tasks: {_named(started)}.")
         for task in started:
-            if side := deployment.get("_side"):
-                task["_load_balancers"] = balancers_of(service, side)
+            # For good: where it is registered does not change with its service.
+            task["_load_balancers"] = balancers_of(service, deployment.get("_side") or "blue")
             self.start_task(task)
 
     def _scale_in(self, service: Service, given_up: list[Task], deployment: Deployment) -> None:

@@ -8,7 +8,7 @@ from ministack.services import ecr
 from ministack.services.cloudformation import provisioners
 
 from local.emulator.pages import page
-from local.emulator.registry import immutability, scans, tokens
+from local.emulator.registry import immutability, lifecycle, scans, tokens
 from local.emulator.registry.images import find_repository, operations
 from local.emulator.service import Service, ServiceError, plug_in, plug_over
 
@@ -21,6 +21,7 @@ def register() -> None:
         "ecr-local",
         {
             **operations(),
+            **lifecycle.operations(),
             "GetAuthorizationToken": tokens.issue,
             "CreateRepository": _create,
             "PutImageTagMutability": _put_mutability,

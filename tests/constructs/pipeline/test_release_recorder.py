@@ -147,7 +147,7 @@ def test_the_role_for_a_pipeline_may_look_at_one_service_and_write_one_pointer(
     statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
 ) -> None:
     add_pipeline(stack, imported(stack), recorder)
-    *looks, read, write = statements(stack, "ReleaseRecordRecording")
+    *looks, read, write, mark = statements(stack, "ReleaseRecordRecording")
     service = arn("service", "prod/my-app")
     assert [(look["Action"], look["Resource"]) for look in looks] == [
         (["ecs:DescribeServices", "ecs:ListServiceDeployments"], service),
@@ -165,6 +165,10 @@ def test_the_role_for_a_pipeline_may_look_at_one_service_and_write_one_pointer(
     assert read["Resource"] == write["Resource"]
     assert len(write["Resource"]) == 2
     assert "*" not in json.dumps(write["Resource"])
+    # To tag what is live in its repository, so that ECR keeps it.
+    assert mark["Action"] == ["ecr:BatchGetImage", "ecr:PutImage"]
+    assert "ImagesRepository" in json.dumps(mark["Resource"])
+    assert "*" not in json.dumps(mark["Resource"])
 
 
 def test_only_the_function_may_take_that_role(
@@ -220,6 +224,7 @@ def test_the_action_comes_after_the_deployment_and_names_the_built_image(
         "previous": "/container-pipelines/my-app/image-previous",
         "role": "TOKEN",
         "timeout": "3600",
+        "repository": "TOKEN",
     }
 
 

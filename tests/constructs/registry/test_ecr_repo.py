@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Match, Template
 
 from container_pipelines import SEED_IMAGE, EcrRepo
+from local.emulator.registry.lifecycle import expired
 
 REPOSITORY = "AWS::ECR::Repository"
 
@@ -29,8 +30,9 @@ def test_tags_are_immutable_but_for_the_cache_and_images_are_scanned(
                 "ImageTagMutabilityExclusionFilters": [
                     {
                         "ImageTagMutabilityExclusionFilterType": "WILDCARD",
-                        "ImageTagMutabilityExclusionFilterValue": "buildcache*",
+                        "ImageTagMutabilityExclusionFilterValue": tag,
                     }
+                    for tag in ("buildcache*", "live", "previous")
                 ],
                 "ImageScanningConfiguration": {"ScanOnPush": True},
                 "EncryptionConfiguration": Match.absent(),  # ECR encrypts with AES-256 then
@@ -39,16 +41,65 @@ def test_tags_are_immutable_but_for_the_cache_and_images_are_scanned(
     )
 
 
+def lifecycle(rendered: Template) -> dict[str, Any]:
+    (repository,) = rendered.find_resources(REPOSITORY).values()
+    policy: dict[str, Any] = json.loads(
+        repository["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
+    )
+    return policy
+
+
+def image(name: str, age: int, *tags: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An image as the local registry has it, pushed so many days ago."""
+    manifests = [{"digest": part} for part in parts]
+    return {
+        "imageDigest": name,
+        "imageTags": [*tags],
+        "imagePushedAt": (1000 - age) * 86400,
+        "imageManifest": json.dumps({"manifests": manifests} if parts else {}),
+    }
+
+
+def test_what_is_live_and_what_was_stay_however_many_builds_go_by(
+    stack: cdk.Stack, template: Callable[[cdk.Stack], Template]
+) -> None:
+    EcrRepo(stack, "Images", repository_name="my-app")
+    policy = lifecycle(template(stack))
+    builds = [image(f"build {age}", age, f"c{age}") for age in range(40)]
+    marked = [
+        image("live", 300, "a1", "live", parts=("live for amd64", "live for arm64")),
+        image("live for amd64", 300),
+        image("live for arm64", 300),
+        image("previous", 400, "b1", "previous", parts=("previous for amd64",)),
+        image("previous for amd64", 400),
+    ]
+    others = [
+        image("long ago", 500, "d1", parts=("long ago for amd64",)),
+        image("long ago for amd64", 500),
+        image("cache", 10, "buildcache"),
+        image("cache of a branch", 90, "buildcache-old"),
+    ]
+    gone = expired(policy, [*builds, *marked, *others], now=1000 * 86400)
+    # Of the newest thirty one is the cache, which has a rule of its own and counts here as well.
+    assert set(gone) == {
+        *(f"build {age}" for age in range(29, 40)),
+        "long ago",
+        "long ago for amd64",
+        "cache of a branch",
+    }
+
+
 def test_the_lifecycle_spares_the_cache_and_keeps_the_newest_images(
     stack: cdk.Stack, template: Callable[[cdk.Stack], Template]
 ) -> None:
     EcrRepo(
         stack, "Images", repository_name="my-app", images_to_keep=5, untagged_days=2, cache_days=9
     )
-    (repository,) = template(stack).find_resources(REPOSITORY).values()
-    policy = json.loads(repository["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"])
-    cache, untagged, releases = (rule["selection"] for rule in policy["rules"])
-    assert [rule["rulePriority"] for rule in policy["rules"]] == [1, 2, 3]
+    policy = lifecycle(template(stack))
+    live, previous, cache, untagged, releases = (rule["selection"] for rule in policy["rules"])
+    assert [rule["rulePriority"] for rule in policy["rules"]] == [1, 2, 3, 4, 5]
+    for selection, tag in ((live, "live"), (previous, "previous")):
+        assert (selection["tagPatternList"], selection["countNumber"]) == ([tag], 1)
     assert (cache["tagPatternList"], cache["countNumber"]) == (["buildcache*"], 9)
     assert (untagged["tagStatus"], untagged["countNumber"]) == ("untagged", 2)
     assert (releases["tagPatternList"], releases["countType"]) == (["*"], "imageCountMoreThan")

@@ -40,6 +40,44 @@ def test_a_reader_in_the_same_stack_is_rejected(pointer: ImagePointer) -> None:
         pointer.container_image(cdk.Stack.of(pointer))
 
 
+def test_what_makes_the_parameters_can_overwrite_none(
+    pointer: ImagePointer, statements: Callable[[cdk.Stack, str], list[dict[str, Any]]]
+) -> None:
+    made = statements(cdk.Stack.of(pointer), "ImagePointerMaker")
+    puts = [statement for statement in made if statement["Action"] == "ssm:PutParameter"]
+    assert puts
+    for statement in puts:
+        assert statement["Condition"] == {"StringNotEquals": {"ssm:Overwrite": "true"}}
+
+
+def test_a_reader_in_a_nested_stack_of_the_same_one_is_rejected(pointer: ImagePointer) -> None:
+    nested = cdk.NestedStack(cdk.Stack.of(pointer), "Nested")
+    with pytest.raises(ValueError, match=r"'image_pointer' must be in another stack .* 'Images'"):
+        pointer.container_image(nested)
+
+
+@pytest.mark.parametrize(
+    ("account", "region", "message"),
+    [
+        ("444455556666", "eu-west-1", "in the account of the service .* 444455556666, got 1111"),
+        ("111122223333", "us-east-1", "in the region of the service .* us-east-1, got eu-west-1"),
+    ],
+)
+def test_a_reader_elsewhere_is_rejected(
+    app: cdk.App, account: str, region: str, message: str
+) -> None:
+    here = cdk.Environment(account="111122223333", region="eu-west-1")
+    pointer = ImagePointer(cdk.Stack(app, "Here", env=here), "Pointer", parameter_name="/a/image")
+    there = cdk.Stack(app, "There", env=cdk.Environment(account=account, region=region))
+    with pytest.raises(ValueError, match=message):
+        pointer.container_image(there)
+
+
+def test_two_pointers_of_one_name_are_rejected(app: cdk.App, pointer: ImagePointer) -> None:
+    with pytest.raises(ValueError, match=r"'/my-app/image' .* got that of 'Images/Pointer'"):
+        ImagePointer(cdk.Stack(app, "Other"), "Pointer", parameter_name="/my-app/image")
+
+
 @pytest.mark.parametrize(
     ("grant", "action"),
     [("grant_write", "ssm:PutParameter"), ("grant_read", "ssm:GetParameter")],
@@ -102,7 +140,7 @@ def test_what_makes_it_may_do_nothing_else(
     rendered.resource_count_is("AWS::Lambda::Function", 1)
     ((role, _),) = rendered.find_resources("AWS::IAM::Role").items()
     policies = rendered.find_resources("AWS::IAM::Policy").values()
-    assert all(policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies)
+    assert {policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies} == {True}
     allowed = [
         (statement["Action"], statement["Resource"])
         for policy in policies

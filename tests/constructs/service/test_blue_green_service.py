@@ -85,6 +85,24 @@ def test_ecs_gets_a_strategy_and_no_circuit_breaker(
     }
 
 
+@pytest.mark.parametrize(
+    "deployment", [None, EcsBlueGreen(), EcsBlueGreen(circuit_breaker=True)], ids=range(3)
+)
+@pytest.mark.parametrize("flag", [True, False])
+def test_ecs_is_the_controller_in_the_same_words_for_each_of_its_strategies(
+    stack: cdk.Stack,
+    make_service: Make,
+    properties: Properties,
+    deployment: EcsBlueGreen | None,
+    flag: bool,
+) -> None:
+    """A change of it might replace the service; a flag of the app would change it."""
+    name = "@aws-cdk/aws-ecs:disableExplicitDeploymentControllerForCircuitBreaker"
+    stack.node.set_context(name, flag)
+    make_service(deployment=deployment)
+    assert service(properties)["DeploymentController"] == {"Type": "ECS"}
+
+
 def test_the_circuit_breaker_can_be_had(make_service: Make, properties: Properties) -> None:
     make_service(deployment=EcsBlueGreen(circuit_breaker=True))
     configuration = service(properties)["DeploymentConfiguration"]
@@ -225,7 +243,7 @@ def test_the_infrastructure_role_moves_this_traffic_alone(
     make_service(deployment=EcsBlueGreen(test_listener=test_listener))
     describe, targets, rules = statements(stack, "ServiceInfrastructureRole")
     assert describe["Resource"] == "*"
-    assert all(":Describe" in action for action in describe["Action"])
+    assert {":Describe" in action for action in describe["Action"]} == {True}
     assert targets["Action"] == [
         "elasticloadbalancing:DeregisterTargets",
         "elasticloadbalancing:RegisterTargets",
@@ -377,8 +395,12 @@ def test_the_probe_may_run_in_a_vpc(
     )
     (function,) = properties("AWS::Lambda::Function").values()
     assert len(function["VpcConfig"]["SubnetIds"]) == 2
-    _, interfaces = statements(stack, "ServiceHook1Role")
-    assert all(action.startswith("ec2:") for action in interfaces["Action"])
+    _, interfaces, denied = statements(stack, "ServiceHook1Role")
+    assert {action.startswith("ec2:") for action in interfaces["Action"]} == {True}
+    # Lambda makes them with this role; the function's code may not.
+    assert denied["Action"] == interfaces["Action"]
+    assert denied["Effect"] == "Deny"
+    assert denied["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
 
 
 def test_a_probe_needs_a_test_listener(make_service: Make) -> None:

@@ -1,6 +1,7 @@
 """A service of one's own for CodeDeploy, and what is refused of it."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import aws_cdk as cdk
@@ -147,6 +148,44 @@ def test_the_app_spec_says_what_is_deployed_and_asked(make_target: MakeTarget) -
         ],
         "Hooks": [{"AfterInstall": "validate"}],
     }
+
+
+def test_on_ec2_the_app_spec_has_the_providers_and_no_platform_version(
+    stack: cdk.Stack, platform: SimpleNamespace, make_target: MakeTarget
+) -> None:
+    definition = ecs.Ec2TaskDefinition(stack, "Ec2", network_mode=ecs.NetworkMode.AWS_VPC)
+    definition.add_container(
+        "web",
+        image=ecs.ContainerImage.from_registry("seed"),
+        memory_limit_mib=128,
+        port_mappings=[ecs.PortMapping(container_port=8080)],
+    )
+    service = ecs.Ec2Service(
+        stack,
+        "OnEc2",
+        cluster=platform.cluster,
+        task_definition=definition,
+        deployment_controller=ecs.DeploymentController(
+            type=ecs.DeploymentControllerType.CODE_DEPLOY
+        ),
+        capacity_provider_strategies=[
+            ecs.CapacityProviderStrategy(capacity_provider="spare", weight=3),
+            ecs.CapacityProviderStrategy(capacity_provider="steady", base=1, weight=1),
+        ],
+    )
+    target = make_target(service=service)
+    spec = app_spec(
+        container_name="web",
+        container_port=8080,
+        platform_version=target.platform_version,
+        capacity_providers=target.capacity_providers,
+    )
+    properties = spec["Resources"][0]["TargetService"]["Properties"]
+    assert "PlatformVersion" not in properties
+    assert properties["CapacityProviderStrategy"] == [
+        {"CapacityProvider": "spare", "Weight": 3},
+        {"CapacityProvider": "steady", "Base": 1, "Weight": 1},
+    ]
 
 
 class _Named:

@@ -60,10 +60,76 @@ def test_the_load_balancer_checks_health_as_documented(
             "HealthyThresholdCount": 2,
             "UnhealthyThresholdCount": 3,
             "Matcher": {"HttpCode": "200"},
-            "Port": 3000,
             "TargetType": "ip",
         },
     )
+
+
+def test_the_container_is_read_only_and_its_port_has_a_name(
+    make_service: Make, container: Callable[[], Any]
+) -> None:
+    make_service()
+    found = container()
+    assert found["ReadonlyRootFilesystem"] is True
+    # Which Service Connect refers to.
+    assert found["PortMappings"] == [{"ContainerPort": 3000, "Name": "http", "Protocol": "tcp"}]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            {"priority": 100, "path_patterns": ["/a/*"]},
+            {"priority": 100, "path_patterns": ["/b/*"]},
+            r"no other rule of the listener has, got 100, .* 'Stack/First/ListenerRule'",
+        ),
+        (
+            {"priority": 50},
+            {"priority": 100, "path_patterns": ["/billing/*"]},
+            r"'Stack/First/ListenerRule' \(/\* at 50\) would take all those of 'Stack/Second/",
+        ),
+        (
+            {"priority": 100, "path_patterns": ["/a/b*", "/a/c"]},
+            {"priority": 50, "path_patterns": ["/a/*"]},
+            r"'Stack/Second/ListenerRule' \(/a/\* at 50\) would take all those of 'Stack/First/",
+        ),
+        (
+            {"priority": 50, "host_headers": ["*.example.com"]},
+            {"priority": 100, "host_headers": ["shop.example.com"], "path_patterns": ["/a"]},
+            r"give the narrower one the lower number",
+        ),
+    ],
+)
+def test_a_rule_that_would_never_be_asked_is_rejected(
+    make_service: Make, first: dict[str, Any], second: dict[str, Any], message: str
+) -> None:
+    make_service("First", **first)
+    with pytest.raises(ValueError, match=message):
+        make_service("Second", **second)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"priority": 100}, {"priority": 50, "path_patterns": ["/billing/*"]}),
+        ({"priority": 50, "path_patterns": ["/a?"]}, {"priority": 60, "path_patterns": ["/a*"]}),
+        (
+            {"priority": 50, "host_headers": ["a.example.com"]},
+            {"priority": 60, "host_headers": ["b.example.com"]},
+        ),
+        ({"priority": 50, "host_headers": ["a.example.com"]}, {"priority": 60}),
+    ],
+)
+def test_rules_that_leave_something_to_each_other_are_taken(
+    make_service: Make, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    make_service("First", **first)
+    make_service("Second", **second)
+
+
+def test_ecs_exec_needs_a_writable_file_system(make_service: Make) -> None:
+    with pytest.raises(ValueError, match=r"'read_only_root_filesystem' must be False .* got True"):
+        make_service(enable_execute_command=True)
 
 
 def test_the_health_check_can_be_changed(
@@ -110,7 +176,7 @@ def test_the_image_comes_from_the_pointer(
     assert container()["Image"] == {"Ref": parameter}
 
 
-def test_every_image_is_told_its_port_so_that_nothing_of_the_seed_stays(
+def test_every_image_gets_its_port_so_that_nothing_of_the_seed_stays(
     make_service: Make, container: Callable[[], Any]
 ) -> None:
     make_service(container_port=8080, environment={"STAGE": "prod"})
@@ -175,7 +241,7 @@ def test_the_execution_role_may_pull_and_log(
     ]
 
 
-def test_scaling_follows_what_it_is_told_and_leaves_the_count_alone(
+def test_scaling_follows_its_target_and_leaves_the_count_alone(
     stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
 ) -> None:
     make_service(
@@ -237,15 +303,15 @@ def test_where_and_how_tasks_run_can_be_chosen(
         vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
         enable_execute_command=True,
         stop_timeout=cdk.Duration.seconds(90),
-        read_only_root_filesystem=True,
+        read_only_root_filesystem=False,
     )
     (service,) = template(stack).find_resources(SERVICE).values()
     network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["AssignPublicIp"] == "ENABLED"
-    assert all("PublicSubnet" in str(subnet) for subnet in network["Subnets"])
+    assert {"PublicSubnet" in str(subnet) for subnet in network["Subnets"]} == {True}
     assert service["Properties"]["EnableExecuteCommand"] is True
     assert container()["StopTimeout"] == 90
-    assert container()["ReadonlyRootFilesystem"] is True
+    assert container()["ReadonlyRootFilesystem"] is False
 
 
 def test_the_service_is_made_after_its_listener_rule(

@@ -59,6 +59,9 @@ class Aws:
     keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     faults: dict[str, list[Exception]] = field(default_factory=lambda: defaultdict(list))
     after: dict[str, list[Callable[[], None]]] = field(default_factory=lambda: defaultdict(list))
+    # Tags in the repository, by the digest that they are on.
+    tags: dict[str, str] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
     page_size: int = 100
 
     # What happened to the service
@@ -233,6 +236,21 @@ class Aws:
         self.written.append((asked["Name"], asked["Value"]))
         return {"Version": len(self.written) + 1}
 
+    def batch_get_image(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert asked["repositoryName"] == "my-app"
+        (image_id,) = asked["imageIds"]
+        if image_id["imageDigest"] in self.missing:
+            return {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}
+        manifest, kind = f"of {image_id['imageDigest']}", asked["acceptedMediaTypes"][-1]
+        return {"images": [{"imageManifest": manifest, "imageManifestMediaType": kind}]}
+
+    def put_image(self, asked: dict[str, Any]) -> dict[str, Any]:
+        assert asked["imageManifest"] == f"of {asked['imageDigest']}"
+        if self.tags.get(asked["imageTag"]) == asked["imageDigest"]:
+            raise FaultError("ImageAlreadyExistsException")
+        self.tags[asked["imageTag"]] = asked["imageDigest"]
+        return {}
+
     def put_job_success_result(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert not {"continuationToken", "outputVariables"} <= set(asked)
         self.answers.append(asked)
@@ -339,6 +357,7 @@ def event(token: str | None = None, **parameters: Any) -> dict[str, Any]:
         "previous": "/my-app/image-previous",
         "role": ROLE,
         "timeout": "1800",
+        "repository": "my-app",
         **parameters,
     }
     text = json.dumps({key: value for key, value in given.items() if value is not None})

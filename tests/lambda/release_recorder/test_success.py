@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from container_pipelines.registry import image_pointer
+from release_recorder import marks
+
 Record = Callable[..., dict[str, Any]]
 
 
@@ -30,6 +33,57 @@ def test_it_looks_with_the_role_of_the_release_and_answers_with_its_own(
     record()
     assert aws.keys["ecs"] == aws.keys["ssm"] == {"ASIAROLEROLEROLEROLE"}
     assert aws.keys["codepipeline"] == aws.keys["sts"] == {"AKIAOWNOWNOWNOWNOWNO"}
+
+
+def digest(image: str) -> str:
+    return image.rpartition("@")[2]
+
+
+def test_the_registry_is_told_what_to_keep(aws: Any, record: Record) -> None:
+    aws.tags = {"live": digest(aws.OLD), "previous": digest(aws.OTHER)}
+    aws.deploy(aws.NEW)
+    record()
+    assert aws.tags == {"live": digest(aws.NEW), "previous": digest(aws.OLD)}
+    # What was live is tagged as previous before it loses its tag.
+    aws.tags = {"live": digest(aws.OLD)}
+    aws.faults["PutImage"] = [KeyboardInterrupt()]
+    with pytest.raises(KeyboardInterrupt):
+        record()
+    assert aws.tags == {"live": digest(aws.OLD)}
+    record()
+    assert aws.tags == {"live": digest(aws.NEW), "previous": digest(aws.OLD)}
+
+
+def test_an_image_that_is_gone_and_the_seed_are_not_marked(aws: Any, record: Record) -> None:
+    aws.parameters.update({"/my-app/image": aws.SEED, "/my-app/image-previous": aws.SEED})
+    aws.deploy(aws.NEW)
+    record()
+    assert aws.tags == {"live": digest(aws.NEW)}
+    aws.parameters["/my-app/image-previous"] = aws.OTHER
+    aws.missing.add(digest(aws.OTHER))
+    assert "outputVariables" in record()
+    assert aws.tags == {"live": digest(aws.NEW)}
+
+
+def test_without_a_repository_nothing_is_marked(aws: Any, record: Record) -> None:
+    aws.deploy(aws.NEW)
+    assert "outputVariables" in record(repository=None)
+    assert aws.tags == {}
+    assert "ecr" not in aws.keys
+
+
+def test_a_release_that_cannot_be_marked_is_live_and_says_so(aws: Any, record: Record) -> None:
+    aws.deploy(aws.NEW)
+    aws.faults["PutImage"] = [aws.fault("AccessDeniedException", "not yours")]
+    answer = record()
+    assert answer["outputVariables"]["Image"] == aws.NEW
+    summary = answer["executionDetails"]["summary"]
+    assert "ECR may expire it" in summary
+    assert "PutImage: AccessDeniedException, not yours" in summary
+
+
+def test_the_tags_are_those_that_the_lifecycle_keeps() -> None:
+    assert (marks.LIVE, marks.PREVIOUS) == (image_pointer.LIVE_TAG, image_pointer.PREVIOUS_TAG)
 
 
 def test_a_second_time_nothing_is_written(aws: Any, record: Record) -> None:
@@ -228,6 +282,6 @@ def test_code_deploy_went_back(aws: Any, record: Record) -> None:
         f"{aws.NEW} is not live: the primary task set has another image. Stopped tasks: "
         "1 x Essential container in task exited (container app, exit code 137). The service runs "
         f"{aws.OLD}. Next: look at the log group /my-app/log and the events of the service my-app "
-        "in the cluster prod, mend the cause, and release again."
+        "in the cluster prod, fix the cause, and release again."
     )
     assert aws.written == []

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slack_notifier.describe import describe
+from slack_notifier.event_readers import notice_of
 from slack_notifier.message import build_message
 from slack_notifier.mrkdwn import cut, cut_start, escape, width
 from slack_notifier.notice import Commit, Link, Notice, Outcome
@@ -34,6 +34,10 @@ NASTY = st.sampled_from(
         "&lt;!channel&gt;",
         "\x1b[31mred\x1b[0m",
         "\u202eright to left",
+        "\u061c\u2066isolated\u2069\u200f",
+        "so\u00adft \u200bzero\u200d \ufeffwidth",
+        "\ufff9note\ufffb \U000e0041\U000e007ftag",
+        "bell\x07 \x85 \x9b31m \x7f",
         "\ud83d",
         "\U0001f600" * 200,
         "&" * 4000,
@@ -172,7 +176,7 @@ def check(payload: Any, block_kit: ModuleType) -> None:
 @given(invocation=INVOCATION)
 def test_any_event(invocation: Any, block_kit: ModuleType) -> None:
     for record in unwrap(invocation):
-        check(build_message(describe(record)).payload(), block_kit)
+        check(build_message(notice_of(record)).payload(), block_kit)
 
 
 @PATIENT
@@ -214,15 +218,15 @@ def test_cutting_keeps_to_the_limit_and_entities_whole(text: str, limit: int) ->
         assert "&" not in rest
 
 
-def test_a_deeply_nested_event_is_told() -> None:
+def test_a_deeply_nested_event_is_sent() -> None:
     event: Any = "bottom"
     for _ in range(100_000):
         event = [event]
     [record] = unwrap({"detail": event})
-    assert "[...]" in describe(record).raw
+    assert "[...]" in notice_of(record).raw
     body = "[" * 100_000
     [record] = unwrap({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": body}]})
-    assert describe(record).raw.startswith("[[[")
+    assert notice_of(record).raw.startswith("[[[")
     # Python frees nested lists without recursion, but comparing them needs it.
     while isinstance(event, list):
         event = event[0]

@@ -1,4 +1,4 @@
-"""ECS without a container engine: deployments, circuit breaker, events, and what the API tells."""
+"""ECS without a container engine: deployments, circuit breaker, events, and the API's responses."""
 
 import json
 import math
@@ -247,9 +247,7 @@ def test_a_broken_release_trips_the_breaker_and_is_rolled_back(
     assert {task["startedBy"] for task in stopped} == {new["id"]}
 
 
-def test_the_events_tell_the_story_in_order(
-    emulator: Emulator, broken: Callable[[str], str]
-) -> None:
+def test_the_events_come_in_order(emulator: Emulator, broken: Callable[[str], str]) -> None:
     service = Handle(emulator, count=1)
     good = service.shown()["deployments"][0]["id"]
     bad = service.release(broken("broken:2"))["deployments"][0]["id"]
@@ -269,14 +267,14 @@ def test_the_events_tell_the_story_in_order(
         ("INFO", "SERVICE_DEPLOYMENT_COMPLETED", good, f"ECS deployment {good} completed."),
     ]
 
-    def told() -> list[tuple[str, ...]]:
+    def reported() -> list[tuple[str, ...]]:
         return [
             tuple(each["detail"][k] for k in ("eventType", "eventName", "deploymentId", "reason"))
             for each in service.events("ECS Deployment State Change")
         ]
 
-    eventually(lambda: len(told()) >= len(expected))
-    assert told() == expected
+    eventually(lambda: len(reported()) >= len(expected))
+    assert reported() == expected
 
     (failed, *_) = (
         task for task in service.tasks("STOPPED") if task["stopCode"] == "EssentialContainerExited"
@@ -492,6 +490,19 @@ def test_a_deleted_service_leaves_no_task_and_no_target(emulator: Emulator) -> N
     service.ecs.delete_service(**where, force=True)
     assert (targets(), service.tasks()) == ([], [])
     assert service.shown()["status"] == "INACTIVE"
+
+
+def test_each_task_is_a_target_at_the_port_that_it_was_started_with(emulator: Emulator) -> None:
+    elb = emulator.client("elbv2")
+    group = elb.create_target_group(
+        Name=emulator.new_name("group"), Protocol="HTTP", Port=80, VpcId="v", TargetType="ip"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 8080}
+    service = Handle(emulator, loadBalancers=[balancer])
+    service.release("good:2", loadBalancers=[{**balancer, "containerPort": 9090}])
+    assert service.ended()["status"] == "SUCCESSFUL"
+    found = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    assert [each["Target"]["Port"] for each in found] == [9090, 9090]
 
 
 def template(definition: str, desired: int = 1) -> dict[str, Any]:

@@ -169,7 +169,7 @@ def test_images_are_listed_by_pages_and_deleted_by_tag(
     assert registry.call("GET", f"/v2/{name}/manifests/v0")[0] == 404
 
 
-def test_scan_on_push_finds_nothing_unless_told(
+def test_scan_on_push_finds_nothing_by_default(
     emulator: Emulator, repository: Callable[..., str]
 ) -> None:
     name = repository(ImageScanningConfiguration={"ScanOnPush": True})
@@ -190,7 +190,7 @@ def test_findings_can_be_set_before_and_after_the_push(
     ecr = emulator.client("ecr")
     registry = Registry(emulator, name)
 
-    def tell(*severities: str, **more: Any) -> None:
+    def find(*severities: str, **more: Any) -> None:
         findings = [{"name": f"CVE-{n}", "severity": each} for n, each in enumerate(severities)]
         query = {"digest": more.pop("digest")} if "digest" in more else {}
         body = json.dumps({"findings": findings, **more}).encode()
@@ -201,13 +201,13 @@ def test_findings_can_be_set_before_and_after_the_push(
         findings = ecr.describe_image_scan_findings(repositoryName=name, imageId={"imageTag": tag})
         return findings["imageScanFindings"]["findingSeverityCounts"]
 
-    tell("CRITICAL", "HIGH", "HIGH")
+    find("CRITICAL", "HIGH", "HIGH")
     registry.push("v1", b"1")
     assert counts("v1") == {"CRITICAL": 1, "HIGH": 2}
     (details,) = ecr.describe_images(repositoryName=name)["imageDetails"]
     assert details["imageScanFindingsSummary"]["findingSeverityCounts"]["HIGH"] == 2
     registry.push("v2", b"2")
-    tell("LOW", digest=details["imageDigest"])
+    find("LOW", digest=details["imageDigest"])
     assert (counts("v1"), counts("v2")) == ({"LOW": 1}, {"CRITICAL": 1, "HIGH": 2})
     pages = list(
         ecr.get_paginator("describe_image_scan_findings").paginate(
@@ -215,7 +215,7 @@ def test_findings_can_be_set_before_and_after_the_push(
         )
     )
     assert [len(each["imageScanFindings"]["findings"]) for each in pages] == [2, 1]
-    tell(status="FAILED", description="the scanner broke")
+    find(status="FAILED", description="the scanner broke")
     registry.push("v3", b"3")
     failed = ecr.describe_image_scan_findings(repositoryName=name, imageId={"imageTag": "v3"})
     assert failed["imageScanStatus"] == {"status": "FAILED", "description": "the scanner broke"}
@@ -271,3 +271,39 @@ def test_wrong_findings_are_refused(emulator: Emulator, body: bytes) -> None:
     status, answer = emulator.local("POST", "scan-findings", body, repository="any")
     assert status == 400
     assert "findings" in answer["message"]
+
+
+def test_a_preview_of_the_lifecycle_tells_what_would_expire(emulator: Emulator) -> None:
+    ecr = emulator.client("ecr")
+    name = emulator.new_name("kept")
+    ecr.create_repository(repositoryName=name)
+    for tag in ("one", "two", "live"):
+        ecr.put_image(repositoryName=name, imageManifest=f'{{"tag": "{tag}"}}', imageTag=tag)
+    with pytest.raises(ClientError, match="LifecyclePolicyNotFoundException"):
+        ecr.start_lifecycle_policy_preview(repositoryName=name)
+    with pytest.raises(ClientError, match="LifecyclePolicyPreviewNotFoundException"):
+        ecr.get_lifecycle_policy_preview(repositoryName=name)
+    rules = [
+        {
+            "rulePriority": priority,
+            "selection": {
+                "tagStatus": "tagged",
+                "tagPatternList": [pattern],
+                "countType": "imageCountMoreThan",
+                "countNumber": 1,
+            },
+            "action": {"type": "expire"},
+        }
+        for priority, pattern in ((1, "live"), (2, "*"))
+    ]
+    text = json.dumps({"rules": rules})
+    ecr.put_lifecycle_policy(repositoryName=name, lifecyclePolicyText=text)
+    assert ecr.start_lifecycle_policy_preview(repositoryName=name)["status"] == "IN_PROGRESS"
+    found = ecr.get_lifecycle_policy_preview(repositoryName=name)
+    # Which of them is the newest is not said: they were pushed in one second.
+    expiring = [tag for each in found["previewResults"] for tag in each["imageTags"]]
+    assert expiring
+    assert {*expiring} <= {"one", "two"}
+    assert found["status"] == "COMPLETE"
+    assert found["summary"] == {"expiringImageTotalCount": len(expiring)}
+    assert {each["appliedRulePriority"] for each in found["previewResults"]} == {2}

@@ -46,7 +46,7 @@ def test_the_private_engine_is_next(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.usefixtures("no_docker")
-def test_without_any_engine_all_reasons_are_told(
+def test_without_any_engine_all_reasons_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -16,7 +16,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_container_without_privileges_is_told(
+def test_a_container_without_privileges_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("unshare", "nsenter", "setpriv", "mount"):
@@ -29,7 +29,7 @@ def test_a_container_without_privileges_is_told(
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_missing_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnavailableError, match="'unshare' is missing: install"):
         private._check_permissions()
@@ -109,4 +109,25 @@ def test_the_command_enters_the_network_and_keeps_arguments_and_folder(
         f"--wdns={here}",
         f"{plan.engine}/usr/bin/docker",
         *("build", "a b", "*"),
+    ]
+
+
+def test_a_builder_in_a_container_finds_the_engine_and_ends_with_it(
+    plan: Plan, tmp_path: Path
+) -> None:
+    entered = tmp_path / "nsenter"
+    entered.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    entered.chmod(0o755)
+    environment = private._environment(plan, {"keeper": 11, "sandbox": 12})
+    create = ["buildx", "create", "--use", "--driver-opt", "image=a b"]
+    done = subprocess.run(
+        [f"{plan.run}/bin/docker", *create],
+        env={**environment, "PATH": f"{tmp_path}:{os.defpath}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-7:] == [
+        *("buildx", "create", "--driver-opt", "network=host,restart-policy=no"),
+        *create[2:],
     ]

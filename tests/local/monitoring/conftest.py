@@ -6,13 +6,13 @@ import pytest
 from local.clients import clients
 from local.cloud import Cloud
 from tests.local.monitoring import bot
-from tests.local.monitoring.told import PIPELINE, Told
+from tests.local.monitoring.notifications import PIPELINE, Notifications
 from tests.local.shops.deployment import deploy
 
 
 @pytest.fixture(scope="session")
 def monitored(engine: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
-    """The cloud, with Slack told by the app's webhook, and of one pipeline by a bot too."""
+    """The cloud, with notifications by the app's webhook, and of one pipeline by a bot too."""
     clients(engine.endpoint)("ssm").put_parameter(
         Name=bot.PARAMETER, Value=bot.TOKEN, Type="SecureString"
     )
@@ -27,12 +27,12 @@ def client(monitored: Cloud) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def webhook(monitored: Cloud) -> Told:
-    """What the app's webhook is told from now on."""
-    return Told(monitored.endpoint)
+def webhook(monitored: Cloud) -> Notifications:
+    """What the app's webhook gets from now on."""
+    return Notifications(monitored.endpoint)
 
 
 @pytest.fixture
-def by_bot(monitored: Cloud) -> Told:
-    """What the bot tells from now on."""
-    return Told(monitored.endpoint, bot.CHANNEL)
+def by_bot(monitored: Cloud) -> Notifications:
+    """What the bot posts from now on."""
+    return Notifications(monitored.endpoint, bot.CHANNEL)

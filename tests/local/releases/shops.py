@@ -72,7 +72,7 @@ def add_services(stacks: Stacks) -> None:
             triggers=[
                 PushTrigger(file_paths=["services/frozen/**"], file_paths_excluded=["**/*.md"]),
                 PushTrigger(tags=["v*"]),
-                PullRequestTrigger(file_paths=["services/frozen/**"]),
+                PullRequestTrigger(deploys_unmerged_code=True, file_paths=["services/frozen/**"]),
             ],
         ),
     )

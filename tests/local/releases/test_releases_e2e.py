@@ -55,6 +55,8 @@ def test_a_changed_setting_keeps_the_live_image_and_the_next_release_keeps_the_s
     image = shop.image_of(released.id)
     assert shop.pointer() == Pointer(live=image, previous=before.live)
     shop.runs_only(image)
+    assert shop.tagged("live") == image
+    assert shop.tagged("previous") == before.live
     (now,) = shop.answers()
     assert now["word"] == "another"
     assert now["words"] != said["words"]

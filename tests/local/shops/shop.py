@@ -23,7 +23,7 @@ from tests.local.emulator.driver import eventually, packed
 SEED = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 
 _SECONDS = 120.0
-_DOCKERFILE = 'FROM node:20-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
+_DOCKERFILE = 'FROM node:24-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
 _APP = """\
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -138,7 +138,7 @@ class Shop:
         return self.end_of(self.begin(app, message=message, **files))
 
     def released(self) -> Pointer:
-        """Release unless something is live already, and tell what is."""
+        """Release unless something is live already, and return what is."""
         if self.pointer().live == SEED:
             assert self.release().status == "Succeeded"
         return self.pointer()
@@ -195,6 +195,13 @@ class Shop:
         """The digests in the repository."""
         listed = self.client("ecr").list_images(repositoryName=self.name)["imageIds"]
         return {image["imageDigest"] for image in listed}
+
+    def tagged(self, tag: str) -> str:
+        """Return the image that has a tag."""
+        (found,) = self.client("ecr").describe_images(
+            repositoryName=self.name, imageIds=[{"imageTag": tag}]
+        )["imageDetails"]
+        return f"{self.uri}@{found['imageDigest']}"
 
     def service(self) -> dict[str, Any]:
         (found,) = self.client("ecs").describe_services(cluster=self.cluster, services=[self.name])[
@@ -283,7 +290,7 @@ class Shop:
         return str(eventually(begun))
 
     def approval(self) -> None:
-        """Wait until something waits for approval."""
+        """Wait until an approval is pending."""
 
         def asked() -> bool:
             return any(

@@ -1,0 +1,195 @@
+"""Whether a service, its build and its image pointer belong together; said before AWS finds out."""
+
+import weakref
+from typing import Any, Final
+
+import jsii
+from aws_cdk import Annotations, Stack
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ecs as ecs
+from constructs import Construct, IValidation
+
+from container_pipelines._checks import is_token
+from container_pipelines.build.build_project import BuildProject
+from container_pipelines.registry.image_pointer import ImagePointer
+
+_PROCESSORS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+# What AWS CDK calls a template parameter that is read from Parameter Store.
+_FROM_PARAMETER_STORE: Final = "SsmParameterValue"
+
+_pipelines: Final[weakref.WeakKeyDictionary[BuildProject, str]] = weakref.WeakKeyDictionary()
+
+
+def check_place(service: ecs.IBaseService, scope: Construct) -> None:
+    """Reject a service of another account or region than its pipeline.
+
+    Parameters
+    ----------
+    service
+        The service.
+    scope
+        Where the pipeline is made.
+
+    Raises
+    ------
+    ValueError
+        If the deploy action would look for it in the wrong place.
+    """
+    own, there = Stack.of(scope), service.env
+    for what, theirs, ours in (
+        ("account", there.account, own.account),
+        ("region", there.region, own.region),
+    ):
+        known = not is_token(theirs) and not is_token(ours)
+        if known and theirs != ours:
+            raise ValueError(
+                f"'service' must be in the {what} of its pipeline, {ours}, got {theirs}: the "
+                f"deploy action looks for it there alone; make the pipeline in a stack of that "
+                f"{what}"
+            )
+
+
+def check_processor(definition: ecs.TaskDefinition, build: BuildProject) -> None:
+    """Reject an image that is not built for the processor of Fargate's tasks.
+
+    Tasks on EC2 have their instances' processor, and what a custom buildspec builds is not known.
+
+    Parameters
+    ----------
+    definition
+        The task definition.
+    build
+        What makes the image.
+
+    Raises
+    ------
+    ValueError
+        If no task could start.
+    """
+    platforms = _platforms(build)
+    resource = definition.node.default_child
+    if not platforms or not definition.is_fargate_compatible:
+        return
+    assert isinstance(resource, ecs.CfnTaskDefinition)  # noqa: S101 - for the type checker
+    runtime = Stack.of(definition).resolve(resource.runtime_platform) or {}
+    processor = _attribute(runtime, "cpuArchitecture") or "X86_64"
+    wanted = _PROCESSORS.get(processor)
+    if wanted is not None and wanted not in platforms:
+        raise ValueError(
+            f"'build' must make an image for {wanted}, the processor of the service's tasks, got "
+            f"{', '.join(platforms)}; add it to DockerBuild.platforms, or change the service's "
+            f"processor"
+        )
+
+
+def check_pointer(container: ecs.ContainerDefinition, pointer: ImagePointer | None) -> None:
+    """Reject a pointer that the released container does not read, and warn of one left out.
+
+    Parameters
+    ----------
+    container
+        The container that gets the image.
+    pointer
+        What the pipeline writes.
+
+    Raises
+    ------
+    ValueError
+        If the container reads another image: the next ``cdk deploy`` would put that live.
+    """
+    if pointer is not None:
+        if not pointer.is_read_by(container):
+            raise ValueError(
+                f"'image_pointer' must be the one that the container '{container.container_name}' "
+                f"reads, got '{pointer.parameter_name}': the next deployment of the stack would "
+                f"put another image live; give the container that pointer's container_image()"
+            )
+        return
+    image = Stack.of(container).resolve(container.image_name)
+    if isinstance(image, dict) and str(image.get("Ref")).startswith(_FROM_PARAMETER_STORE):
+        Annotations.of(container).add_warning_v2(
+            "container-pipelines:NoImagePointer",
+            f"The container '{container.container_name}' reads its image from Parameter Store, and "
+            f"its pipeline has no 'image_pointer': nothing writes the image that is live, so the "
+            f"next deployment of the stack resets it. Give the pipeline the pointer.",
+        )
+
+
+def refuse_other_readers(
+    scope: Construct, definition: ecs.TaskDefinition, container_name: str
+) -> None:
+    """Have the synthesis fail if further containers have the image that one of them is released.
+
+    Parameters
+    ----------
+    scope
+        The pipeline.
+    definition
+        The task definition.
+    container_name
+        The container that gets the image.
+    """
+    scope.node.add_validation(_OneReader(definition, container_name))
+
+
+def claim(build: BuildProject, pipeline: str) -> None:
+    """Let a build project belong to one pipeline.
+
+    Parameters
+    ----------
+    build
+        The project.
+    pipeline
+        The pipeline's path.
+
+    Raises
+    ------
+    ValueError
+        If it belongs to another one already, whose images it would push and whose artifacts read.
+    """
+    other = _pipelines.setdefault(build, pipeline)
+    if other != pipeline:
+        raise ValueError(
+            f"'build' must be a project of this pipeline alone, got that of '{other}'; make a "
+            f"BuildProject for each"
+        )
+
+
+@jsii.implements(IValidation)
+class _OneReader:
+    def __init__(self, definition: ecs.TaskDefinition, container_name: str) -> None:
+        self._definition = definition
+        self._name = container_name
+
+    def validate(self) -> list[str]:
+        resource = self._definition.node.default_child
+        assert isinstance(resource, ecs.CfnTaskDefinition)  # noqa: S101 - for the type checker
+        stack = Stack.of(self._definition)
+        containers = stack.resolve(resource.container_definitions) or []
+        images = {_attribute(each, "name"): _attribute(each, "image") for each in containers}
+        released = images.get(self._name)
+        others = [
+            str(name) for name, image in images.items() if image == released and name != self._name
+        ]
+        if released is None or not others:
+            return []
+        message = (
+            f"The containers {', '.join(others)} of '{self._definition.node.path}' have the image "
+            f"of '{self._name}', and a release only changes that one: they would stay behind; "
+            f"give them another image"
+        )
+        return [message]
+
+
+def _platforms(build: BuildProject) -> list[str]:
+    project = build.project.node.default_child
+    assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
+    environment = Stack.of(build).resolve(project.environment)
+    for variable in _attribute(environment, "environmentVariables") or ():
+        if _attribute(variable, "name") == "BUILD_PLATFORMS":
+            return str(_attribute(variable, "value")).split(",")
+    return []
+
+
+def _attribute(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else getattr(value, name, None)

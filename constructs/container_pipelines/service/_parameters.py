@@ -1,0 +1,85 @@
+"""What the parameters of a load-balanced service may be."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from container_pipelines._checks import check_name, check_range
+from container_pipelines.service.service_options import Scaling, check_fargate_size
+
+PORT_VARIABLE: Final = "PORT"
+"""The environment variable that has a container's port."""
+
+_ECS_NAME: Final = r"[A-Za-z0-9_-]+"
+_ECS_NAME_ALLOWED: Final = "letters, digits, '_' and '-'"
+
+
+def check_parameters(
+    *,
+    container_name: str,
+    container_port: int,
+    service_name: str | None,
+    cpu: int,
+    memory: int,
+    variables: Sequence[str],
+    scaling: Scaling | None,
+    desired_count: int | None,
+    priority: int,
+    conditions: Sequence[str],
+) -> None:
+    """Reject what ECS, Fargate or the load balancer would, or what contradicts itself.
+
+    Parameters
+    ----------
+    container_name, container_port, service_name, cpu, memory, scaling, desired_count, priority
+        As the service has them.
+    variables
+        The names of all environment variables, secret ones too.
+    conditions
+        Paths and hosts of the listener rule.
+
+    Raises
+    ------
+    ValueError
+        If one of them cannot be.
+    """
+    for parameter, name in (("container_name", container_name), ("service_name", service_name)):
+        if name is not None:
+            check_name(parameter, name, pattern=_ECS_NAME, maximum=255, allowed=_ECS_NAME_ALLOWED)
+    check_range(
+        "container_port", container_port, minimum=1, maximum=65535, default="listen on 3000"
+    )
+    check_range("priority", priority, minimum=1, maximum=50000, default="use 100")
+    check_fargate_size(cpu, memory)
+    if PORT_VARIABLE in variables:
+        raise ValueError(
+            f"'environment' and 'secrets' must not set '{PORT_VARIABLE}', which has the "
+            f"container's port; give 'container_port' instead"
+        )
+    doubled = sorted({name for name in variables if variables.count(name) > 1})
+    if doubled:
+        raise ValueError(
+            f"'secrets' must not repeat names of 'environment', got {', '.join(doubled)} in both; "
+            f"keep the secret"
+        )
+    if desired_count is not None:
+        check_range(
+            "desired_count", desired_count, minimum=0, maximum=5000, default="leave it to ECS"
+        )
+        if scaling is not None:
+            raise ValueError(
+                "'desired_count' must be left out when 'scaling' is given, got both: each "
+                "deployment of the stack would reset what scaling has set; use scaling.min_tasks"
+            )
+    for condition in conditions:
+        check_name(
+            "path_patterns' or 'host_headers",
+            condition,
+            pattern=r"\S+",
+            maximum=128,
+            allowed="such as '/api/*' or 'example.com'",
+        )
+    if not 1 <= len(conditions) <= 5:
+        raise ValueError(
+            f"'path_patterns' and 'host_headers' must be 1 to 5 values together, got "
+            f"{len(conditions)}; omit 'path_patterns' to take every path"
+        )
