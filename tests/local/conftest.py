@@ -24,3 +24,16 @@ def engine(cloud: Cloud, without_engine: Callable[[object], NoReturn]) -> Cloud:
     if cloud.engine is None:
         without_engine(cloud.unavailable)
     return cloud
+
+
+@pytest.fixture(autouse=True)
+def _the_cloud_stays_up(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check, where a test has the cloud, that nothing in it has broken meanwhile."""
+    if "cloud" not in request.fixturenames:
+        yield
+        return
+    log = request.getfixturevalue("cloud").folder / "emulator.log"
+    before = len(log.read_text())
+    yield
+    said = log.read_text()[before:]
+    assert "Traceback" not in said, said[-3000:]

@@ -7,7 +7,8 @@ import pytest
 from tests.local.code_deploy.blue import Blue
 from tests.local.code_deploy.blues import ALARM, CLUSTER, VERDICT
 from tests.local.emulator.driver import eventually
-from tests.local.releases.shop import SEED, SICK, Pointer, fails
+from tests.local.shops.deployment import CdkDeploy
+from tests.local.shops.shop import SEED, SICK, Pointer, fails
 
 pytestmark = pytest.mark.e2e
 
@@ -21,9 +22,9 @@ def live(weights: dict[str, int]) -> list[str]:
 
 
 def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
-    blues: dict[str, Blue],
+    new_blue: Callable[[str], Blue],
 ) -> None:
-    blue = blues["seeded"]
+    blue = new_blue("seeded")
     assert blue.pointer() == Pointer(live=SEED, previous=SEED)
     blue.runs_only(SEED)
     (seed,) = blue.sets()
@@ -36,13 +37,13 @@ def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
     (now,) = blue.sets()
     old, new = (each["loadBalancers"][0]["targetGroupArn"] for each in (seed, now))
     assert old != new
-    assert (seen[-1], blue.weights("testTrafficRoute")) == ({old: 0, new: 100}, {old: 0, new: 100})
+    assert (seen[-1], blue.weights(test=True)) == ({old: 0, new: 100}, {old: 0, new: 100})
     assert now["externalId"] == blue.deployment(ended.id)
     assert blue.releases.deploy_targets("seeded") == (CLUSTER, "seeded")
 
 
-def test_traffic_moves_in_the_steps_of_the_shift(blues: dict[str, Blue]) -> None:
-    blue = blues["linear"]
+def test_traffic_moves_in_the_steps_of_the_shift(new_blue: Callable[[str], Blue]) -> None:
+    blue = new_blue("linear")
     (before,) = blue.sets()
     old = before["loadBalancers"][0]["targetGroupArn"]
     with blue.never_empty() as seen:
@@ -55,8 +56,10 @@ def test_traffic_moves_in_the_steps_of_the_shift(blues: dict[str, Blue]) -> None
     blue.runs_only(blue.image_of(ended.id))
 
 
-def test_tasks_that_do_not_get_healthy_go_back_after_an_hour(blues: dict[str, Blue]) -> None:
-    blue = blues["linear"]
+def test_tasks_that_do_not_get_healthy_go_back_after_an_hour(
+    new_blue: Callable[[str], Blue],
+) -> None:
+    blue = new_blue("linear")
     with blue.never_empty(), blue.unchanged():
         execution = blue.begin(SICK)
         deployment = blue.deployment(execution)
@@ -67,8 +70,10 @@ def test_tasks_that_do_not_get_healthy_go_back_after_an_hour(blues: dict[str, Bl
         assert blue.went_back(deployment)["code"] == "TIMEOUT"
 
 
-def test_a_function_that_finds_fault_keeps_production_as_it_is(blues: dict[str, Blue]) -> None:
-    blue = blues["hooked"]
+def test_a_function_that_finds_fault_keeps_production_as_it_is(
+    new_blue: Callable[[str], Blue],
+) -> None:
+    blue = new_blue("hooked")
     ssm = blue.client("ssm")
     ssm.put_parameter(Name=VERDICT, Value="Failed", Type="String", Overwrite=True)
     with blue.never_empty() as seen, blue.unchanged():
@@ -82,8 +87,8 @@ def test_a_function_that_finds_fault_keeps_production_as_it_is(blues: dict[str, 
     blue.runs_only(blue.image_of(ended.id))
 
 
-def test_an_alarm_during_the_shift_goes_back(blues: dict[str, Blue]) -> None:
-    blue = blues["canary"]
+def test_an_alarm_during_the_shift_goes_back(new_blue: Callable[[str], Blue]) -> None:
+    blue = new_blue("canary")
 
     def alarm(state: str) -> None:
         blue.client("cloudwatch").set_alarm_state(
@@ -102,9 +107,9 @@ def test_an_alarm_during_the_shift_goes_back(blues: dict[str, Blue]) -> None:
 
 
 def test_a_release_waits_until_somebody_lets_it_go_on_or_time_is_over(
-    blues: dict[str, Blue],
+    new_blue: Callable[[str], Blue],
 ) -> None:
-    blue = blues["approved"]
+    blue = new_blue("approved")
     api = blue.client("codedeploy")
     with blue.never_empty(), blue.unchanged():
         execution = blue.begin()
@@ -119,22 +124,22 @@ def test_a_release_waits_until_somebody_lets_it_go_on_or_time_is_over(
         blue.becomes(deployment, "Ready")
         assert blue.shifted() == 0
         new = blue.sets()[1]["loadBalancers"][0]["targetGroupArn"]
-        assert live(blue.weights("testTrafficRoute")) == [new]
+        assert live(blue.weights(test=True)) == [new]
         api.continue_deployment(deploymentId=deployment, deploymentWaitType="READY_WAIT")
         assert blue.end_of(execution).status == "Succeeded"
     blue.runs_only(blue.image_of(execution))
 
 
 def test_a_changed_setting_ships_with_the_next_release_and_never_touches_the_traffic(
-    blues: dict[str, Blue], cdk_deploy: Callable[[str], None]
+    new_blue: Callable[[str], Blue], cdk_deploy: CdkDeploy
 ) -> None:
-    blue = blues["canary"]
+    blue = new_blue("canary")
     with blue.never_empty() as seen:
         execution = blue.begin()
         blue.deployment(execution)
         eventually(lambda: blue.shifted() == 10, _SECONDS)
         shifting = blue.weights()
-        cdk_deploy("two")  # in the middle of the shift
+        cdk_deploy(canary="two")  # in the middle of the shift
         assert (blue.weights(), len(blue.sets())) == (shifting, 2)
         blue.releases.wait_as_if(_HOUR + 1)
         assert blue.end_of(execution).status == "Succeeded"
@@ -153,6 +158,6 @@ def test_a_changed_setting_ships_with_the_next_release_and_never_touches_the_tra
         assert said["word"] == "two"
 
         swapped, tasks = blue.weights(), {task["taskArn"] for task in blue.tasks()}
-        cdk_deploy("three")  # after the swap
+        cdk_deploy(canary="three")  # after the swap
         assert blue.weights() == swapped
         assert {task["taskArn"] for task in blue.tasks()} == tasks

@@ -1,44 +1,21 @@
 """One service that ECS shifts the traffic of, with what can be seen of its deployments."""
 
-import contextlib
-import threading
-from collections.abc import Iterator
 from typing import Any
 
-from local.cloud import Cloud
-from local.traffic import weights_of
-from tests.local.ecs_shifts.shops import CLUSTER
 from tests.local.emulator.driver import eventually
-from tests.local.releases.shop import Shop
-
-_SECONDS = 120.0
-_SAMPLE_SECONDS = 0.1
+from tests.local.shops.shifting import SECONDS, ShiftingShop
 
 
-class Shifted(Shop):
+class Shifted(ShiftingShop):
     """A service with its pipeline, and its deployments."""
 
-    def __init__(self, cloud: Cloud, name: str) -> None:
-        super().__init__(cloud, name, CLUSTER)
-
-    def weights(self, rule: str = "productionListenerRule") -> dict[str, int]:
-        """The target groups of one of the service's rules with their weights."""
+    def rule(self, *, test: bool) -> dict[str, Any]:
         (balancer,) = self.service()["loadBalancers"]
-        (found,) = self.client("elbv2").describe_rules(
-            RuleArns=[balancer["advancedConfiguration"][rule]]
-        )["Rules"]
-        return weights_of(found)
-
-    def live(self) -> str:
-        """The group that all production traffic goes to."""
-        (group,) = (group for group, weight in self.weights().items() if weight)
-        return group
-
-    def healthy(self, group: str) -> int:
-        """How many healthy targets a target group has."""
-        reported = self.client("elbv2").describe_target_health(TargetGroupArn=group)
-        states = [each["TargetHealth"]["State"] for each in reported["TargetHealthDescriptions"]]
-        return states.count("healthy")
+        name = "testListenerRule" if test else "productionListenerRule"
+        arn = balancer["advancedConfiguration"][name]
+        (found,) = self.client("elbv2").describe_rules(RuleArns=[arn])["Rules"]
+        rule: dict[str, Any] = found
+        return rule
 
     def newest(self) -> dict[str, Any]:
         """The newest service deployment."""
@@ -54,7 +31,7 @@ class Shifted(Shop):
     def shifts(self, percent: int) -> None:
         """Wait until so much traffic goes to the new tasks."""
         live = self.live()
-        eventually(lambda: self.weights()[live] == 100 - percent, _SECONDS)
+        eventually(lambda: self.weights()[live] == 100 - percent, SECONDS)
 
     def waiting_hook(self) -> dict[str, str]:
         """Wait until a deployment stands at a pause; what answers it."""
@@ -69,40 +46,10 @@ class Shifted(Shop):
                     }
             return None
 
-        return dict(eventually(look, _SECONDS))
+        return dict(eventually(look, SECONDS))
 
     def went_back(self) -> str:
         """Wait until the newest deployment has gone back; its reason."""
-        eventually(lambda: self.newest()["status"] == "ROLLBACK_SUCCESSFUL", _SECONDS)
+        eventually(lambda: self.newest()["status"] == "ROLLBACK_SUCCESSFUL", SECONDS)
         reason: str = self.newest()["rollback"]["reason"]
         return reason
-
-    @contextlib.contextmanager
-    def never_empty(self) -> Iterator[list[dict[str, int]]]:
-        """Check that no traffic goes to a group without a healthy target, until the end.
-
-        Yields the weights that were seen, each once in a row.
-        """
-        seen: list[dict[str, int]] = []
-        empty: list[str] = []
-        done = threading.Event()
-
-        def sample() -> None:
-            while not done.wait(_SAMPLE_SECONDS):
-                weights = self.weights()
-                if not seen or seen[-1] != weights:
-                    seen.append(weights)
-                for group, weight in weights.items():
-                    # Asked once more: the traffic may have moved between the two questions.
-                    if weight and not self.healthy(group) and self.weights()[group]:
-                        empty.append(group)
-
-        thread = threading.Thread(target=sample)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            done.set()
-            thread.join()
-        assert seen
-        assert not empty

@@ -1,14 +1,15 @@
 """What docs/blue-green.md says of ECS's strategies: real pipelines, builds and containers."""
 
 import concurrent.futures
+from collections.abc import Callable
 
 import pytest
 
-from tests.local.ecs_shifts.conftest import CdkDeploy
 from tests.local.ecs_shifts.shifted import Shifted
 from tests.local.ecs_shifts.shops import ALARM, VERDICT
 from tests.local.emulator.driver import eventually
-from tests.local.releases.shop import DEAD, SEED, Pointer, fails
+from tests.local.shops.deployment import CdkDeploy
+from tests.local.shops.shop import DEAD, SEED, Pointer, fails
 
 pytestmark = pytest.mark.e2e
 
@@ -16,9 +17,9 @@ _HALF_AN_HOUR = 1800 / 20  # as long as it takes here
 
 
 def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
-    shops: dict[str, Shifted],
+    new_shop: Callable[[str], Shifted],
 ) -> None:
-    shop = shops["checked"]
+    shop = new_shop("checked")
     assert shop.pointer() == Pointer(live=SEED, previous=SEED)
     shop.runs_only(SEED)
     old = shop.live()
@@ -28,11 +29,13 @@ def test_the_first_deployment_runs_the_seed_and_the_first_release_replaces_it(
     image = shop.image_of(ended.id)
     shop.runs_only(image)
     assert shop.pointer() == Pointer(live=image, previous=SEED)
-    assert shop.weights() == shop.weights("testListenerRule") == {old: 0, shop.live(): 100}
+    assert shop.weights() == shop.weights(test=True) == {old: 0, shop.live(): 100}
 
 
-def test_a_function_that_finds_fault_keeps_production_as_it_is(shops: dict[str, Shifted]) -> None:
-    shop = shops["checked"]
+def test_a_function_that_finds_fault_keeps_production_as_it_is(
+    new_shop: Callable[[str], Shifted],
+) -> None:
+    shop = new_shop("checked")
     shop.released()
     ssm = shop.client("ssm")
     ssm.put_parameter(Name=VERDICT, Value="FAILED", Type="String", Overwrite=True)
@@ -44,8 +47,8 @@ def test_a_function_that_finds_fault_keeps_production_as_it_is(shops: dict[str, 
     assert shop.release().status == "Succeeded"
 
 
-def test_traffic_moves_in_the_steps_of_the_shift(shops: dict[str, Shifted]) -> None:
-    shop = shops["stepwise"]
+def test_traffic_moves_in_the_steps_of_the_shift(new_shop: Callable[[str], Shifted]) -> None:
+    shop = new_shop("stepwise")
     old = shop.live()
     with shop.never_empty() as seen:
         ended = shop.release()
@@ -55,8 +58,10 @@ def test_traffic_moves_in_the_steps_of_the_shift(shops: dict[str, Shifted]) -> N
     shop.runs_only(shop.image_of(ended.id))
 
 
-def test_tasks_that_do_not_get_healthy_never_get_traffic(shops: dict[str, Shifted]) -> None:
-    shop = shops["stepwise"]
+def test_tasks_that_do_not_get_healthy_never_get_traffic(
+    new_shop: Callable[[str], Shifted],
+) -> None:
+    shop = new_shop("stepwise")
     shop.released()
     with shop.never_empty() as seen, shop.unchanged():
         fails(shop.release(DEAD), "Deploy", "circuit breaker")
@@ -65,9 +70,9 @@ def test_tasks_that_do_not_get_healthy_never_get_traffic(shops: dict[str, Shifte
 
 
 def test_a_changed_setting_is_shifted_too_and_the_next_release_keeps_it(
-    shops: dict[str, Shifted], cdk_deploy: CdkDeploy
+    new_shop: Callable[[str], Shifted], cdk_deploy: CdkDeploy
 ) -> None:
-    shop = shops["stepwise"]
+    shop = new_shop("stepwise")
     before, old = shop.released(), shop.live()
     with shop.never_empty() as seen:
         cdk_deploy(stepwise="two")
@@ -83,8 +88,8 @@ def test_a_changed_setting_is_shifted_too_and_the_next_release_keeps_it(
     assert said["word"] == "two"
 
 
-def test_an_alarm_during_the_shift_goes_back(shops: dict[str, Shifted]) -> None:
-    shop = shops["partly"]
+def test_an_alarm_during_the_shift_goes_back(new_shop: Callable[[str], Shifted]) -> None:
+    shop = new_shop("partly")
 
     def alarm(state: str) -> None:
         shop.client("cloudwatch").set_alarm_state(
@@ -103,9 +108,9 @@ def test_an_alarm_during_the_shift_goes_back(shops: dict[str, Shifted]) -> None:
 
 
 def test_a_stack_that_changes_in_the_middle_of_a_shift_takes_its_place(
-    shops: dict[str, Shifted], cdk_deploy: CdkDeploy
+    new_shop: Callable[[str], Shifted], cdk_deploy: CdkDeploy
 ) -> None:
-    shop = shops["partly"]
+    shop = new_shop("partly")
     before = _released(shop)
     with shop.never_empty(), concurrent.futures.ThreadPoolExecutor() as pool:
         execution = shop.begin()
@@ -124,15 +129,15 @@ def test_a_stack_that_changes_in_the_middle_of_a_shift_takes_its_place(
 
 
 def test_a_deployment_waits_until_somebody_lets_it_go_on_or_sends_it_back(
-    shops: dict[str, Shifted],
+    new_shop: Callable[[str], Shifted],
 ) -> None:
-    shop = shops["held"]
+    shop = new_shop("held")
     old = shop.live()
     ecs = shop.client("ecs")
     with shop.never_empty():
         execution = shop.begin()
         hook = shop.waiting_hook()
-        test = shop.weights("testListenerRule")
+        test = shop.weights(test=True)
         assert (shop.live(), test[old]) == (old, 0)
         ecs.continue_service_deployment(**hook, action="CONTINUE")
         assert shop.end_of(execution).status == "Succeeded"

@@ -1,6 +1,5 @@
 """The stack under test beside the app's own: a bot that sends all notifications of one pipeline."""
 
-import json
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -14,7 +13,8 @@ from container_pipelines import (
     SlackBot,
     SlackNotifier,
 )
-from local.cloud import ACCOUNT, REGION, ROOT
+from local.cloud import ACCOUNT, REGION
+from tests.local.apps import new_app
 
 CHANNEL = "C0123456789"
 TOKEN = "xoxb-0123456789-abcdefghijklmnop"
@@ -36,9 +36,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
     Path
         The assembly.
     """
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    del context["delivery"]
-    app = cdk.App(outdir=str(folder), context=context)
+    app = new_app(folder)
     stack = cdk.Stack(app, "bot", env=cdk.Environment(account=ACCOUNT, region=REGION))
     bot = SlackNotifier(
         stack,

@@ -1,49 +1,29 @@
-import concurrent.futures
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
-from local.cloud import ACCOUNT, REGION, Cloud
-from local.toolkit import Toolkit
+from local.clients import clients
+from local.cloud import Cloud
 from tests.local.monitoring import bot
 from tests.local.monitoring.notifications import PIPELINE, Notifications
+from tests.local.shops.deployment import deploy
 
 
 @pytest.fixture(scope="session")
-def bot_assembly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Path]]:
-    """The bot's stack; it is synthesized while the cloud starts."""
-    folder = tmp_path_factory.mktemp("bot")
-    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as pool:
-        yield pool.submit(bot.synthesize, folder / "cdk.out", pipeline=PIPELINE)
-
-
-@pytest.fixture(scope="session")
-def monitored(bot_assembly: Future[Path], engine: Cloud) -> Cloud:
+def monitored(engine: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Cloud:
     """The cloud, with notifications by the app's webhook, and of one pipeline by a bot too."""
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
-    )
-    session.client("ssm", endpoint_url=engine.endpoint).put_parameter(
+    clients(engine.endpoint)("ssm").put_parameter(
         Name=bot.PARAMETER, Value=bot.TOKEN, Type="SecureString"
     )
-    Toolkit(
-        environment=engine.environment,
-        assembly=bot_assembly.result(),
-        log=engine.folder / "bot.log",
-    ).deploy()
+    folder = tmp_path_factory.mktemp("bot")
+    deploy(engine, bot.synthesize(folder / "cdk.out", pipeline=PIPELINE))
     return engine
 
 
 @pytest.fixture
 def client(monitored: Cloud) -> Callable[[str], Any]:
-    session = boto3.Session(
-        aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
-    )
-    return lambda service: session.client(service, endpoint_url=monitored.endpoint)
+    return clients(monitored.endpoint)
 
 
 @pytest.fixture
@@ -56,12 +36,3 @@ def webhook(monitored: Cloud) -> Notifications:
 def by_bot(monitored: Cloud) -> Notifications:
     """What the bot posts from now on."""
     return Notifications(monitored.endpoint, bot.CHANNEL)
-
-
-@pytest.fixture(autouse=True)
-def _the_cloud_stays_up(cloud: Cloud) -> Iterator[None]:
-    log = cloud.folder / "emulator.log"
-    before = len(log.read_text())
-    yield
-    said = log.read_text()[before:]
-    assert "Traceback" not in said, said[-3000:]

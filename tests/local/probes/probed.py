@@ -1,14 +1,11 @@
 """The app under test, from settings: a service for each engine, with a probe before its users."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
-
-from local.cloud import ROOT
 from stacks.delivery import add_delivery_stacks
 from stacks.settings import Settings
+from tests.local.apps import new_app
 
 ENGINES = ("ecs", "code-deploy")
 
@@ -55,9 +52,7 @@ def synthesize(folder: Path) -> Path:
     Path
         The assembly.
     """
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    del context["delivery"]
-    app = cdk.App(outdir=str(folder), context=context)
+    app = new_app(folder)
     settings = {
         "name": "probed",
         "platform": {"test_port": 8080},

@@ -1,44 +1,25 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from local.cloud import Cloud
-from local.toolkit import Toolkit
-from tests.local.releases.shop import Shop
-from tests.local.releases.shops import CLUSTER, synthesize
+from tests.local.releases.shops import CLUSTER, add_services
+from tests.local.shops.deployment import CdkDeploy
+from tests.local.shops.shop import Shop
 
 
 @pytest.fixture(scope="session")
-def cdk_deploy(engine: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], None]:
-    """Deploy the shops by the CDK CLI, with a value of the variable WORD of one of them."""
-
-    def deploy(word: str) -> None:
-        folder = tmp_path_factory.mktemp("shops")
-        Toolkit(
-            environment=engine.environment,
-            assembly=synthesize(folder / "cdk.out", word=word),
-            log=engine.folder / "shops.log",
-        ).deploy()
-
-    return deploy
+def cdk_deploy(engine: Cloud, tmp_path_factory: pytest.TempPathFactory) -> CdkDeploy:
+    return CdkDeploy(engine, CLUSTER, add_services, tmp_path_factory.mktemp(CLUSTER))
 
 
 @pytest.fixture(scope="session")
-def new_shop(engine: Cloud, cdk_deploy: Callable[[str], None]) -> Callable[[str], Shop]:
+def new_shop(engine: Cloud, cdk_deploy: CdkDeploy) -> Callable[[str], Shop]:
     """Give one of the shops, which are deployed once."""
-    cdk_deploy("one")
+    cdk_deploy()
     return lambda name: Shop(engine, name, CLUSTER)
 
 
 @pytest.fixture
 def shop(new_shop: Callable[[str], Shop]) -> Shop:
     return new_shop("shop")
-
-
-@pytest.fixture(autouse=True)
-def _the_cloud_stays_up(cloud: Cloud) -> Iterator[None]:
-    log = cloud.folder / "emulator.log"
-    before = len(log.read_text())
-    yield
-    said = log.read_text()[before:]
-    assert "Traceback" not in said, said[-3000:]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from container_pipelines._assets import shipped
-from tests.local.releases.shop import SICK, Pointer, Shop, fails
+from tests.local.shops.deployment import CdkDeploy
+from tests.local.shops.shop import SICK, Pointer, Shop, fails
 
 pytestmark = pytest.mark.e2e
 
@@ -178,13 +179,13 @@ def test_a_pipeline_that_retries_by_itself_ends_it_without_anybody(
 
 
 def test_what_a_deployment_of_the_app_has_replaced_before_it_was_recorded_stays_unrecorded(
-    shop: Shop, cdk_deploy: Callable[[str], None]
+    shop: Shop, cdk_deploy: CdkDeploy
 ) -> None:
     before = shop.released()
     with _mortal_recorder(shop, "sys.exit()"):
         lost = shop.release()
     assert lost.status == "Failed"
-    cdk_deploy("meanwhile")
+    cdk_deploy(shop="meanwhile")
     shop.runs_only(before.live)
     with shop.unchanged():
         fails(

@@ -9,8 +9,8 @@ import pytest
 
 from local.cloud import Cloud
 from tests.local.emulator.driver import eventually
-from tests.local.releases.shop import Pointer, Shop, fails
 from tests.local.releases.shops import ALARM, WATCH_MINUTES
+from tests.local.shops.shop import Pointer, Shop, fails
 
 pytestmark = pytest.mark.e2e
 

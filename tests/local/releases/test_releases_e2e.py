@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from local.recorded import Recorded
-from tests.local.releases.shop import DEAD, GOOD, SEED, SICK, Pointer, Shop, fails
 from tests.local.releases.shops import RECORD_PIPELINE
+from tests.local.shops.deployment import CdkDeploy
+from tests.local.shops.shop import DEAD, GOOD, SEED, SICK, Pointer, Shop, fails
 
 pytestmark = pytest.mark.e2e
 
@@ -40,11 +41,11 @@ def test_the_first_deployment_runs_the_seed_and_the_first_release_keeps_it_as_no
 
 
 def test_a_changed_setting_keeps_the_live_image_and_the_next_release_keeps_the_setting(
-    shop: Shop, cdk_deploy: Callable[[str], None]
+    shop: Shop, cdk_deploy: CdkDeploy
 ) -> None:
     before = shop.released()
     (said,) = shop.answers()
-    cdk_deploy("another")
+    cdk_deploy(shop="another")
     assert shop.pointer() == before
     shop.runs_only(before.live)
     assert shop.answers() == [{**said, "word": "another"}]

@@ -3,16 +3,15 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import aws_cdk as cdk
 import pytest
 
-from local.cloud import ACCOUNT, ROOT, Cloud
-from local.toolkit import Toolkit
+from local.cloud import ACCOUNT, Cloud
 from stacks import Settings, add_delivery_stacks
-from tests.local.releases.shop import DEAD, SEED, Pointer, Shop, fails
+from tests.local.apps import new_app
 from tests.local.releases.shops import CLUSTER
+from tests.local.shops.deployment import deploy
+from tests.local.shops.shop import DEAD, SEED, Pointer, Shop, fails
 
 pytestmark = pytest.mark.e2e
 
@@ -78,15 +77,10 @@ def imported(
     engine: Cloud, new_shop: Callable[[str], Shop], tmp_path: Path
 ) -> tuple[Shop, Callable[[str], None]]:
     """The shop, and what deploys its own template with a value of the variable WORD."""
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = cdk.App(outdir=str(tmp_path / "cdk.out"), context={**context, "delivery": DELIVERY})
+    app = new_app(tmp_path / "cdk.out")
     add_delivery_stacks(app, Settings.from_context(DELIVERY))
     app.synth()
-    Toolkit(
-        environment=engine.environment,
-        assembly=tmp_path / "cdk.out",
-        log=engine.folder / "imported.log",
-    ).deploy()
+    deploy(engine, tmp_path / "cdk.out")
     shop = Shop(engine, NAME, CLUSTER)
     formation = shop.client("cloudformation")
     formation.create_stack(StackName="not-ours", TemplateBody=_template("one"))

@@ -1,6 +1,7 @@
 """One service with its pipeline, driven as a developer and an operator do."""
 
 import contextlib
+import functools
 import http.client
 import io
 import json
@@ -11,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
+from local.clients import clients
 from local.cloud import ACCOUNT, REGION, Cloud
 from local.engine.network import connect
 from local.release import Commit, Releases, Stage
@@ -85,17 +86,7 @@ class Shop:
         self.uri = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{name}"
         self.releases = Releases(cloud.endpoint)
         self._cloud = cloud
-        self._session = boto3.Session(
-            aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
-        )
-        self._clients: dict[str, Any] = {}
-
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = self._session.client(  # type: ignore[call-overload]
-                service, endpoint_url=self._cloud.endpoint
-            )
-        return self._clients[service]
+        self.client = functools.cache(clients(cloud.endpoint))
 
     # What a developer does.
 
