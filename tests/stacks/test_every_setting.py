@@ -91,6 +91,8 @@ SERVICES = {
     "ecs": (EVERYTHING, "search", ["release", "container", "health_check", "scaling"]),
     "code-deploy": (EXISTING, "payments", ["release", "container", "health_check", "scaling"]),
     "existing": (EXISTING, "legacy", ["build", "release"]),
+    "every shift of code-deploy": (EVERYTHING, "checkout", []),
+    "every setting of codecommit": (EXISTING, "accounts", []),
 }
 """The service that is changed, with these sections of the first sample's first service.
 
@@ -144,7 +146,7 @@ def of_service(file: str, name: str, sections: list[str]) -> dict[str, Any]:
     (service,) = [service for service in settings["services"] if service["name"] == name]
     shop = sample(EVERYTHING)["services"][0]
     settings["services"] = [{**{section: shop[section] for section in sections}, **service}]
-    if service["source"]["type"] == "codecommit":
+    if service["source"]["type"] == "codecommit" and "release" in sections:
         del settings["services"][0]["release"]["triggers"]
     return settings
 
