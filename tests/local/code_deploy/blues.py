@@ -30,7 +30,7 @@ from container_pipelines import (
     TrafficShift,
     ValidationHook,
 )
-from local.cloud import ROOT
+from local.cloud import ACCOUNT, ROOT
 
 CLUSTER = "blues"
 ALARM = "blues-errors"
@@ -91,7 +91,22 @@ def _approved(_: Construct, test: elbv2.IApplicationListener) -> CodeDeployBlueG
 
 
 def _hooked(scope: Construct, test: elbv2.IApplicationListener) -> CodeDeployBlueGreen:
-    role = iam.Role(scope, "HookRole", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(
+        scope,
+        "HookRole",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        managed_policies=[
+            iam.ManagedPolicy.from_aws_managed_policy_name(
+                "service-role/AWSLambdaBasicExecutionRole"
+            )
+        ],
+    )
+    role.add_to_policy(
+        iam.PolicyStatement(
+            actions=["ssm:GetParameter"],
+            resources=[f"arn:aws:ssm:*:{ACCOUNT}:parameter{VERDICT}"],
+        )
+    )
     function = lambda_.Function(
         scope,
         "Hook",

@@ -11,6 +11,7 @@ from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -31,7 +32,7 @@ from container_pipelines import (
     TrafficShift,
     ValidationHook,
 )
-from local.cloud import ROOT
+from local.cloud import ACCOUNT, ROOT
 
 CLUSTER = "shifts"
 ALARM = "shifts-errors"
@@ -59,6 +60,12 @@ def _checked(scope: Construct, test: elbv2.IApplicationListener) -> EcsBlueGreen
         handler="index.handle",
         code=lambda_.Code.from_inline(_HOOK),
         timeout=cdk.Duration.seconds(30),
+    )
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=["ssm:GetParameters"],
+            resources=[f"arn:aws:ssm:*:{ACCOUNT}:parameter{VERDICT}"],
+        )
     )
     return EcsBlueGreen(
         traffic_shift=TrafficShift.all_at_once(),

@@ -37,7 +37,7 @@ from container_pipelines import (
     ReleaseRecorder,
     Source,
 )
-from local.cloud import ROOT
+from local.cloud import ACCOUNT, ROOT
 
 CLUSTER = "shops"
 ALARM = "shop-errors"
@@ -209,18 +209,25 @@ def _add_shops(stack: cdk.Stack, repositories: Mapping[str, EcrRepo], word: str)
             connection_arn=connection.attr_connection_arn, repository=f"shops/{name}"
         )
         folder = f"services/{name}"
+        build = BuildProject(
+            scope,
+            "Build",
+            repository=images.repository,
+            project_name=name,
+            docker_build=DockerBuild(dockerfile=f"{folder}/Dockerfile", context=folder),
+            commands=PhaseCommands(pre_build=[_FAILS_ONCE]),
+        )
+        build.project.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["ssm:GetParameter", "ssm:PutParameter"],
+                resources=[f"arn:aws:ssm:*:{ACCOUNT}:parameter/tried/*"],
+            )
+        )
         EcsRollingPipeline(
             scope,
             "Release",
             source=source,
-            build=BuildProject(
-                scope,
-                "Build",
-                repository=images.repository,
-                project_name=name,
-                docker_build=DockerBuild(dockerfile=f"{folder}/Dockerfile", context=folder),
-                commands=PhaseCommands(pre_build=[_FAILS_ONCE]),
-            ),
+            build=build,
             service=service.service,
             image_pointer=images.image_pointer,
             recorder=recorder,
