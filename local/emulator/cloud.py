@@ -18,6 +18,7 @@ from local.emulator import (
     functions,
     network,
     outputs,
+    parameters,
     targets,
     updates,
 )
@@ -62,6 +63,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     listeners.register()
     custom_resources.register()
     outputs.register()
+    parameters.register()
     updates.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")

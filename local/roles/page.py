@@ -96,13 +96,13 @@ def _condition(condition: Mapping[str, Any]) -> str:
 
 
 def _trusted(trust: Mapping[str, Any], service: str) -> str:
-    found = [
-        principal
-        for statement in trust["Statement"]
-        for principals in statement["Principal"].values()
-        for principal in _list(principals)
-    ]
-    return ", ".join(f"`{_plain(each, service)}`" for each in found)
+    found = []
+    for statement in trust["Statement"]:
+        condition = statement.get("Condition")
+        when = f" when {_condition(condition)}" if condition else ""
+        for principals in statement["Principal"].values():
+            found += [f"`{principal}`{when}" for principal in _list(principals)]
+    return _plain(", ".join(found), service)
 
 
 def _shown(resource: str, service: str) -> str:

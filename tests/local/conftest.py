@@ -6,6 +6,7 @@ import pytest
 
 from local.cloud import Cloud
 from local.deployment import deployed_cloud
+from local.permissions import denied_calls
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,6 +17,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("cloud")
     with deployed_cloud(folder, engine_cache=ROOT / ".cache" / "engine") as cloud:
         yield cloud
+        denied = denied_calls(cloud.endpoint)
+        assert not denied, "AWS would have denied:\n" + "\n".join(map(str, denied))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,18 @@
 // Answers whether IAM would allow a request: a JSON object a line in, one a line out, in order.
 // In:  {"simulation": ..., see Simulation of @cloud-copilot/iam-simulate}
-// Out: {"result": "Allowed", "resource": "arn:...", "reason": "", "ignored": [...]}
+// Out: {"result": "Allowed", "resource": "arn:...", "reason": ""}
 import { createInterface } from 'node:readline'
-import { getDenialReasons, isWildcardOnlyAction, runSimulation } from '@cloud-copilot/iam-simulate'
+import {
+  getDenialReasons,
+  isWildcardOnlyAction,
+  runSimulation,
+  runUnsafeSimulation,
+} from '@cloud-copilot/iam-simulate'
+
+// Actions that the catalogue, after AWS's reference, takes for such that cannot be scoped, and that
+// policies in AWS's own guides and the CDK's grants do scope: to deployment groups, for hooks. See
+// https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+const SCOPED = new Set(['codedeploy:PutLifecycleEventHookExecutionStatus'])
 
 // Statements that name the action, and what keeps each from deciding the request.
 function misses(analysis) {
@@ -35,6 +45,10 @@ function reasonOf(analysis) {
 async function answer({ simulation }) {
   const { action, resource } = simulation.request
   const [service, name] = action.split(':')
+  if (SCOPED.has(action)) {
+    const result = runUnsafeSimulation(simulation, {})
+    return { result, resource: resource.resource, reason: '' }
+  }
   try {
     // What an action cannot be scoped to is no part of the decision.
     if (await isWildcardOnlyAction(service, name)) resource.resource = '*'
@@ -43,7 +57,7 @@ async function answer({ simulation }) {
   }
   const ran = await runSimulation(simulation, {})
   if (ran.resultType === 'error') {
-    return { result: 'Invalid', resource: resource.resource, reason: JSON.stringify(ran.errors), ignored: [] }
+    return { result: 'Invalid', resource: resource.resource, reason: JSON.stringify(ran.errors) }
   }
   const results = ran.resultType === 'single' ? [ran.result] : ran.results
   const allowed = ran.overallResult === 'Allowed'
@@ -51,7 +65,6 @@ async function answer({ simulation }) {
     result: ran.overallResult,
     resource: resource.resource,
     reason: allowed ? '' : [...new Set(results.map(({ analysis }) => reasonOf(analysis)))].join('; '),
-    ignored: [...new Set(results.flatMap(({ ignoredContextKeys }) => ignoredContextKeys ?? []))],
   }
 }
 
@@ -60,7 +73,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     answered = await answer(JSON.parse(line))
   } catch (error) {
-    answered = { result: 'Invalid', resource: '', reason: String(error), ignored: [] }
+    answered = { result: 'Invalid', resource: '', reason: String(error) }
   }
   process.stdout.write(`${JSON.stringify(answered)}\n`)
 }

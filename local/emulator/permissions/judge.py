@@ -119,7 +119,10 @@ class Permissions:
         scope = current()
         account = (resource.split(":") + [""] * 5)[4] or scope.account
         is_role = principal.startswith("arn:")
-        own = policies.of_role(principal) if is_role else {}
+        try:
+            own = policies.of_role(principal) if is_role else {}
+        except LookupError as error:
+            return Decision(False, resource, str(error))
         if own is None:
             return Decision(False, resource, f"there is no role {principal}")
         always = {

@@ -15,7 +15,13 @@ def role(arn: str) -> dict[str, Any] | None:
 
 
 def of_role(arn: str) -> dict[str, Any] | None:
-    """Return the policies of a role by name; None where there is no such role."""
+    """Return the policies of a role by name; None where there is no such role.
+
+    Raises
+    ------
+    LookupError
+        A policy of AWS is attached that the emulator does not know.
+    """
     found = role(arn)
     if found is None:
         return None

@@ -60,7 +60,10 @@ def add_services(stacks: Stacks) -> None:
             approval_wait=cdk.Duration.minutes(120),
         ),
     )
-    hook = ValidationHook(function=stacks.function("Hook", _HOOK), at=HookStage.TEST_TRAFFIC)
+    hook = ValidationHook(
+        function=stacks.function("Hook", _HOOK, may={"ssm:GetParameter": VERDICT}),
+        at=HookStage.TEST_TRAFFIC,
+    )
     stacks.add(
         "hooked",
         CodeDeployBlueGreen(

@@ -34,7 +34,10 @@ def handle(event, context):
 def add_services(stacks: Stacks) -> None:
     """Add the services to stacks."""
     test = stacks.test
-    hook = ValidationHook(function=stacks.function("Hook", _HOOK), at=HookStage.TEST_TRAFFIC)
+    hook = ValidationHook(
+        function=stacks.function("Hook", _HOOK, may={"ssm:GetParameters": VERDICT}),
+        at=HookStage.TEST_TRAFFIC,
+    )
     stacks.add(
         "checked",
         EcsBlueGreen(

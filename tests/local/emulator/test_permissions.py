@@ -167,6 +167,16 @@ def test_an_action_that_cannot_be_scoped_needs_a_star(
     by(cloud, role(allow("ecr:GetAuthorizationToken")), "ecr").get_authorization_token()
 
 
+def test_a_hook_answers_for_the_deployment_group_that_it_may(
+    cloud: Emulator, role: Callable[..., str]
+) -> None:
+    group = f"arn:aws:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:shop"
+    answer = "codedeploy:PutLifecycleEventHookExecutionStatus"
+    hook = role(allow(answer, f"{group}/own"))
+    assert decide(cloud, hook, answer, f"{group}/own")["allowed"]
+    assert not decide(cloud, hook, answer, f"{group}/other")["allowed"]
+
+
 def test_an_action_that_does_not_exist_is_denied(cloud: Emulator, role: Callable[..., str]) -> None:
     answer = decide(cloud, role(allow("ecr:*")), "ecr:PullImage", "*")
     assert answer == {"allowed": False, "reason": '{"message":"invalid.action"}'}

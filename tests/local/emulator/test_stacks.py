@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -347,3 +348,18 @@ def test_an_alarm_on_metric_math_is_kept_and_moved_by_hand_alone(emulator: Emula
     assert state() == "INSUFFICIENT_DATA"
     cloudwatch.set_alarm_state(AlarmName="math", StateValue="ALARM", StateReason="rehearsed")
     assert state() == "ALARM"
+
+
+def test_a_parameter_without_a_name_gets_one_without_a_slash(emulator: Emulator) -> None:
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "a"}}
+    template = {
+        "Resources": {"Given": parameter},
+        "Outputs": {"Name": {"Value": {"Ref": "Given"}}},
+    }
+    stack = emulator.deploy(template)
+    name = emulator.outputs(stack)["Name"]
+    assert re.fullmatch(r"CFN-Given-[A-Za-z0-9]{12}", name)
+    changed = {**parameter, "Properties": {"Type": "String", "Value": "b"}}
+    emulator.deploy({**template, "Resources": {"Given": changed}}, stack)
+    assert emulator.outputs(stack)["Name"] == name
+    assert emulator.client("ssm").get_parameter(Name=name)["Parameter"]["Value"] == "b"

@@ -84,6 +84,7 @@ def add_services(stacks: Stacks) -> None:
             on_failure=OnFailure.RETRY_FAILED_ACTIONS,
         ),
         commands=PhaseCommands(pre_build=[_FAILS_ONCE]),
+        build_may=dict.fromkeys(["ssm:GetParameter", "ssm:PutParameter"], "/tried/*"),
     )
     stacks.add("rolled", controls=PipelineControls(on_failure=OnFailure.ROLLBACK))
 

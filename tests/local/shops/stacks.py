@@ -10,6 +10,7 @@ from aws_cdk import aws_codeconnections as codeconnections
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -29,6 +30,7 @@ from container_pipelines import (
     ReleaseRecorder,
     Source,
 )
+from local.cloud import ACCOUNT
 from tests.local.apps import new_app
 
 
@@ -105,9 +107,11 @@ class Stacks:
             evaluation_periods=1,
         )
 
-    def function(self, name: str, code: str) -> lambda_.Function:
-        """Make a function of a few lines."""
-        return lambda_.Function(
+    def function(
+        self, name: str, code: str, *, may: Mapping[str, str] | None = None
+    ) -> lambda_.Function:
+        """Make a function of a few lines, with actions of SSM and the parameters that they are on."""
+        function = lambda_.Function(
             self._stack,
             f"Function-{name}",
             runtime=lambda_.Runtime.PYTHON_3_13,
@@ -115,6 +119,9 @@ class Stacks:
             code=lambda_.Code.from_inline(code),
             timeout=cdk.Duration.seconds(30),
         )
+        for action, parameter in (may or {}).items():
+            function.add_to_role_policy(_on_parameter(action, parameter))
+        return function
 
     def add(
         self,
@@ -123,6 +130,7 @@ class Stacks:
         *,
         controls: PipelineControls | None = None,
         commands: PhaseCommands | None = None,
+        build_may: Mapping[str, str] | None = None,
     ) -> tuple[LoadBalancedService, EcrRepo]:
         """Add a service with its pipeline, and the repository of its images.
 
@@ -136,6 +144,8 @@ class Stacks:
             What holds the pipeline back.
         commands
             What its build runs beside.
+        build_may
+            Actions of SSM that these need, and the parameters that they are on.
         """
         images = EcrRepo(self._images, name.title(), repository_name=name)
         scope, folder = self.scope(name.title()), f"services/{name}"
@@ -169,6 +179,8 @@ class Stacks:
             docker_build=DockerBuild(dockerfile=f"{folder}/Dockerfile", context=folder),
             commands=commands,
         )
+        for action, parameter in (build_may or {}).items():
+            build.role.add_to_policy(_on_parameter(action, parameter))
         release: dict[str, Any] = {
             "source": self.source(name),
             "build": build,
@@ -187,3 +199,9 @@ class Stacks:
     def synth(self) -> None:
         """Write the assembly."""
         self._app.synth()
+
+
+def _on_parameter(action: str, parameter: str) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[action], resources=[f"arn:aws:ssm:*:{ACCOUNT}:parameter{parameter}"]
+    )
