@@ -110,7 +110,7 @@ class Stacks:
     def function(
         self, name: str, code: str, *, may: Mapping[str, str] | None = None
     ) -> lambda_.Function:
-        """Make a function of a few lines, with actions of SSM and the parameters that they are on."""
+        """Make a function of a few lines; `may` has actions of SSM and their parameters."""
         function = lambda_.Function(
             self._stack,
             f"Function-{name}",
