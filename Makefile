@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 PYTHON_PACKAGES := $(VENV)/.installed
 NODE_PACKAGES := node_modules/.installed
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+# The lock file has a Node.js, for users on Linux whose own is none that is supported.
+NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo benchmark test test-unit lint synth local-up local-push local-down constraints clean
@@ -14,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, on this machine alone
+demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, entirely on this machine
 	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
 
 test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
@@ -38,13 +40,13 @@ local-up: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Start a local cloud with the ap
 local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample application in the local cloud
 	@$(BIN)/python -m local push
 
-local-down: $(PYTHON_PACKAGES) ## End the local cloud
+local-down: $(PYTHON_PACKAGES) ## Stop the local cloud
 	@$(BIN)/python -m local down
 
-benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure builds against the usual buildspec (4 minutes)
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
 	@$(BIN)/python -m benchmarks
 
-constraints: ## Take the newest versions of everything into constraints.txt
+constraints: ## Update constraints.txt to the newest versions
 	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints
 	@sed '/^-c/d' requirements.txt > .cache/requirements.txt
 	@sed '/^-[cr]/d' requirements-dev.txt | cat .cache/requirements.txt - > .cache/requirements-all.txt
@@ -53,7 +55,7 @@ constraints: ## Take the newest versions of everything into constraints.txt
 	@.cache/constraints/bin/pip freeze --exclude-editable >> .cache/constraints.txt
 	@mv .cache/constraints.txt constraints.txt
 
-clean: ## Remove what was installed and made
+clean: ## Remove everything that was installed or generated
 	@rm -rf $(VENV) node_modules .cache cdk.out
 
 $(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
@@ -65,6 +67,8 @@ $(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproj
 	@touch $@
 
 $(NODE_PACKAGES): package.json package-lock.json
-	@echo "Installing the CDK CLI into node_modules (once, about 10 seconds)"
-	@npm ci --silent --no-progress
+	@echo "Installing the CDK CLI into node_modules (once, about 20 seconds)"
+	@rm -rf node_modules
+	@$(NODE_IS_SUPPORTED) && without=optional; npm ci --silent --no-progress --omit=$${without:-}
+	@$(NODE_IS_SUPPORTED) || { echo "Node.js 22 or newer is needed, $$(node --version) is older"; exit 1; }
 	@touch $@

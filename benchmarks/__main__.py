@@ -1,5 +1,6 @@
-"""Measure the build of the sample application with two buildspecs, and print a table."""
+"""Measure builds, with two buildspecs, and syntheses, with and without the library."""
 
+import argparse
 import statistics
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from typing import Final
 
 from rich.table import Table
 
+from benchmarks import synthesis
 from benchmarks.builds import Builds, Measured, contestants
 from local.cloud import ROOT, claim, open_cloud
 from local.progress import console
@@ -78,8 +80,8 @@ def table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> 
     return shown
 
 
-def main() -> int:
-    """Run the benchmark; the exit code tells whether there was an engine to run it with."""
+def measure_builds() -> int:
+    """Run the builds; the exit code tells whether there was an engine to run them with."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
         with (
@@ -98,6 +100,31 @@ def main() -> int:
                 console.print(f"\n[bold]{application}[/]")
                 console.print(table(f"{application}, medians", measure(builds)))
     return 0
+
+
+def main() -> int:
+    """Run the benchmarks that the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("builds", "synthesis"), help="one alone")
+    parser.add_argument(
+        "--services", type=int, nargs="+", default=[1, 10, 40], help="for how many to synthesize"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="how many syntheses of each")
+    parser.add_argument(
+        "--plot", type=Path, help="where a plot of the syntheses is written, as SVG"
+    )
+    parser.add_argument(
+        "--crossings",
+        action="store_true",
+        help="print instead what a further service makes Python ask of Node.js",
+    )
+    asked = parser.parse_args()
+    if asked.crossings:
+        synthesis.print_crossings()
+        return 0
+    if asked.what != "builds":
+        synthesis.main(counts=asked.services, rounds=asked.rounds, svg=asked.plot)
+    return measure_builds() if asked.what != "synthesis" else 0
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from container_pipelines import DockerBuild, ScanGate
+from container_pipelines._assets import build_program
 from container_pipelines.build.buildspec import build_file
 from local.clients import clients
 from local.cloud import ACCOUNT, REGION, ROOT, Cloud
@@ -174,13 +175,14 @@ def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
     """
     s3 = clients(cloud.endpoint)("s3")
     s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    program = build_file("scan_gate.py")
-    s3.put_object(Bucket=_BUCKET, Key=program.name, Body=program.read_bytes())
+    program = build_program()
+    s3.put_object(Bucket=_BUCKET, Key=program.path.name, Body=program.path.read_bytes())
     variables = {
         "CACHE_TAG": "buildcache",
         "CONTAINER_NAME": "app",
         "SCAN_GATE": ScanGate().settings(),
-        "SCAN_GATE_PROGRAM": f"s3://{_BUCKET}/{program.name}",
+        "BUILD_PROGRAM": f"s3://{_BUCKET}/{program.path.name}",
+        "BUILD_PROGRAM_SHA256": program.sha256,
         **{name: str(variable.value) for name, variable in DockerBuild().variables().items()},
     }
     buildspecs = {"usual": BASELINE, "this": build_file("build.yml")}

@@ -15,9 +15,9 @@ from typing import Final
 from local.cloud import ROOT, Cloud, CloudError, client_environment, is_open
 from local.demo import SAMPLE, demo, release
 from local.deployment import deployed_cloud
-from local.entrances import entrance_of
 from local.progress import console
 from local.release import ReleaseError, Releases
+from local.service_url import service_url
 from local.toolkit import ToolkitError
 
 _FOLDER: Final = ROOT / ".cache" / "cloud"
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    demonstration = commands.add_parser("demo", help="deploy, release an application once, and end")
+    demonstration = commands.add_parser("demo", help="deploy, release an application, and stop")
     demonstration.add_argument(
         "--application",
         type=Path,
@@ -57,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     up = commands.add_parser("up", help="start a cloud with the app deployed, and keep it running")
     up.add_argument("--detach", action="store_true", help="in the background")
-    commands.add_parser("down", help="end the cloud that `up` has started")
+    commands.add_parser("down", help="stop the cloud that `up` has started")
     push = commands.add_parser("push", help="release a folder in the cloud that is up")
     push.add_argument("folder", nargs="?", type=Path, default=SAMPLE)
-    push.add_argument("--pipeline", help="the pipeline; the first one by default")
+    push.add_argument("--pipeline", help="name of the pipeline; the first one by default")
     options = parser.parse_args(arguments)
     # The cloud is on this machine: no proxy stands in between, whatever the environment says.
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1"]))
-    # What ends us must take the ordinary way out, which ends the emulator and the engine.
+    # SIGTERM must take the ordinary way out, which stops the emulator and the engine.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         match options.command:
@@ -97,10 +97,10 @@ def _up() -> None:
         try:
             console.print(
                 f"\n[bold]The local cloud is up[/] at {cloud.endpoint}\n"
-                f"  release:   make local-push\n"
-                f"  look in:   . {exports} && aws codepipeline list-pipelines\n"
-                f"{''.join(_look_at(cloud))}"
-                f"  end it:    make local-down (or Ctrl-C here)",
+                f"  release: make local-push\n"
+                f"  inspect: . {exports} && aws codepipeline list-pipelines\n"
+                f"{''.join(_open(cloud))}"
+                f"  stop:    make local-down (or Ctrl-C here)",
                 soft_wrap=True,
             )
             signal.pause()
@@ -108,13 +108,13 @@ def _up() -> None:
             _STATE.unlink(missing_ok=True)
 
 
-def _look_at(cloud: Cloud) -> Iterator[str]:
+def _open(cloud: Cloud) -> Iterator[str]:
     if cloud.engine is None:
         return
     releases = Releases(cloud.endpoint)
     for pipeline in releases.pipelines():
-        if url := entrance_of(cloud.endpoint, *releases.deploy_targets(pipeline)):
-            yield f"  look at:   {url}\n"
+        if url := service_url(cloud.endpoint, *releases.deploy_targets(pipeline)):
+            yield f"  open:    {url}\n"
 
 
 def _up_in_background() -> None:
@@ -137,7 +137,7 @@ def _up_in_background() -> None:
         printed = len(text)
         if process.poll() is not None:
             raise CloudError(f"the local cloud did not come up; see {log}")
-        if _STATE.exists() and "end it:" in text:
+        if _STATE.exists() and "stop:" in text:
             return
         if time.monotonic() > deadline:
             process.terminate()
@@ -150,9 +150,9 @@ def _down() -> None:
     deadline = time.monotonic() + _DOWN_SECONDS
     while is_open(_FOLDER):
         if time.monotonic() > deadline:
-            raise CloudError(f"the local cloud has not ended in {_DOWN_SECONDS} s; see {_FOLDER}")
+            raise CloudError(f"the local cloud has not stopped in {_DOWN_SECONDS} s; see {_FOLDER}")
         time.sleep(0.1)
-    console.print("The local cloud has ended.")
+    console.print("The local cloud has stopped.")
 
 
 def _running() -> _Running:

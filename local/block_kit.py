@@ -51,7 +51,7 @@ class Line:
 
 
 def lines_of(message: Mapping[str, Any]) -> Iterator[Line]:
-    """Give the lines of a message.
+    """Return the lines of a message.
 
     Parameters
     ----------

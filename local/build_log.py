@@ -35,7 +35,7 @@ def end_of_log(builds: CodeBuildClient, logs: CloudWatchLogsClient, build: str) 
     events = logs.get_log_events(
         logGroupName=place["groupName"], logStreamName=place["streamName"], startFromHead=False
     )["events"]
-    # What follows tells of the failure; what has led to it stands before.
+    # The lines after it describe the failure; its cause is in those before.
     said = takewhile(lambda line: _FAILURE not in line, (event["message"] for event in events))
     lines = [line for line in said if line.strip() and not line.startswith(_OF_THE_AGENT)]
     return "\n".join(lines[-_LINES:])

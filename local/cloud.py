@@ -26,6 +26,7 @@ REGION: Final = "ap-northeast-1"
 
 ROOT: Final = Path(__file__).parents[1]
 
+_NODE_PROGRAMS: Final = ROOT / "node_modules" / ".bin"
 _START_SECONDS: Final = 60
 
 
@@ -61,7 +62,7 @@ class Cloud:
 
 
 def client_environment(endpoint: str, folder: Path) -> dict[str, str]:
-    """Give the variables that lead AWS clients to a local cloud.
+    """Return the variables that lead AWS clients to a local cloud.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def open_cloud(
 
 
 def is_open(folder: Path) -> bool:
-    """Tell whether a cloud uses a folder.
+    """Return whether a cloud uses a folder.
 
     Parameters
     ----------
@@ -188,6 +189,18 @@ def claim(folder: Path) -> Iterator[None]:
         yield
 
 
+def program_path() -> str:
+    """Name the folders of programs: this Python's, the project's Node.js if it has one, the user's.
+
+    Returns
+    -------
+    str
+        A value for ``PATH``.
+    """
+    folders = [str(Path(sys.executable).parent), str(_NODE_PROGRAMS)]
+    return os.pathsep.join([*folders, os.environ.get("PATH", "")])
+
+
 @contextlib.contextmanager
 def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None]:
     # Every cloud begins empty; what a person wants to look at afterwards stays until the next.
@@ -197,7 +210,6 @@ def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None
     command += ["--state", str(state), "--build-environment", str(build_environment)]
     command += ["--node-modules", str(ROOT / "node_modules"), "--complete-connections"]
     command += ["--end-with-input"]  # if this process is killed
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:
         process = subprocess.Popen(
@@ -205,7 +217,7 @@ def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None
             cwd=ROOT,
             env={
                 **{name: v for name, v in os.environ.items() if not name.startswith("AWS_")},
-                "PATH": path,
+                "PATH": program_path(),
             },
             stdin=subprocess.PIPE,
             stdout=log,

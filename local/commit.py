@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import stat
 import subprocess
 import zipfile
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ class Commit:
     id
         The commit's id, by its content.
     archive
-        The files as a zip, the same bytes for the same files.
+        The files as a zip, the same bytes for the same files: with what Git knows of modes, which
+        is whether a file is executable, and with symbolic links as links.
     """
 
     id: str
@@ -43,10 +46,18 @@ class Commit:
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in _files(folder):
                 info = zipfile.ZipInfo(file.relative_to(folder).as_posix(), (2000, 1, 1, 0, 0, 0))
-                info.external_attr = (file.stat().st_mode & 0o777) << 16
-                archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED)
-        content = buffer.getvalue()
-        return Commit(id=hashlib.sha1(content, usedforsecurity=False).hexdigest(), archive=content)
+                info.external_attr = _mode(file) << 16
+                content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+                archive.writestr(info, content, zipfile.ZIP_DEFLATED)
+        packed = buffer.getvalue()
+        return Commit(id=hashlib.sha1(packed, usedforsecurity=False).hexdigest(), archive=packed)
+
+
+def _mode(file: Path) -> int:
+    """Return the mode that Git records for a file."""
+    if file.is_symlink():
+        return stat.S_IFLNK | 0o777
+    return stat.S_IFREG | (0o755 if file.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -66,4 +77,4 @@ def _files(folder: Path) -> list[Path]:
         ]
     else:
         files = [folder / name for name in filter(None, listed.stdout.decode().split("\0"))]
-    return sorted({file for file in files if file.is_file()})
+    return sorted({file for file in files if file.is_symlink() or file.is_file()})

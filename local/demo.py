@@ -1,4 +1,4 @@
-"""The whole way once: deploy the app to a local cloud, release the sample, see what runs."""
+"""The demo: deploy the app to a local cloud, release the sample, show what runs."""
 
 import contextlib
 import shutil
@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from local.availability import AvailabilityMonitor
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
-from local.entrances import entrance_of
 from local.messages import panel
 from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
+from local.service_url import service_url
 from local.slack import local_settings, posted
 from local.traffic import bar
-from local.visitor import Visitor
 
 SAMPLE: Final = ROOT / "samples" / "my-container-app"
 _RELEASE_SECONDS: Final = 900
 _MESSAGE_SECONDS: Final = 10
-_LONGEST_ANSWER: Final = 200
-_BROKEN: Final = "export const GREETING = 'never said';\nprocess.exit(3);\n"
+_LONGEST_RESPONSE: Final = 200
+_BROKEN: Final = "export const GREETING = 'unreachable';\nprocess.exit(3);\n"
 
 
 def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> None:
-    """Deploy the app to a local cloud of its own, release an application, end the cloud.
+    """Deploy the app to a local cloud, release an application, stop the cloud.
 
-    Of the sample application it then releases a version that cannot run.
+    Of the sample application it then releases a version that cannot start.
 
     Parameters
     ----------
@@ -42,35 +42,35 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
     Raises
     ------
     ReleaseError
-        If the folder has no Dockerfile, or the release failed; or if that of the version that
-        cannot run did not.
+        If the folder has no Dockerfile, the release failed, or the release of the version that
+        cannot start succeeded.
     """
     if not (application / "Dockerfile").is_file():
         raise ReleaseError(f"{application} has no Dockerfile: name the folder of an application")
     started = time.monotonic()
-    console.print("\n[bold]A release, from a commit to a running image, on this machine alone[/]")
+    console.print("\n[bold]From a commit to a running image, entirely on this machine[/]")
     with deployed_cloud(folder, engine_cache=engine_cache) as cloud:
         if cloud.engine is None:
             console.print(
-                "\n[yellow]Everything is deployed; the build is left out, for want of a container "
-                f"engine.[/]\n{cloud.unavailable}"
+                "\n[yellow]Everything is deployed; the release is skipped: there is no "
+                f"container engine.[/]\n{cloud.unavailable}"
             )
         else:
             pipelines = Releases(cloud.endpoint).pipelines()
             for pipeline in pipelines:
                 release(cloud.endpoint, application, pipeline)
             if application == SAMPLE:
-                _bad_release(cloud.endpoint, pipelines[0])
+                _failing_release(cloud.endpoint, pipelines[0])
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",
                 soft_wrap=True,
             )
-    console.print(f"[dim]{time.monotonic() - started:.0f} s in all; nothing is left running.[/]\n")
+    console.print(f"[dim]Total: {time.monotonic() - started:.0f} s; nothing is left running.[/]\n")
 
 
 def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
-    """Push a folder as a commit, follow the pipeline, and show what the service runs after it.
+    """Push a folder as a commit, follow the pipeline, and show what the service runs afterwards.
 
     Parameters
     ----------
@@ -87,13 +87,13 @@ def release(endpoint: str, folder: Path, pipeline: str | None = None) -> None:
         If the release failed; the message carries the reason and the log's last lines.
     """
     pipeline = pipeline or Releases(endpoint).pipelines()[0]
-    told_before = len(posted(endpoint))
+    posted_before = len(posted(endpoint))
     try:
         _release(endpoint, folder, pipeline)
     except ReleaseError:
-        _show_messages(endpoint, told_before, pipeline)
+        _show_messages(endpoint, posted_before, pipeline)
         raise
-    _show_messages(endpoint, told_before, pipeline)
+    _show_messages(endpoint, posted_before, pipeline)
 
 
 def _release(endpoint: str, folder: Path, pipeline: str) -> None:
@@ -101,7 +101,7 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
     known = releases.pipelines()
     if pipeline not in known:
         raise ReleaseError(f"there is no pipeline '{pipeline}', only {', '.join(known)}")
-    repository, branch = releases.watched(pipeline)
+    repository, branch = releases.source(pipeline)
     cluster, service = releases.deploy_targets(pipeline)
     commit = Commit.of(folder)
     before = releases.running(cluster, service)
@@ -114,7 +114,7 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
         raise ReleaseError(f"the push started no pipeline: does {pipeline} detect changes?")
     stages: dict[str, Stage] = {}
 
-    def seen(stage: Stage) -> None:
+    def show_stage(stage: Stage) -> None:
         stages[stage.name] = stage
         if stage.status == "InProgress":
             console.print(f"  … {stage.name}")
@@ -124,32 +124,32 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
         if stage.reason:
             note(stage.reason)
 
-    url = entrance_of(endpoint, cluster, service)
+    url = service_url(endpoint, cluster, service)
     with contextlib.ExitStack() as stack:
-        show = stack.enter_context(changing_line())
-        visitor = stack.enter_context(Visitor(url)) if url else None
+        show_line = stack.enter_context(changing_line())
+        monitor = stack.enter_context(AvailabilityMonitor(url)) if url else None
 
-        def shown() -> None:
+        def show_shift() -> None:
             shift = shifts.now()
-            show(bar(shift) if shift else "")
+            show_line(bar(shift) if shift else "")
 
         status = releases.follow(
-            pipeline, started[0], seen=seen, meanwhile=shown, seconds=_RELEASE_SECONDS
+            pipeline, started[0], on_change=show_stage, on_poll=show_shift, seconds=_RELEASE_SECONDS
         )
     if status != "Succeeded":
         now = releases.running(cluster, service)
-        unchanged = "what runs is unchanged" if now == before else f"{now.image} runs now"
-        visits = f"; {visitor.told()}" if visitor else ""
-        raise ReleaseError(f"{pipeline} ended as {status}; {unchanged}{visits}")
+        unchanged = "the running version is unchanged" if now == before else f"{now.image} runs now"
+        requests = f"; requests: {monitor.summary()}" if monitor else ""
+        raise ReleaseError(f"pipeline {pipeline} ended as {status}; {unchanged}{requests}")
     after = releases.running(cluster, service)
     _summary(stages.values(), before, after, releases.recorded(pipeline))
-    if url and visitor:
-        _visits(url, visitor)
+    if url and monitor:
+        _requests(url, monitor)
     console.print()
 
 
-def _bad_release(endpoint: str, pipeline: str) -> None:
-    console.print("\n[bold]A bad release: a program that ends as soon as it has started[/]")
+def _failing_release(endpoint: str, pipeline: str) -> None:
+    console.print("\n[bold]A failing release: the application exits as soon as it has started[/]")
     releases = Releases(endpoint)
     targets = releases.deploy_targets(pipeline)
     live = releases.running(*targets), releases.recorded(pipeline)
@@ -163,7 +163,7 @@ def _bad_release(endpoint: str, pipeline: str) -> None:
                 raise
             console.print(f"  [green]✓[/] {error}\n", soft_wrap=True)
         else:
-            raise ReleaseError("a version that cannot run was released: that must not be")
+            raise ReleaseError("a version that cannot start was released")
 
 
 def _show_messages(endpoint: str, known: int, pipeline: str) -> None:
@@ -172,17 +172,17 @@ def _show_messages(endpoint: str, known: int, pipeline: str) -> None:
     # An event, a rule and a function that starts are between a release's end and the message.
     end = time.monotonic() + _MESSAGE_SECONDS
     while True:
-        told = posted(endpoint)[known:]
-        its_end = any(
-            f" {pipeline}: Release {ended}" in message["text"]
-            for message in told
-            for ended in ("failed", "succeeded")
+        messages = posted(endpoint)[known:]
+        ended = any(
+            f" {pipeline}: Release {outcome}" in message["text"]
+            for message in messages
+            for outcome in ("failed", "succeeded")
         )
-        if its_end or time.monotonic() >= end:
+        if ended or time.monotonic() >= end:
             break
         time.sleep(0.1)
-    for message in told:
-        # What a bot says in a release's thread, the release's message says as well.
+    for message in messages:
+        # What a bot posts to a release's thread is in the release's message as well.
         if "thread_ts" not in message:
             console.print(panel(message))
     console.print()
@@ -200,16 +200,17 @@ def _summary(
         ("", after.image),
     ]
     if recorded is not None:
-        what = "it" if recorded.image == after.image else recorded.image
-        rows.append(("pointer", f"{recorded.parameter} names {what}"))
-    console.print("\n[bold]What came of it[/]")
+        what = "this image" if recorded.image == after.image else recorded.image
+        rows.append(("pointer", f"{recorded.parameter} holds {what}"))
+    console.print("\n[bold]Result[/]")
     for title, value in rows:
-        console.print(f"  [dim]{title:<7}[/] {value}", soft_wrap=True)
+        console.print(f"  [dim]{title:<8}[/] {value}", soft_wrap=True)
 
 
-def _visits(url: str, visitor: Visitor) -> None:
-    colour = "red" if visitor.troubles else "green"
-    console.print(f"  [dim]{'visits':<7}[/] [{colour}]{visitor.told()}[/]", soft_wrap=True)
-    for title, answer in zip(("asked", ""), (url, *list(visitor.answers)[-1:]), strict=False):
-        console.print(f"  [dim]{title:<7}[/] ", end="")
-        console.print(answer[:_LONGEST_ANSWER], markup=False, soft_wrap=True)
+def _requests(url: str, monitor: AvailabilityMonitor) -> None:
+    colour = "red" if monitor.failures else "green"
+    console.print(f"  [dim]{'requests':<8}[/] [{colour}]{monitor.summary()}[/]", soft_wrap=True)
+    rows = zip(("GET", ""), (url, *list(monitor.responses)[-1:]), strict=False)
+    for title, text in rows:
+        console.print(f"  [dim]{title:<8}[/] ", end="")
+        console.print(text[:_LONGEST_RESPONSE], markup=False, soft_wrap=True)

@@ -35,7 +35,7 @@ def step(title: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def changing_line() -> Iterator[Callable[[str], None]]:
-    """Give a function that shows a line in the place of its last one.
+    """Return a function that shows a line in the place of its last one.
 
     Where there is no terminal, each line that differs from the last is a line of its own.
     """

@@ -1,4 +1,4 @@
-"""A release in a local cloud: push a commit, follow the pipeline, see what runs."""
+"""A release in a local cloud: push a commit, follow the pipeline, read what runs."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Releases:
         message: str,
         tag: str | None = None,
     ) -> list[str]:
-        """Make a commit the newest of a branch, which starts the pipelines that watch it.
+        """Make a commit the newest of a branch, which starts the pipelines that it triggers.
 
         Parameters
         ----------
@@ -127,18 +127,18 @@ class Releases:
         source: str,
         destination: str,
     ) -> list[str]:
-        """Tell of a pull request, which starts the pipelines that watch for it.
+        """Announce a pull request, which starts the pipelines with a trigger for it.
 
         Parameters
         ----------
         event
-            What happens to it; ``CLOSED`` is closed or merged.
+            What happened to it; ``CLOSED`` is closed or merged.
         repository
             The repository, as the pipeline's source names it.
         source
-            The branch that it comes from; it has been pushed.
+            The source branch; it has been pushed.
         destination
-            The branch that it goes to; it has been pushed.
+            The destination branch; it has been pushed.
 
         Returns
         -------
@@ -176,24 +176,24 @@ class Releases:
         )["pipelineExecutionId"]
 
     def approve(self, pipeline: str, stage: str, action: str, summary: str = "") -> None:
-        """Approve what waits for it.
+        """Approve a pending manual approval.
 
         Parameters
         ----------
         pipeline, stage, action
             Names of the pipeline, the stage and the approval.
         summary
-            What to say about it.
+            The comment.
 
         Raises
         ------
         ReleaseError
-            If nothing waits there.
+            If no approval is pending there.
         """
         self._answer(pipeline, stage, action, "Approved", summary)
 
     def reject(self, pipeline: str, stage: str, action: str, summary: str = "") -> None:
-        """Reject what waits for approval; as `approve`."""
+        """Reject a pending manual approval; as `approve`."""
         self._answer(pipeline, stage, action, "Rejected", summary)
 
     def roll_back_stage(self, pipeline: str, stage: str, execution: str) -> str:
@@ -217,7 +217,7 @@ class Releases:
         execution: str,
         condition: Literal["BEFORE_ENTRY", "ON_SUCCESS"],
     ) -> None:
-        """Let an execution go on that a condition of a stage holds back or has failed."""
+        """Continue an execution that a condition of a stage holds back or has failed."""
         self._pipelines.override_stage_condition(
             pipelineName=pipeline,
             stageName=stage,
@@ -232,7 +232,7 @@ class Releases:
         )
 
     def enable_transition(self, pipeline: str, stage: str) -> None:
-        """Let executions into a stage."""
+        """Enable the transition into a stage."""
         self._pipelines.enable_stage_transition(
             pipelineName=pipeline, stageName=stage, transitionType="Inbound"
         )
@@ -242,7 +242,7 @@ class Releases:
         self._local("clock", {"forward": str(seconds)})
 
     def shifts(self, cluster: str, service: str) -> Shifts:
-        """Watch a service's traffic, from where it goes now."""
+        """Follow a service's traffic, from where it goes now."""
         return Shifts(self._ecs, self._elbv2, cluster, service)
 
     def follow(
@@ -250,11 +250,11 @@ class Releases:
         pipeline: str,
         execution: str,
         *,
-        seen: Callable[[Stage], None],
-        meanwhile: Callable[[], None] = lambda: None,
+        on_change: Callable[[Stage], None],
+        on_poll: Callable[[], None] = lambda: None,
         seconds: float,
     ) -> str:
-        """Watch an execution until it ends.
+        """Follow an execution until it ends.
 
         Parameters
         ----------
@@ -262,12 +262,12 @@ class Releases:
             The pipeline's name.
         execution
             The execution's id.
-        seen
+        on_change
             Called with each stage as its status changes, and when a reason is added to it.
-        meanwhile
-            Called again and again; does nothing by default.
+        on_poll
+            Called each time the execution is looked up; does nothing by default.
         seconds
-            How long to watch at most.
+            How long to follow it at most.
 
         Returns
         -------
@@ -291,15 +291,15 @@ class Releases:
             ):
                 if known.get(stage.name) != (stage.status, stage.reason):
                     known[stage.name] = (stage.status, stage.reason)
-                    seen(stage)
-            meanwhile()
+                    on_change(stage)
+            on_poll()
             if ended in _ENDED:
                 return ended
             time.sleep(_POLL_SECONDS)
         raise ReleaseError(f"{pipeline} has not ended in {seconds:.0f} s")
 
     def running(self, cluster: str, service: str) -> Running:
-        """Tell what a service runs.
+        """Return what a service runs.
 
         Parameters
         ----------
@@ -320,7 +320,7 @@ class Releases:
         )
 
     def recorded(self, pipeline: str) -> Recorded | None:
-        """Tell what a pipeline has recorded as live; None if it records nothing."""
+        """Return what a pipeline has recorded as live; None if it records nothing."""
         return recorded_by(self._pipelines, self._ssm, pipeline)
 
     def pipelines(self) -> list[str]:
@@ -334,7 +334,7 @@ class Releases:
         return sorted(found["name"] for found in self._pipelines.list_pipelines()["pipelines"])
 
     def deploy_targets(self, pipeline: str) -> tuple[str, str]:
-        """Give the cluster and the service that a pipeline deploys to.
+        """Return the cluster and the service that a pipeline deploys to.
 
         Parameters
         ----------
@@ -366,8 +366,8 @@ class Releases:
                         return service["clusterName"], service["serviceName"]
         raise ReleaseError(f"{pipeline} deploys to no ECS service")
 
-    def watched(self, pipeline: str) -> tuple[str, str]:
-        """Give the repository and the branch that a pipeline watches.
+    def source(self, pipeline: str) -> tuple[str, str]:
+        """Return the repository and the branch that a pipeline releases.
 
         Parameters
         ----------
@@ -410,7 +410,7 @@ class Releases:
             None,
         )
         if token is None:
-            raise ReleaseError(f"nothing waits for approval in {pipeline}, {stage}, {action}")
+            raise ReleaseError(f"no approval is pending in {pipeline}, {stage}, {action}")
         self._pipelines.put_approval_result(
             pipelineName=pipeline,
             stageName=stage,
@@ -420,7 +420,7 @@ class Releases:
         )
 
     def _local(self, path: str, query: Mapping[str, str], body: bytes = b"") -> dict[str, Any]:
-        """Call what the cloud has outside AWS's APIs."""
+        """Call one of the emulator's operations outside AWS's APIs."""
         spelled = urllib.parse.urlencode({"account": ACCOUNT, "region": REGION, **query})
         request = urllib.request.Request(  # noqa: S310 - our own loopback server
             f"{self._endpoint}/_local/{path}?{spelled}", data=body, method="POST"

@@ -1,4 +1,4 @@
-"""Slack in the local cloud: the secret that leads to its stand-in, and what was posted there."""
+"""Slack in the local cloud: the secret for its stand-in, and the messages posted there."""
 
 import json
 import urllib.request
@@ -17,8 +17,8 @@ _NOTIFY_ON: Final = ["failed", "recovered", "approval", "succeeded"]
 def local_settings() -> dict[str, Any]:
     """Return the app's settings with Slack in them.
 
-    Those who have Slack already, or do not want to be told, keep what they have; so does who has
-    chosen the news.
+    Settings that have Slack already, or monitoring turned off, stay as they are, and so does
+    ``notify_on`` if it is set.
 
     Returns
     -------

@@ -25,7 +25,7 @@ class Stage:
     name
         The stage's name.
     status
-        AWS's word for how it stands; empty before it begins.
+        Its status, as CodePipeline names it; empty before it begins.
     reason
         Why it failed, with the end of the log of a build that failed; empty otherwise.
     seconds
@@ -45,7 +45,7 @@ def stages_of(
     *,
     end_of_log: Callable[[str], str],
 ) -> list[Stage]:
-    """Tell how the stages of an execution stand that have begun.
+    """Return the stages of an execution that have begun.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def stages_of(
     list of Stage
         The stages, in the order in which they began.
     """
-    # First how they stand: of a stage that has ended every reason is then there to read.
+    # First their status: of a stage that has ended every reason is then there to read.
     now = {
         state["stageName"]: latest["status"]
         for state in client.get_pipeline_state(name=pipeline)["stageStates"]

@@ -2,11 +2,10 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.cloud import ROOT
+from local.cloud import ROOT, program_path
 
 _CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
@@ -98,9 +97,8 @@ class Toolkit:
         return finished.stdout
 
     def _variables(self) -> dict[str, str]:
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             **self._environment,
-            "PATH": path,
+            "PATH": program_path(),
         }

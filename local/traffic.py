@@ -15,7 +15,7 @@ _CELLS = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shift:
-    """How far a deployment has come.
+    """How far a deployment has progressed.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Shifts:
         self._before = self._weights() if self._rule else {}
 
     def now(self) -> Shift | None:
-        """Tell how far the newest deployment has come; None where no traffic is shifted."""
+        """Return the newest deployment's progress; None where no traffic is shifted."""
         if self._rule is None:
             return None
         cluster, service = self._names
@@ -85,7 +85,7 @@ def weights_of(rule: Mapping[str, Any]) -> dict[str, int]:
     Parameters
     ----------
     rule
-        The rule, as DescribeRules tells it.
+        The rule, as DescribeRules returns it.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def weights_of(rule: Mapping[str, Any]) -> dict[str, int]:
 
 
 def moved(before: Mapping[str, int], now: Mapping[str, int]) -> int:
-    """Tell how much of the traffic goes elsewhere than before.
+    """Return how much of the traffic goes elsewhere than before.
 
     Parameters
     ----------
@@ -134,4 +134,6 @@ def bar(shift: Shift) -> str:
     """
     full = shift.percent * _CELLS // 100
     stage = shift.stage.replace("_", " ").lower()
-    return f"{'█' * full}{'░' * (_CELLS - full)} {shift.percent:3} % on the new tasks, {stage}"
+    return (
+        f"{'█' * full}{'░' * (_CELLS - full)} {shift.percent:3} % of traffic on new tasks, {stage}"
+    )

@@ -101,7 +101,6 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 service=target,
                 ecr_repo=registry.ecr_repo,
                 recorder=shared.recorder,
-                artifact_bucket=shared.artifact_bucket,
                 connection_arn=shared.connection_arn,
                 env=env,
             ).pipeline
@@ -142,7 +141,7 @@ class _LogGroups:
 
 @contextlib.contextmanager
 def _named(path: str) -> Iterator[None]:
-    """Say which settings a construct has refused."""
+    """Report which settings a construct has rejected."""
     try:
         yield
     except ValueError as error:

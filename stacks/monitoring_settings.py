@@ -1,4 +1,4 @@
-"""The settings below ``monitoring``: what is watched, and who is told."""
+"""The settings below ``monitoring``: alarms, events, and where notifications are sent."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ ThresholdName = Literal[
 
 
 class SlackSettings(Model):
-    """How to get into Slack; the secret itself never stands here."""
+    """The Slack channel; the secret itself is never part of the settings."""
 
     parameter: Parameter | None = None
     """The SecureString parameter with the webhook's URL or the bot's token."""
     secret: Annotated[str, pattern(r"^[A-Za-z0-9/_+=.@-]+$", maximum=512)] | None = None
     """The name of a secret in Secrets Manager, in the place of a parameter."""
     channel: ChannelId | None = None
-    """The channel that a bot posts to; a webhook has one of its own."""
+    """The channel that a bot posts to; not for a webhook, which belongs to one channel."""
     docs_url: Annotated[str, pattern(r"^https?://[^\s<>|]+$", maximum=1000)] | None = None
     """A page with advice that messages link to."""
 
@@ -49,22 +49,22 @@ class SlackSettings(Model):
     def _one_place(self) -> Self:
         if (self.parameter is None) == (self.secret is None):
             message = (
-                "parameter or secret must be given, and not both: say where the webhook's URL or "
-                "the bot's token is kept"
+                "parameter or secret must be given, and not both: name the place where the "
+                "webhook's URL or the bot's token is stored"
             )
             raise ValueError(message)
         return self
 
 
 class ChatSettings(Model):
-    """The channel of AWS's chat application, in the place of a secret."""
+    """A Slack channel of AWS's chat application, which needs no secret."""
 
     workspace_id: Annotated[str, pattern(r"^[0-9A-Z]+$", maximum=255)]
     channel_id: ChannelId
 
 
 class ThresholdSettings(Model):
-    """What is to be otherwise of an alarm's default threshold."""
+    """Changes to an alarm's default threshold."""
 
     value: Annotated[float, Field(gt=0, strict=False)] | None = None
     period_minutes: Minutes | None = None
@@ -73,7 +73,7 @@ class ThresholdSettings(Model):
 
 
 class AlarmChanges(Model):
-    """What is to be otherwise of the alarms: of all services, or of one."""
+    """Changes to the default alarms: of all services, or of one."""
 
     thresholds: dict[ThresholdName, ThresholdSettings] = Field(default_factory=dict)
     """Changes to alarms, by their name."""
@@ -91,7 +91,7 @@ class AlarmChanges(Model):
         return self
 
     def changed_by(self, service: AlarmChanges) -> AlarmChanges:
-        """Add what is to be otherwise of one service's alarms.
+        """Merge the changes of one service into those of all.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class AlarmChanges(Model):
 
 
 class Monitoring(AlarmChanges):
-    """Alarms, dashboard, and who is told."""
+    """Alarms, dashboard, and where notifications are sent."""
 
     enabled: bool = True
     slack: SlackSettings | None = None
@@ -123,7 +123,7 @@ class Monitoring(AlarmChanges):
     emails: list[Annotated[str, pattern(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", maximum=320)]] = Field(
         default_factory=list
     )
-    """Who gets mail; nobody by default."""
+    """Addresses that get mail; none by default."""
     notify_on: Annotated[list[NotifyOnName], Field(min_length=1)] = [
         "failed",
         "recovered",
@@ -138,15 +138,15 @@ class Monitoring(AlarmChanges):
         "scans",
     ]
     anomaly_deviations: Annotated[float, Field(ge=0.1, le=10, strict=False)] | None = None
-    """Asks for an alarm on releases that take longer than usual: by how many deviations."""
+    """Adds an alarm on releases that take longer than usual: by how many deviations."""
 
     @model_validator(mode="after")
-    def _nothing_for_nobody(self) -> Self:
+    def _nothing_without_monitoring(self) -> Self:
         given = sorted(self.model_fields_set - {"enabled"})
         if not self.enabled and given:
             message = (
-                f"{', '.join(given)} must be left out with enabled: false, for nothing is watched: "
-                "remove them, or enabled"
+                f"{', '.join(given)} must be left out with enabled: false, which turns all "
+                "monitoring off: remove them, or enabled"
             )
             raise ValueError(message)
         return self

@@ -1,4 +1,4 @@
-"""What watches the app's pipelines and services."""
+"""The stack that monitors the app's pipelines and services."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ from stacks.monitoring_settings import (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """A service with what releases it.
+    """A service with the pipeline that releases it.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ class Release:
     pipeline
         Its pipeline.
     target_groups
-        Its target groups; none for a service that is there already.
+        Its target groups; none for an existing service.
     deployment_group
-        CodeDeploy's, where that deploys.
+        CodeDeploy's deployment group, where it deploys.
     alarms
-        What is to be otherwise of its alarms than of those of the other services.
+        Changes to its alarms, beyond those of all services.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Release:
 
 
 class MonitoringStack(cdk.Stack):
-    """Alarms and events of all services, who is told of them, and the dashboard.
+    """Alarms, notifications and dashboard of all services.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class MonitoringStack(cdk.Stack):
     settings
         The settings.
     releases
-        What is watched.
+        The releases to monitor.
     env
         Where the stack goes.
     """
@@ -91,7 +91,7 @@ class MonitoringStack(cdk.Stack):
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(
-            scope, construct_id, env=env, description="Watches pipelines and what they deploy"
+            scope, construct_id, env=env, description="Monitors pipelines and what they deploy"
         )
         self._notify_on = [NotifyOn(notify_on) for notify_on in settings.notify_on]
         topic = (

@@ -5,7 +5,6 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines import (
@@ -34,6 +33,9 @@ from stacks.settings import ExistingService, GitHubSource, Service
 class PipelineStack(cdk.Stack):
     """Build project and pipeline for a service of the app, or for one that is there already.
 
+    The pipeline has an artifact bucket of its own: a build may write whatever is in its bucket, so
+    in a shared one the build of one service could exchange the deploy files of another.
+
     Parameters
     ----------
     scope
@@ -48,8 +50,6 @@ class PipelineStack(cdk.Stack):
         Where its images are, and what names the live one.
     recorder
         The recorder that the app's pipelines share.
-    artifact_bucket
-        The bucket that the app's pipelines share.
     connection_arn
         The app's connection, for sources that name none.
     env
@@ -65,7 +65,6 @@ class PipelineStack(cdk.Stack):
         service: LoadBalancedService | ExistingService,
         ecr_repo: EcrRepo,
         recorder: ReleaseRecorder,
-        artifact_bucket: s3.IBucket,
         connection_arn: str | None,
         env: cdk.Environment | None,
     ) -> None:
@@ -103,7 +102,6 @@ class PipelineStack(cdk.Stack):
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
                 pipeline_name=settings.name,
-                artifact_bucket=artifact_bucket,
                 deployment_timeout=timeout if given else None,
                 controls=controls,
             )
@@ -124,10 +122,16 @@ class PipelineStack(cdk.Stack):
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
                 pipeline_name=settings.name,
-                artifact_bucket=artifact_bucket,
                 deployment_timeout=timeout,
                 controls=controls,
             )
+        cdk.Validations.of(self.pipeline.artifact_bucket).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="Only the roles of this one pipeline reach its artifacts, which expire; "
+                "CloudTrail data events record who reads them, where they are turned on.",
+            )
+        )
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
 
     def _source(self, settings: Service, connection_arn: str | None) -> Source:

@@ -87,7 +87,7 @@ class Platform(Model):
                 "that the app makes"
             )
             if "test_port" in made:
-                message += "; name a test listener of your own in existing.test_listener_arn"
+                message += "; name an existing test listener in existing.test_listener_arn"
             raise ValueError(message)
         return self
 

@@ -27,7 +27,7 @@ class ApprovalSettings(Model):
     """An approval between build and deployment."""
 
     topic_arn: Annotated[str, pattern(r"^arn:[a-z-]+:sns:.+$", maximum=2048)] | None = None
-    """Who is told; nobody by default."""
+    """The SNS topic that is notified; none by default."""
     link: Annotated[str, pattern(r"^https?://\S+$", maximum=1000)] | None = None
     message: Annotated[str, pattern(r"\S", maximum=1000)] | None = None
     timeout_minutes: Annotated[int, Field(ge=5, le=86400)] | None = None
@@ -49,9 +49,9 @@ class AlarmSettings(Model):
         list[Annotated[str, pattern(r"\S", maximum=255)]], Field(min_length=1, max_length=5)
     ]
     wait_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
-    """How long a release waits for an alarm to go off; AWS's default when left out."""
+    """How long a release waits for an alarm to go back to OK; AWS's default when left out."""
     watch_minutes: Annotated[int, Field(ge=1, le=86400)] | None = None
-    """How long they are watched after a deployment; not at all when left out."""
+    """How long they are monitored after a deployment; not at all when left out."""
     on_alarm: Literal["ROLLBACK", "FAIL"] = "ROLLBACK"
 
 
@@ -65,7 +65,7 @@ class Release(Model):
     deployment_window: WindowSettings | None = None
     alarms: AlarmSettings | None = None
     retry_build: bool = False
-    """Whether a failed build is started once more by itself."""
+    """Whether a failed build is retried once automatically."""
     on_failure: Literal["RETRY_FAILED_ACTIONS", "RETRY_ALL_ACTIONS", "ROLLBACK"] | None = None
     frozen: Annotated[str, pattern(r"^[a-zA-Z0-9!@ ().*?-]+$", maximum=300)] | None = None
     """Why nothing may be deployed at the moment."""

@@ -112,7 +112,7 @@ class ServiceStack(cdk.Stack):
             path_patterns=[settings.path_pattern],
         )
 
-    # Taken here and not in a stack of their own: the CDK puts the rule that lets the load balancer
+    # Imported here and not in a separate stack: the CDK puts the rule that lets the load balancer
     # reach the tasks into the stack of what was imported, which would be deployed too late.
 
     def _cluster(self, existing: ExistingPlatform) -> ecs.ICluster:

@@ -253,13 +253,13 @@ class Settings(_Model):
         names = [service.name for service in self.services]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            message = f"services must have names of their own, got {', '.join(twice)} twice"
+            message = f"services must have unique names, got {', '.join(twice)} twice"
             raise ValueError(message)
         on_listener = [s.priority for s in self.services if s.existing_service is None]
         doubled = sorted({p for p in on_listener if on_listener.count(p) > 1})
         if doubled:
             message = (
-                f"services must have priorities of their own on the load balancer, got "
+                f"services must have unique priorities on the load balancer, got "
                 f"{', '.join(map(str, doubled))} twice; set services.N.priority"
             )
             raise ValueError(message)
@@ -305,7 +305,7 @@ class Settings(_Model):
 
 
 def _leads_to(path_pattern: str, path: str) -> bool:
-    """Tell whether a listener's rule takes a path; its pattern knows nothing but * and ?.
+    """Return whether a listener rule matches a path; its pattern has only * and ? as wildcards.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_PathPatternConditionConfig.html
     """

@@ -2,14 +2,13 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_codeconnections as codeconnections
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines import ArtifactBucket, ReleaseRecorder
+from container_pipelines import ReleaseRecorder
 
 
 class SharedStack(cdk.Stack):
-    """The artifact bucket, the release recorder, and the connection to the code host.
+    """The release recorder, and the connection to the code host.
 
     Parameters
     ----------
@@ -33,14 +32,6 @@ class SharedStack(cdk.Stack):
     ) -> None:
         super().__init__(
             scope, construct_id, env=env, description="What all delivery pipelines share"
-        )
-        self.artifact_bucket: s3.IBucket = ArtifactBucket(self, "Artifacts")
-        cdk.Validations.of(self.artifact_bucket).acknowledge(
-            cdk.Acknowledgment(
-                id="AwsSolutions-S1",
-                reason="Only the pipelines' roles reach the artifacts, which expire; CloudTrail "
-                "data events tell who read them where that is asked for.",
-            )
         )
         self.recorder = ReleaseRecorder(self, "Recorder")
         self.connection_arn: str | None = None

@@ -1,5 +1,6 @@
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -7,6 +8,10 @@ import pytest
 # The built-in validation of templates costs seconds for each synthesis. tests/test_app.py runs the
 # whole app through the CLI with it; here it would only say the same again.
 os.environ.setdefault("CDK_VALIDATION", "false")
+
+# The project's own Node.js, where it has one, as the Makefile has it. jsii takes it from here.
+_NODE_PROGRAMS = Path(__file__).parents[1] / "node_modules" / ".bin"
+os.environ["PATH"] = os.pathsep.join([str(_NODE_PROGRAMS), os.environ["PATH"]])
 
 
 @pytest.fixture(scope="session")

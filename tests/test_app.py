@@ -144,7 +144,7 @@ def test_the_wheel_carries_types_and_buildspecs_and_nothing_else(wheel: Path) ->
     }
 
 
-def test_a_bad_setting_is_told_by_its_path() -> None:
+def test_a_bad_setting_is_reported_by_its_path() -> None:
     context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["delivery"]["services"][0]["health_check"]["path"] = "health"
     finished = subprocess.run(

@@ -7,11 +7,11 @@ from container_pipelines.build.buildspec import PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild, Platform
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
 from container_pipelines.build.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
-from container_pipelines.monitoring._watched import ReleasePipeline
 from container_pipelines.monitoring.alert_topic import AlertTopic
 from container_pipelines.monitoring.channels import Channel, no_notifications
 from container_pipelines.monitoring.chat_application import ChatApplication
 from container_pipelines.monitoring.delivery_dashboard import DeliveryDashboard
+from container_pipelines.monitoring.monitored_resources import ReleasePipeline
 from container_pipelines.monitoring.notifications import (
     DEFAULT_EVENTS,
     DEFAULT_NOTIFY_ON,

@@ -35,7 +35,7 @@ def acknowledge_wildcard(role: iam.Role | iam.Policy, resource: str, reason: str
     Parameters
     ----------
     role
-        The role, or a policy of its own.
+        The role, or a separate policy.
     resource
         The resource as the statement has it.
     reason

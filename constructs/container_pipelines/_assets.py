@@ -1,7 +1,10 @@
 """What the library ships beside its own modules: buildspecs and the code of its functions."""
 
 import functools
+import hashlib
 import tempfile
+import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from aws_cdk import aws_lambda as lambda_
@@ -9,6 +12,8 @@ from aws_cdk import aws_lambda as lambda_
 from container_pipelines._packed import packed
 
 _PACKAGE = Path(__file__).parent
+# The first time that a zip archive can tell: it must be the same whenever one is made.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def shipped(folder: str) -> Path:
@@ -43,6 +48,52 @@ def function_code(package: str) -> lambda_.Code:
         starts, and nothing is deployed anew for a change elsewhere or of words.
     """
     return lambda_.Code.from_asset(_packed_folder(package).name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A program in one file, which Python runs as it is.
+
+    Attributes
+    ----------
+    path
+        Where the file is, to the end of the process.
+    sha256
+        The digest of its content, in hexadecimal digits.
+    """
+
+    path: Path
+    sha256: str
+
+
+@functools.cache
+def build_program() -> Program:
+    """Pack ``buildspecs/container_build``, the program of builds, into one file.
+
+    Returns
+    -------
+    Program
+        The program: its modules without docstrings and comments. The same sources give the same
+        bytes on every machine, so nothing in it is compressed, whose outcome depends on zlib.
+    """
+    path = Path(_program_folder().name, "container_build.pyz")
+    package = shipped("buildspecs") / "container_build"
+    modules = {
+        f"{package.name}/{module.relative_to(package).as_posix()}": module
+        for module in package.rglob("*.py")
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, module in sorted({**modules, "__main__.py": package / "__main__.py"}.items()):
+            entry = zipfile.ZipInfo(name, _NO_TIME)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, packed(module.read_text(encoding="utf-8")))
+    return Program(path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@functools.cache
+def _program_folder() -> tempfile.TemporaryDirectory[str]:
+    # Kept to the end of the process, as `_packed_folder` is.
+    return tempfile.TemporaryDirectory(prefix="container-pipelines-")
 
 
 @functools.cache

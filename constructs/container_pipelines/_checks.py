@@ -1,4 +1,4 @@
-"""Checks of construct parameters: each raises before any child is created and never judges a token.
+"""Checks of construct parameters: each raises before any child is created, and lets tokens pass.
 
 A token stands for a value that only the deployment knows. Comparing one (an unresolved number is
 about -1.9e289) would reject good input, so every check lets it through.

@@ -1,1 +1,1 @@
-"""Asks a path of a new version, and tells ECS or CodeDeploy whether it answers as expected."""
+"""Requests a path of a new version, and reports to ECS or CodeDeploy whether it passes."""

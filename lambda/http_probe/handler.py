@@ -1,4 +1,4 @@
-"""The two protocols of deployment hooks: ECS takes what is returned, CodeDeploy is told."""
+"""The two protocols of deployment hooks: ECS reads what is returned, CodeDeploy is called."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def handle(event: dict[str, Any], context: object) -> dict[str, str]:
     """
     passed = _passed()
     if "LifecycleEventHookExecutionId" in event:
-        _tell_code_deploy(event, "Succeeded" if passed else "Failed")
+        _report_to_code_deploy(event, "Succeeded" if passed else "Failed")
     return {"hookStatus": "SUCCEEDED" if passed else "FAILED"}
 
 
@@ -39,11 +39,11 @@ def _passed() -> bool:
         return Probe.of(os.environ).passes()
     except SettingError as error:
         # CodeDeploy would wait for an hour if this raised.
-        print(f"The deployment must not go on: {error}; deploy the service's stack again")
+        print(f"The deployment must not continue: {error}; deploy the service's stack again")
         return False
 
 
-def _tell_code_deploy(event: dict[str, Any], status: Literal["Succeeded", "Failed"]) -> None:
+def _report_to_code_deploy(event: dict[str, Any], status: Literal["Succeeded", "Failed"]) -> None:
     import boto3
 
     boto3.client("codedeploy").put_lifecycle_event_hook_execution_status(

@@ -86,7 +86,7 @@ class Probe:
             attempt += 1
             left = end - time.monotonic()
             found = self._ask(max(1.0, min(_LONGEST_ATTEMPT, left)))
-            print(f"Attempt {attempt}: {self.url} gave {found}, expected {self.status}")
+            print(f"Attempt {attempt}: {self.url} returned {found}, expected {self.status}")
             if found == str(self.status):
                 return True
             if time.monotonic() + _PAUSE >= end:
@@ -106,7 +106,7 @@ class Probe:
             return str(error.code)
         except (OSError, http.client.HTTPException) as error:
             # No connection, no answer in time, or one that is not HTTP.
-            return f"no answer ({getattr(error, 'reason', None) or type(error).__name__})"
+            return f"no response ({getattr(error, 'reason', None) or type(error).__name__})"
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):

@@ -84,7 +84,7 @@ def examine(ecs: ECSClient, release: Release) -> Outcome:
     """Decide what became of a release.
 
     For ECS's own controller, whether rolling or blue/green, the service deployment that brought the
-    image tells, also after it was rolled back. Once it has succeeded, or where ECS remembers none,
+    image decides, also after it was rolled back. Once it has succeeded, or where ECS lists none,
     the primary deployment does. For CodeDeploy and other controllers it is the primary task set.
     In each case the running tasks have the last word.
 
@@ -210,6 +210,6 @@ class _Look:
 
 
 def _rollout(primary: DeploymentTypeDef, deployments: list[DeploymentTypeDef]) -> str:
-    """Tell the state of a roll-out, also behind a Classic Load Balancer, where ECS does not."""
+    """Return the state of a roll-out, also behind a Classic Load Balancer, where ECS does not."""
     steady = len(deployments) == 1 and primary.get("runningCount") == primary.get("desiredCount")
     return primary.get("rolloutState") or ("COMPLETED" if steady else "IN_PROGRESS")

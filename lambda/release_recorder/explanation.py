@@ -50,7 +50,7 @@ def shorten(text: str, longest: int) -> str:
 
 
 def failure(ecs: ECSClient, release: Release, found: Failed | Replaced) -> str:
-    """Tell why a release is not live, what is, and where to look.
+    """Explain why a release is not live, what is, and where to look.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def failure(ecs: ECSClient, release: Release, found: Failed | Replaced) -> str:
     log = f"the log group {log_group}" if log_group else f"the log of {release.container}"
     sentences.append(
         f"Next: look at {log} and the events of the service {release.service} in the cluster "
-        f"{release.cluster}, mend the cause, and release again."
+        f"{release.cluster}, fix the cause, and release again."
     )
     if state == "superseded":
         sentences[-1] = "Next: release it again if it should be live."
@@ -91,12 +91,12 @@ def failure(ecs: ECSClient, release: Release, found: Failed | Replaced) -> str:
 
 
 def too_late(release: Release, found: Underway) -> str:
-    """Tell what was waited for in vain."""
+    """Explain what did not happen in time."""
     return shorten(
-        f"{release.image} is not recorded as live: {release.timeout} seconds did not bring "
-        f"{shorten(found.waiting_for, _LONGEST_REASON)}. {release.pointer} is as it was. Next: "
+        f"{release.image} is not recorded as live: {release.timeout} seconds were not enough for "
+        f"{shorten(found.waiting_for, _LONGEST_REASON)}. {release.pointer} is unchanged. Next: "
         f"look at the events of the service {release.service} in the cluster {release.cluster}; "
-        f"when the deployment is through, retry this stage.",
+        f"when the deployment has completed, retry this stage.",
         LONGEST_MESSAGE,
     )
 
@@ -104,10 +104,10 @@ def too_late(release: Release, found: Underway) -> str:
 def _reasons(stopped: list[TaskTypeDef]) -> str:
     """Count distinct reasons, the commonest first."""
     counted = Counter(filter(None, map(_reason, stopped)))
-    told = [f"{count} x {reason}" for reason, count in counted.most_common(_MOST_REASONS)]
-    if more := len(counted) - len(told):
-        told.append(f"{more} further reasons")
-    return "; ".join(told)
+    texts = [f"{count} x {reason}" for reason, count in counted.most_common(_MOST_REASONS)]
+    if more := len(counted) - len(texts):
+        texts.append(f"{more} further reasons")
+    return "; ".join(texts)
 
 
 def _reason(task: TaskTypeDef) -> str:
@@ -126,8 +126,8 @@ def _reason(task: TaskTypeDef) -> str:
         for container in task.get("containers", [])
         if container.get("exitCode") or container.get("reason")
     ]
-    told = f"{reason} ({'; '.join(containers)})" if containers else reason
-    return shorten(told, _LONGEST_REASON)
+    text = f"{reason} ({'; '.join(containers)})" if containers else reason
+    return shorten(text, _LONGEST_REASON)
 
 
 def _log_group(ecs: ECSClient, release: Release, task_definition: str) -> str | None:

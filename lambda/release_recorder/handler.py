@@ -39,7 +39,7 @@ class _Job:
         job = event.get("CodePipeline.job")
         if job is None:
             raise ValueError(
-                "the release recorder answers jobs of CodePipeline alone; invoke it by an action "
+                "the release recorder handles jobs of CodePipeline only; invoke it by an action "
                 "of a pipeline (ReleaseRecorder.action())"
             )
         configuration = job["data"]["actionConfiguration"]["configuration"]
@@ -114,14 +114,14 @@ def _answer(job: _Job) -> _Answer:
         except (BotoCoreError, ClientError) as error:
             if not _passes(error):
                 raise
-            return _wait(release, started, Underway(f"AWS to answer ({_told(error)})"))
+            return _wait(release, started, Underway(f"AWS to answer ({_described(error)})"))
     except ParameterError as error:
         return _Refused(str(error), "ConfigurationError")
     except ClientError as error:
         denied = "AccessDenied" in error.response["Error"]["Code"]
         return _Refused(
-            f"AWS refused what the release recorder asked for: {_told(error)}. Nothing says that "
-            f"the image is live. Next: see the log of the release recorder.",
+            f"AWS rejected a request of the release recorder: {_described(error)}. It is not "
+            f"known whether the image is live. Next: see the log of the release recorder.",
             "PermissionError" if denied else "JobFailed",
         )
     except Exception as error:
@@ -134,8 +134,8 @@ def _answer(job: _Job) -> _Answer:
             at=[f"{line.name}:{line.lineno}" for line in lines],
         )
         return _Refused(
-            f"The release recorder ended with {type(error).__name__}, which it should not. Nothing "
-            f"says that the image is live. Next: look for job {job.id} in its log."
+            f"The release recorder failed unexpectedly with {type(error).__name__}. It is not "
+            f"known whether the image is live. Next: look for job {job.id} in its log."
         )
 
 
@@ -166,8 +166,8 @@ def _mark(release: Release, pointer: Pointer, clients: _Clients) -> str | None:
     try:
         Marks(clients.ecr, release.repository).put(pointer.read(), pointer.read_previous())
     except (BotoCoreError, ClientError) as error:
-        _log("not marked", repository=release.repository, error=_told(error))
-        return _told(error)
+        _log("not marked", repository=release.repository, error=_described(error))
+        return _described(error)
     return None
 
 
@@ -245,7 +245,7 @@ def _config() -> Any:
 
 
 def _passes(error: Exception) -> bool:
-    """Tell whether the next job may have more luck: throttled, out of reach, or broken at AWS."""
+    """Return whether the next job may succeed: throttled, out of reach, or broken at AWS."""
     response = getattr(error, "response", None)
     if response is None:
         return True
@@ -254,7 +254,7 @@ def _passes(error: Exception) -> bool:
     return status >= 500 or "Throttl" in code or code in ("TooManyUpdates", "RequestLimitExceeded")
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is None:
         return type(error).__name__
@@ -274,11 +274,11 @@ def _send(job: _Job, answer: _Answer) -> None:
         code = error.response["Error"]["Code"]
         if code in ("InvalidJobStateException", "JobNotFoundException"):
             # Answered already, by the same job delivered twice, or its execution was stopped.
-            _log("not wanted", job=job.id, error=_told(error))
+            _log("not wanted", job=job.id, error=_described(error))
         elif isinstance(answer, _Refused) or _passes(error):
             raise
         else:
-            refused = f"CodePipeline does not take the answer: {_told(error)}."
+            refused = f"CodePipeline rejected the result: {_described(error)}."
             _put(codepipeline, job, _Refused(refused))
 
 

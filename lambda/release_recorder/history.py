@@ -104,7 +104,7 @@ def newest_attempt(ecs: ECSClient, release: Release) -> Attempt | None:
 
 
 def why(ecs: ECSClient, attempt: Attempt) -> str:
-    """Tell why a deployment failed, in the words of ECS.
+    """Return why a deployment failed, in the words of ECS.
 
     Parameters
     ----------
@@ -120,13 +120,13 @@ def why(ecs: ECSClient, attempt: Attempt) -> str:
     """
     reasons = [_FAILED[attempt.status]]
     if attempt.later is not None and attempt.status in ("STOP_REQUESTED", "STOPPED"):
-        reasons.append(f"a later one, {attempt.later}, took its place")
+        reasons.append(f"replaced by a later one, {attempt.later}")
     reasons += _reasons(_details(ecs, attempt))
     return ": ".join([reasons[0], "; ".join(dict.fromkeys(reasons[1:]))]).removesuffix(": ")
 
 
 def progress(ecs: ECSClient, attempt: Attempt) -> str:
-    """Tell how far a deployment is.
+    """Return how far a deployment is.
 
     Parameters
     ----------
@@ -141,15 +141,15 @@ def progress(ecs: ECSClient, attempt: Attempt) -> str:
         What is waited for.
     """
     details = _details(ecs, attempt)
-    told = [attempt.status]
+    parts = [attempt.status]
     if stage := details.get("lifecycleStage"):
-        told.append(f"stage {stage}")
-    told += [
+        parts.append(f"stage {stage}")
+    parts += [
         f"hook {hook.get('targetArn') or hook.get('hookId', '')} {hook['status']}"
         for hook in details.get("lifecycleHookDetails", [])
         if hook.get("status") in ("AWAITING_ACTION", "IN_PROGRESS")
     ]
-    return f"the deployment {attempt.arn} to complete ({', '.join(told)})"
+    return f"the deployment {attempt.arn} to complete ({', '.join(parts)})"
 
 
 def _service_deployments(
@@ -192,7 +192,7 @@ def _reasons(details: ServiceDeploymentTypeDef) -> list[str]:
     alarms = details.get("alarms", {})
     if alarms.get("status") == "TRIGGERED":
         names = alarms.get("triggeredAlarmNames") or alarms.get("alarmNames", [])
-        reasons.append(f"alarms went off: {', '.join(names)}")
+        reasons.append(f"alarms in state ALARM: {', '.join(names)}")
     reasons += [
         f"the hook {hook.get('targetArn') or hook.get('hookId', '')} ended {hook['status']}"
         for hook in details.get("lifecycleHookDetails", [])

@@ -21,12 +21,12 @@ def digest_of(reference: str) -> str | None:
 
 
 def is_image(wanted: str, reference: str, resolved: str | None) -> bool:
-    """Tell whether a reference stands for an image that is known by its digest.
+    """Return whether a reference stands for an image that is known by its digest.
 
     The digest of the reference itself decides. ECS pulls exactly that, and for an index the
     manifest that it names for the platform; ``imageDigest``, of which AWS only says that it is "the
     container image manifest digest", may then be either of the two and is not looked at. It decides
-    for a reference by tag alone, where another digest means another image as far as can be told:
+    for a reference by tag alone, where another digest means another image as far as can be known:
     an index that was deployed by tag may go unrecognised.
 
     Parameters
@@ -34,7 +34,7 @@ def is_image(wanted: str, reference: str, resolved: str | None) -> bool:
     wanted
         The image, by digest.
     reference
-        What ECS was told to run.
+        What the task definition names.
     resolved
         The ``imageDigest`` that ECS reports next to it, if any.
 

@@ -98,7 +98,7 @@ def _text(values: dict[str, Any], key: str) -> str:
     value = values.get(key)
     if not isinstance(value, str) or not value:
         raise ParameterError(
-            f"'{key}' in UserParameters must be a text, got {_shown(value)}; let "
+            f"'{key}' in UserParameters must be a string, got {_shown(value)}; let "
             f"ReleaseRecorder.action() make the action"
         )
     return value

@@ -1,1 +1,1 @@
-"""Tells a Slack channel what happens to a release, and what to do about it."""
+"""Sends a Slack channel what happens to a release, and what to do about it."""

@@ -51,7 +51,7 @@ ADVICE: Final = (
         r"unable to pull secrets|ResourceInitializationError[^\n]{0,200}secret"
         r"|fetching secret data from",
         "The task's execution role cannot read a secret, or it does not exist. Check its name, the "
-        "role, and kms:Decrypt for a key of its own; the subnet must reach Secrets Manager or SSM.",
+        "role, and kms:Decrypt if it has a KMS key; the subnet must reach Secrets Manager or SSM.",
     ),
     _advice(
         "cannot-pull-image",
@@ -105,10 +105,16 @@ ADVICE: Final = (
         "the grace period, and the container's own log.",
     ),
     _advice(
+        "permission-denied",
+        r"exec:? [^\n]{1,120}: permission denied|/(?:ba)?sh: [^\n]{1,120}: permission denied"
+        r"|did not complete successfully: exit code: 126",
+        "A program lacks its executable bit, which the source's zip does not keep. Let the "
+        "Dockerfile set it (COPY --chmod=755) or hand the build a clone (source.full_clone).",
+    ),
+    _advice(
         "task-exits",
         r"essential container in task exited|OutOfMemoryError|exit code (?:137|139|1)\b",
-        "The container ends on its own. Read its log; exit code 137 mostly means too little "
-        "memory.",
+        "The container exits. Read its log; exit code 137 mostly means too little memory.",
     ),
     _advice(
         "capacity",
@@ -131,7 +137,7 @@ ADVICE: Final = (
     ),
     _advice(
         "build-timeout",
-        r"build ran into its time-out|BUILD_TIMED_OUT|timed out waiting for the build",
+        r"build timed out|BUILD_TIMED_OUT|timed out waiting for the build",
         "The build takes longer than it may. Check that its cache works, or raise the project's "
         "time-out.",
     ),

@@ -1,12 +1,12 @@
 """The Lambda function's entry point.
 
-An event that cannot be told raises, so that Lambda's two retries follow and then the dead-letter
+An event that cannot be sent raises, so that Lambda's two retries follow and then the dead-letter
 queue. SQS cannot redrive a queue whose messages come from Lambda; an event source mapping from the
-queue to this function, made disabled, is what replays it::
+queue to this function, created disabled, is what replays it::
 
     aws lambda update-event-source-mapping --uuid <uuid> --enabled
 
-with ``ReportBatchItemFailures``. What has been told before is not told again, what fails again
+with ``ReportBatchItemFailures``. What has been sent before is not sent again, what fails again
 stays in the queue. Disable the mapping when the queue is empty.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
@@ -34,7 +34,7 @@ def _notifier() -> Notifier:
 
 
 def handle(event: object, context: Context) -> dict[str, Any] | None:
-    """Tell Slack what an event means.
+    """Send Slack the notification of an event.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ def handle(event: object, context: Context) -> dict[str, Any] | None:
     Returns
     -------
     dict or None
-        For a batch, the messages that have to come back.
+        For a batch, the messages that failed.
 
     Raises
     ------
     Exception
-        If the event has not been told.
+        If the event has not been sent.
     """
     return _notifier().handle(event, context)

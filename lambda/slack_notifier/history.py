@@ -20,7 +20,7 @@ def broken_since(
         The id of the successful one.
     actions
         Its actions as ListActionExecutions gives them. An execution that failed and was retried is
-        listed as a success alone; only its actions still tell.
+        listed as a success alone; only its actions still show it.
 
     Returns
     -------

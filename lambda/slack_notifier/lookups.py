@@ -26,7 +26,7 @@ class Lookups:
     clients
         Makes AWS clients.
     in_time
-        Whether there is time for one more look-up: telling something comes first.
+        Whether there is time for one more look-up: sending something comes first.
     """
 
     def __init__(self, clients: Clients, in_time: Callable[[], bool]) -> None:
@@ -83,7 +83,7 @@ class Lookups:
         ).get("actionExecutionDetails", [])
         commit = next(filter(None, map(commit_of_action, actions)), None)
         if commit is None and notice.commit is None:
-            # A rollback runs no source action; the revision tells what it deploys.
+            # A rollback runs no source action; the revision names what it deploys.
             execution = self._ask(
                 "codepipeline",
                 "get_pipeline_execution",
@@ -198,7 +198,7 @@ class Lookups:
         events = [
             event.get("message", "")
             for event in (services[0].get("events", []) if services else ())
-            # After a way back the newest tell that all is well.
+            # After a rollback the newest report that all is well.
             if re.search("fail|unable|unhealthy", event.get("message", ""))
         ]
         stopped = self._ask(

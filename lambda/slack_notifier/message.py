@@ -78,7 +78,7 @@ def build_message(notice: Notice, *, service: str = "", docs_url: str = "") -> M
     Parameters
     ----------
     notice
-        What to tell.
+        The notice.
     service
         The service's name, where it is known better than from the event.
     docs_url

@@ -4,13 +4,13 @@ https://docs.slack.dev/messaging/formatting-message-text
 """
 
 import re
+import unicodedata
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,32}[ -/]{0,4}[@-~]")
-# Control characters but tab and line feed, what turns the direction of writing, and lone halves of
-# surrogate pairs, which no encoder takes.
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+# Control characters; what has no shape, such as what turns the direction of writing; and lone
+# halves of surrogate pairs, which no encoder takes.
+# https://www.unicode.org/reports/tr44/#General_Category_Values
+_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
 _MENTION = re.compile(r"@(?=(?:channel|here|everyone|group)\b)", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
 _UNFINISHED_ENTITY = re.compile(r"&[a-z]{0,3}\Z")
@@ -18,7 +18,8 @@ _UNFINISHED_ENTITY = re.compile(r"&[a-z]{0,3}\Z")
 
 def clean(text: str) -> str:
     """Drop what cannot be seen: colours of a terminal, control and direction characters."""
-    return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
 
 
 def one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the function says, before it is a Slack message."""
+"""A notification, before it is a Slack message."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What kind of news it is; ``NOTIFY_ON`` chooses among these."""
+    """The outcome that a notification reports; ``NOTIFY_ON`` selects among these."""
 
     FAILED = "failed"
     RECOVERED = "recovered"
@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "succeeded"
     STOPPED = "stopped"
     UNKNOWN = "unknown"
-    """An event that nothing here understands. Always told, since somebody routed it here."""
+    """An event of an unknown kind. Always sent, since somebody routed it here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,26 +56,26 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One piece of news.
+    """One notification.
 
     Attributes
     ----------
     id
-        The event's id: one id is told once.
+        The event's id: one id is sent once.
     subject
-        What it is about: a service, a pipeline, a project, an alarm.
+        The service, pipeline, project or alarm.
     title
         What happened, in a few words.
     facts
         Names and values, such as stage and action.
     reason
-        Why, in the words of the AWS service.
+        The reason, in the words of the AWS service.
     log
-        The last lines of the log that tells why.
+        The last lines of the log with the cause.
     broken_since
         When the failure began that this release has ended.
     raw
-        The event itself, where nothing better can be said about it.
+        The event itself, where nothing here can read it.
     """
 
     id: str

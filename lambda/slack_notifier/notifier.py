@@ -1,4 +1,4 @@
-"""From an invocation to messages: read, look up, measure, build, deliver, remember."""
+"""From an invocation to messages: read, look up, measure, build, deliver, record."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ _DELIVERY = 20.0
 
 
 class Context(Protocol):
-    """What Lambda tells about an invocation."""
+    """Lambda's context of an invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds until Lambda ends the invocation."""
@@ -72,7 +72,7 @@ class Notifier:
         )
 
     def handle(self, invocation: object, context: Context) -> dict[str, Any] | None:
-        """Tell all events of an invocation.
+        """Send the notifications of all events of an invocation.
 
         Parameters
         ----------
@@ -84,21 +84,21 @@ class Notifier:
         Returns
         -------
         dict or None
-            For a batch of SQS messages, those that have to come back.
+            For a batch of SQS messages, those that failed.
 
         Raises
         ------
         Exception
-            If an event from anywhere else could not be told: the event source retries.
+            If an event from elsewhere could not be sent: the event source retries.
         """
         deadline = self._clock() + context.get_remaining_time_in_millis() / 1000 - _RESERVE
         records = unwrap(invocation)
         failures: list[tuple[Record, Exception]] = []
         for record in records:
             try:
-                self._tell(record, deadline)
-            except Exception as error:  # the other events of a batch go on
-                log(ERROR, "Not told", event=record.id, reason=f"{error}")
+                self._process(record, deadline)
+            except Exception as error:  # the rest of a batch is processed
+                log(ERROR, "Not sent", event=record.id, reason=f"{error}")
                 failures.append((record, error))
         if any(record.message_id is not None for record in records):
             identifiers = dict.fromkeys(record.message_id for record, _ in failures)
@@ -107,17 +107,17 @@ class Notifier:
             raise failures[0][1]
         return None
 
-    def _tell(self, record: Record, deadline: float) -> None:
+    def _process(self, record: Record, deadline: float) -> None:
         notice = describe(record)
-        if self._may_be_told(notice):
+        if self._may_be_sent(notice):
             lookups = Lookups(self._clients, lambda: self._clock() + _DELIVERY < deadline)
             notice = lookups.complete(notice)
         self._measure(notice)
         if notice.outcome is not Outcome.UNKNOWN and notice.outcome not in self._settings.notify_on:
-            log(INFO, "Not asked for", event=notice.id, outcome=notice.outcome, title=notice.title)
+            log(INFO, "Not selected", event=notice.id, outcome=notice.outcome, title=notice.title)
             return
         if not self._state.claim(notice.id, lease=max(1.0, deadline - self._clock())):
-            log(INFO, "Told before", event=notice.id, title=notice.title)
+            log(INFO, "Already sent", event=notice.id, title=notice.title)
             return
         message = build_message(
             notice, service=self._settings.service, docs_url=self._settings.docs_url
@@ -128,11 +128,11 @@ class Notifier:
         except Exception:
             self._state.release(notice.id)
             raise
-        self._state.told(notice.id)
-        log(INFO, "Told", event=notice.id, outcome=notice.outcome, title=notice.title)
+        self._state.sent(notice.id)
+        log(INFO, "Sent", event=notice.id, outcome=notice.outcome, title=notice.title)
 
-    def _may_be_told(self, notice: Notice) -> bool:
-        # A success may turn out a recovery, and has metrics in any case.
+    def _may_be_sent(self, notice: Notice) -> bool:
+        # A success may turn out to be a recovery, and has metrics in any case.
         ended = notice.origin.level == "pipeline" and notice.outcome is Outcome.SUCCEEDED
         return ended or notice.outcome in self._settings.notify_on
 

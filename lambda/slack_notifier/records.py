@@ -21,7 +21,7 @@ _MOST_WRAPPINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event to tell.
+    """One event to send.
 
     Attributes
     ----------

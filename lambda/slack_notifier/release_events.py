@@ -34,7 +34,7 @@ def pipeline(level: str) -> Callable[[Event], Notice | None]:
         title = f"{what[level]} {words}"
         if level == "action" and event.get("type", "category") == "Approval":
             if outcome is Outcome.STARTED:
-                outcome, title = Outcome.APPROVAL, "Release waits for approval"
+                outcome, title = Outcome.APPROVAL, "Release is waiting for approval"
             elif outcome is Outcome.FAILED:
                 title = f"Approval {action} rejected or expired"
         attempt = event.get("pipeline-execution-attempt")
@@ -90,7 +90,7 @@ def codedeploy(event: Event) -> Notice | None:
         "SUCCESS": (Outcome.SUCCEEDED, "Deployment succeeded"),
         "FAILURE": (Outcome.FAILED, "Deployment failed"),
         "STOP": (Outcome.FAILED, "Deployment stopped"),
-        "READY": (Outcome.APPROVAL, "Deployment waits for traffic to be shifted"),
+        "READY": (Outcome.APPROVAL, "Deployment is ready to reroute traffic"),
     }.get(event.get("state"))
     application = event.get("application")
     if not (state and application):
@@ -113,8 +113,8 @@ def codebuild(event: Event) -> Notice | None:
         "IN_PROGRESS": (Outcome.STARTED, "Build started"),
         "SUCCEEDED": (Outcome.SUCCEEDED, "Build succeeded"),
         "FAILED": (Outcome.FAILED, "Build failed"),
-        "FAULT": (Outcome.FAILED, "Build failed in CodeBuild itself"),
-        "TIMED_OUT": (Outcome.FAILED, "Build ran into its time-out"),
+        "FAULT": (Outcome.FAILED, "Build failed with an internal CodeBuild error"),
+        "TIMED_OUT": (Outcome.FAILED, "Build timed out"),
         "STOPPED": (Outcome.STOPPED, "Build stopped"),
     }.get(event.get("build-status"))
     project = event.get("project-name")

@@ -16,13 +16,13 @@ def ecs_deployment(event: Event) -> Notice | None:
         "SERVICE_DEPLOYMENT_COMPLETED": (Outcome.SUCCEEDED, "Deployment completed"),
         "SERVICE_DEPLOYMENT_FAILED": (Outcome.FAILED, "Deployment failed"),
     }.get(name)
-    # The event has no cluster: only the service's ARN tells it.
+    # The event has no cluster: it is part of the service's ARN only.
     arn = next((arn for arn in event.resources if ":service/" in arn), "")
     if not (state and arn):
         return None
     outcome, title = state
     if outcome is Outcome.STARTED and "rolling back" in reason.lower():
-        outcome, title = Outcome.FAILED, "Deployment is rolled back"
+        outcome, title = Outcome.FAILED, "Deployment is being rolled back"
     *cluster, service = after(arn, ":service/").split("/")
     return event.notice(
         outcome,
@@ -123,8 +123,8 @@ def scan(event: Event) -> Notice | None:
 # docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html
 _ALARM_STATES = {
     "ALARM": (Outcome.FAILED, "Alarm"),
-    "OK": (Outcome.RECOVERED, "Alarm is over"),
-    "INSUFFICIENT_DATA": (Outcome.STOPPED, "Alarm has too little data"),
+    "OK": (Outcome.RECOVERED, "Alarm is back to OK"),
+    "INSUFFICIENT_DATA": (Outcome.STOPPED, "Alarm has insufficient data"),
 }
 
 
@@ -164,7 +164,7 @@ def _alarm(
     if not (state and name):
         return None
     if state[0] is Outcome.RECOVERED and before != "ALARM":
-        state = (Outcome.SUCCEEDED, "Alarm is ready")  # a new alarm gets its first data
+        state = (Outcome.SUCCEEDED, "Alarm is OK")  # a new alarm gets its first data
     return event.notice(
         *(state[0], name, state[1]),
         facts=[("Previous state", before), ("Description", description)],

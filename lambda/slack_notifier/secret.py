@@ -43,7 +43,7 @@ class Credential:
 
 
 class SecretReader:
-    """Reads the credential when first asked for, and again when told.
+    """Reads the credential when it is first needed, and again on request.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ class SecretReader:
         except Exception as error:
             raise SecretError(
                 f"The secret of 'SLACK_SECRET' cannot be read ({_code(error)}); let the function's "
-                f"role read it, and decrypt it where it has a key of its own"
+                f"role read it, and decrypt it if it has a KMS key"
             ) from None
         return str(value).strip()
 

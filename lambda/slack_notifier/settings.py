@@ -1,4 +1,4 @@
-"""What the function is told by its environment."""
+"""The function's settings, from its environment variables."""
 
 import re
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ class Settings:
     channel
         ``SLACK_CHANNEL``: the id of the channel that the bot posts to.
     notify_on
-        ``NOTIFY_ON``: which news to tell; failures, recoveries and approvals by default.
+        ``NOTIFY_ON``: what messages are sent on; failures, recoveries and approvals by default.
     service
         ``SERVICE_NAME``: the service's name in messages and metrics; by default what the event is
         about.
     state_table
-        ``STATE_TABLE``: the DynamoDB table that remembers what has been told.
+        ``STATE_TABLE``: the DynamoDB table that records what has been sent.
     docs_url
         ``DOCS_URL``: the page that explains common errors.
     test_origin

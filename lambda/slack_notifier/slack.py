@@ -191,7 +191,7 @@ class Slack:
         self._next = self._clock() + _PACE
 
     def _try(self, method: str, payload: dict[str, Any], deadline: float) -> _Answer:
-        import urllib3  # not for events that tell nothing
+        import urllib3  # not for events that send nothing
 
         credential = self._secret.read()
         body = _encode(payload | ({"channel": self._channel} if method else {}), credential)
@@ -206,7 +206,7 @@ class Slack:
                 url,
                 body=body,
                 # A container sleeps between events: a kept connection would be dead, and a reset
-                # on it could not be told from one after the message was taken.
+                # on it cannot be distinguished from one after the message was accepted.
                 headers={
                     "Content-Type": "application/json; charset=utf-8",
                     "Connection": "close",

@@ -1,11 +1,11 @@
-"""Remembers what has been told, so that a repeated event is told once.
+"""Records which events have been sent, so that a repeated event is sent once.
 
 EventBridge and Lambda both deliver at least once. The container's memory catches the repetitions
 that reach the same container; a DynamoDB table, where one is configured, catches the others, and
 keeps the thread of each execution for a bot. A table is one conditional write for each event and
 nothing when idle; a parameter store has no conditional write and no expiry of its own.
 
-A message that Slack has taken while its answer was lost is told again: no store can know.
+A message that Slack accepted while its response was lost is sent again: no store can know.
 """
 
 from collections import OrderedDict
@@ -16,16 +16,16 @@ from slack_notifier.aws import Clients
 from slack_notifier.log import WARNING, log
 
 _MEMORY: Final = 4096
-# As long as the dead-letter queue keeps messages: a replay must not tell twice.
+# As long as the dead-letter queue keeps messages: a replay must not send twice.
 _DAYS: Final = 14
 
 
 class InFlightError(Exception):
-    """Another invocation is telling this event right now; the event source tries again later."""
+    """Another invocation is sending this event right now; the event source tries again later."""
 
 
 class State:
-    """What is remembered.
+    """What has been sent, and the threads of executions.
 
     Parameters
     ----------
@@ -45,19 +45,19 @@ class State:
         self._memory: OrderedDict[str, str] = OrderedDict()
 
     def claim(self, event_id: str, lease: float) -> bool:
-        """Take an event to tell it.
+        """Claim an event before sending it.
 
         Parameters
         ----------
         event_id
             The event's id.
         lease
-            For how many seconds nobody else may take it.
+            For how many seconds no other invocation may claim it.
 
         Returns
         -------
         bool
-            Whether it is still to be told.
+            Whether it is still to be sent.
 
         Raises
         ------
@@ -69,20 +69,20 @@ class State:
             return False
         now = self._clock()
         item = {"lease": {"N": f"{now + lease:.0f}"}}
-        condition = "attribute_not_exists(id) OR (attribute_not_exists(told) AND lease < :now)"
+        condition = "attribute_not_exists(id) OR (attribute_not_exists(sent) AND lease < :now)"
         refused = self._put(key, item, condition, {":now": {"N": f"{now:.0f}"}})
         if refused is None:
             return True
-        if "told" in refused:
-            self._remember(key, "told")
+        if "sent" in refused:
+            self._remember(key, "sent")
             return False
-        raise InFlightError(f"Event {event_id} is being told by another invocation; it comes back")
+        raise InFlightError(f"Event {event_id} is being sent by another invocation; it is retried")
 
-    def told(self, event_id: str) -> None:
-        """Remember that an event has been told."""
+    def sent(self, event_id: str) -> None:
+        """Record that an event has been sent."""
         key = f"event#{event_id}"
-        self._remember(key, "told")
-        self._put(key, {"told": {"BOOL": True}}, "", {})
+        self._remember(key, "sent")
+        self._put(key, {"sent": {"BOOL": True}}, "", {})
 
     def release(self, event_id: str) -> None:
         """Give a claimed event back, so that the next attempt need not wait for the lease."""
@@ -90,11 +90,11 @@ class State:
             self._softly(
                 "delete_item",
                 Key={"id": {"S": f"event#{event_id}"}},
-                ConditionExpression="attribute_not_exists(told)",
+                ConditionExpression="attribute_not_exists(sent)",
             )
 
     def first(self, key: str) -> bool:
-        """Tell whether something is done for the first time, and remember that it is done."""
+        """Return whether something is done for the first time, and record that it is done."""
         if key in self._memory:
             return False
         refused = self._put(key, {}, "attribute_not_exists(id)", {})
@@ -141,7 +141,7 @@ class State:
         return refused if isinstance(refused, dict) else None
 
     def _softly(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """Call DynamoDB; without it events are told, if need be twice."""
+        """Call DynamoDB; while it fails events are sent, if need be twice."""
         try:
             client = self._clients("dynamodb")
             return dict(getattr(client, operation)(TableName=self._table, **parameters))
@@ -149,5 +149,5 @@ class State:
             response = getattr(error, "response", {})
             if response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                 return {"refused": response.get("Item", {})}
-            log(WARNING, "State table not reached", operation=operation, reason=f"{error}")
+            log(WARNING, "State table not available", operation=operation, reason=f"{error}")
             return {}

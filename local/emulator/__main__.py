@@ -8,7 +8,7 @@ from local.emulator.settings import Settings
 
 
 def main() -> None:
-    """Serve the emulator until it is told to end."""
+    """Serve the emulator until a signal or the end of input."""
     parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps everything")
@@ -24,6 +24,11 @@ def main() -> None:
         "--complete-connections",
         action="store_true",
         help="make each new connection AVAILABLE at once",
+    )
+    parser.add_argument(
+        "--enforce-permissions",
+        action="store_true",
+        help="deny roles what IAM denies them",
     )
     parser.add_argument(
         "--end-with-input",

@@ -1,6 +1,6 @@
 """CloudWatch alarms on metric math and on anomaly bands, which the emulator refuses in templates.
 
-They are kept and told of, and SetAlarmState moves them; nothing evaluates them.
+They are stored and described, and SetAlarmState moves them; nothing evaluates them.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,7 @@
-"""Zip archives as artifacts are: files with their permissions, below one root."""
+"""Zip archives as commits and artifacts are: files with their modes and links, below one root."""
 
 import io
+import stat
 import zipfile
 from pathlib import Path
 
@@ -24,16 +25,38 @@ def pack(folder: Path) -> bytes:
     return packed.getvalue()
 
 
+def flattened(packed: bytes) -> bytes:
+    """Return an archive as a source action makes it, from a connection and from CodeCommit alike.
+
+    It says nothing of modes, so no file is executable, and a symbolic link is a file with the
+    link's target in it: https://qiita.com/shonansurvivors/items/8b14180d5b7740be0009 shows both
+    sources. A clone keeps all of that.
+    """
+    plain = io.BytesIO()
+    with _opened(packed) as old, zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as new:
+        for info in old.infolist():
+            if not info.is_dir():
+                bare = zipfile.ZipInfo(info.filename, info.date_time)
+                bare.compress_type = zipfile.ZIP_DEFLATED
+                new.writestr(bare, old.read(info))
+                bare.external_attr = 0  # which the call above has made that of a private file
+    return plain.getvalue()
+
+
 def unpack(packed: bytes, folder: Path) -> None:
     """Lay the files of an archive into a folder."""
     with _opened(packed) as archive:
         for info in archive.infolist():
             if info.is_dir():
                 continue
-            target = (folder / info.filename).resolve()
+            target = folder / info.filename
+            target = target.parent.resolve() / target.name
             if not target.is_relative_to(folder.resolve()):
                 raise ArchiveError(f"The archive holds a path that leaves it: {info.filename}")
             target.parent.mkdir(parents=True, exist_ok=True)
+            if stat.S_ISLNK(info.external_attr >> 16):
+                target.symlink_to(archive.read(info).decode())
+                continue
             target.write_bytes(archive.read(info))
             # Archives made on Windows, or by writestr alone, carry no permissions.
             if mode := info.external_attr >> 16 & 0o777:

@@ -28,6 +28,8 @@ from local.emulator.code_deploy.service import CodeDeploy
 from local.emulator.load_balancing import forwarding, weights
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
+from local.emulator.permissions import deliveries, front, permissions
+from local.emulator.permissions.evaluator import Evaluator
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
 from local.emulator.pipelines.providers.approval import Approvals
@@ -67,9 +69,13 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     CodeDeploy(clients).register()
     codebuild = CodeBuild(clients, machine)
     codebuild.register()
-    approvals, jobs = Approvals(clients), Jobs(clients)
-    providers = all_providers(clients, codebuild, repositories, approvals, jobs)
+    approvals, jobs = Approvals(), Jobs()
+    providers = all_providers(codebuild, repositories, approvals, jobs)
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
     targets.register(codepipeline)
+    front.register()
+    deliveries.register()
+    if settings.enforce_permissions:
+        permissions.enforce(Evaluator())
     return LocalApi(app.app, codepipeline, repositories, listeners), codebuild

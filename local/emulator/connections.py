@@ -1,7 +1,7 @@
 """CodeConnections, under its present and its former name.
 
 A connection comes up PENDING, as on AWS, where a person then completes it in the console. Here
-``POST /_local/connections/complete?connection=ARN`` does that, or else the emulator is told to
+``POST /_local/connections/complete?connection=ARN`` does that, or else the emulator is set to
 complete each connection as it is made.
 """
 

@@ -29,6 +29,13 @@
 ``POST /_local/connections/complete``
     Makes the ``connection`` (an ARN) AVAILABLE.
 
+``GET /_local/permissions``
+    The calls of roles that were judged, those that were denied first: ``principal``, ``action``,
+    ``resource``, why it was ``denied`` (empty where it was allowed), and how many ``times``.
+``POST /_local/permissions``
+    Decides over a call that nobody makes: as body ``{"principal": ..., "action": ...,
+    "resource": ..., "context": {...}}``. The answer is ``{"allowed": ..., "reason": ...}``.
+
 ``account`` and ``region`` in the query say whose; without them it is the emulator's default.
 """
 
@@ -46,6 +53,7 @@ from local.emulator.archives import ArchiveError
 from local.emulator.ecs import broken_images
 from local.emulator.events import emit
 from local.emulator.load_balancing.listeners import Listeners
+from local.emulator.permissions import permissions
 from local.emulator.pipelines import triggers
 from local.emulator.pipelines.clock import clock
 from local.emulator.pipelines.declared_triggers import EVENTS
@@ -105,6 +113,8 @@ class LocalApi:
             ("GET", "listeners"): lambda _query, _body: {"listeners": listeners.places()},
             ("GET", "slack"): lambda _query, _body: {"messages": self._slack.messages()},
             ("POST", "slack"): self._refuse,
+            ("GET", "permissions"): lambda _query, _body: {"calls": permissions.calls()},
+            ("POST", "permissions"): self._decide,
             ("POST", "connections/complete"): self._complete_connection,
         }
 
@@ -248,6 +258,19 @@ class LocalApi:
             case other:
                 raise BadRequestError(f"broken must be true or false, not {other!r}")
         return {}
+
+    @staticmethod
+    def _decide(_: Query, body: bytes) -> Answer:
+        try:
+            asked = json.loads(body)
+            call = asked["principal"], asked["action"], asked["resource"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRequestError(
+                'The body must be {"principal": ..., "action": ..., "resource": ..., "context": '
+                "{...}}; the context may be left out"
+            ) from error
+        decision = permissions.decide(*call, asked.get("context") or {})
+        return {"allowed": decision.allowed, "reason": decision.reason}
 
     @staticmethod
     def _complete_connection(query: Query, _: bytes) -> Answer:

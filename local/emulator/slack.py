@@ -21,7 +21,7 @@ WEBHOOK: Final = "/_local/slack/services/T00000000/B00000000/local"
 
 _CHANNEL: Final = re.compile(r"[CGD][A-Z0-9]{6,20}")
 _METHODS: Final = ("chat.postMessage", "chat.update")
-_TOLD: Final = ("channel", "thread_ts", "reply_broadcast", "text", "blocks", "attachments")
+_SHOWN: Final = ("channel", "thread_ts", "reply_broadcast", "text", "blocks", "attachments")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +43,7 @@ class Slack:
 
     @staticmethod
     def is_asked(path: str) -> bool:
-        """Tell whether a request is for Slack."""
+        """Return whether a request is for Slack."""
         return path.startswith(("/_local/slack/services/", "/api/chat."))
 
     def messages(self) -> list[dict[str, Any]]:
@@ -81,13 +81,13 @@ class Slack:
                 return _told(method, "invalid_blocks", errors=wrong)
             if error := self._refused(method, payload):
                 return _told(method, error)
-            told = {key: payload[key] for key in _TOLD if key in payload}
+            shown = {key: payload[key] for key in _SHOWN if key in payload}
             if method == "chat.update":
                 ts = payload["ts"]
-                self._messages[ts].update(told)
+                self._messages[ts].update(shown)
             else:
                 ts = f"{int(time.time())}.{len(self._messages):06}"
-                self._messages[ts] = {"ts": ts, **told}
+                self._messages[ts] = {"ts": ts, **shown}
             more = {"ts": ts, "channel": payload["channel"]} if method else {}
             return _told(method, "", **more)
 

@@ -29,7 +29,7 @@ def open_engine(
     *,
     registries: Registries,
     progress: Progress,
-    base_images: Sequence[str] = ("node:20-alpine",),
+    base_images: Sequence[str] = ("node:24-alpine",),
     htpasswd: Path | None = None,
 ) -> Iterator[Engine]:
     """Open a container engine; at the end nothing of it runs any more.
@@ -57,7 +57,7 @@ def open_engine(
     BaseImagesError
         If ``BASE_IMAGES`` cannot be used.
     """
-    base_image_archives()  # what is wrong with them is told before anything is started
+    base_image_archives()  # errors in them are reported before anything is started
     choice = os.environ.get("CONTAINER_ENGINE", "")
     engines = {
         "docker": lambda: open_running_docker(registries=registries, progress=progress),

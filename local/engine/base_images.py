@@ -17,7 +17,7 @@ class BaseImagesError(Exception):
 
 
 def base_image_archives() -> list[Path]:
-    """Give the archives that ``BASE_IMAGES`` names.
+    """Return the archives that ``BASE_IMAGES`` names.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def load_base_images(environment: Mapping[str, str], progress: Progress) -> list
     """
     names = []
     for archive in base_image_archives():
-        progress(f"loading base images from {archive.name}")
+        progress(f"Loading base images from {archive.name}")
         done = subprocess.run(
             ["docker", "load", "--input", str(archive)],
             env={**os.environ, **environment},

@@ -18,7 +18,7 @@ def installing(cache: Path, progress: Progress) -> Iterator[None]:
     """Be the only one who looks at or adds to what all runs have in common."""
     with _opened(cache / "lock") as descriptor:
         if not _taken(descriptor):
-            progress("waiting for another run that sets up a container engine")
+            progress("Waiting for another run that sets up a container engine")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
 
@@ -40,7 +40,7 @@ def run_slot(cache: Path) -> Iterator[tuple[Path, int]]:
 
 
 def is_only_run(cache: Path, own: Path) -> bool:
-    """Tell whether no slot but one's own is taken."""
+    """Return whether no slot but one's own is taken."""
     for lock in cache.glob("runs/*/lock"):
         if lock.parent != own:
             with _opened(lock) as descriptor:

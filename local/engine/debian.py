@@ -81,7 +81,7 @@ def release(distribution: str, codename: str) -> Release:
             packages = _ENGINE
         case _:
             raise EngineUnavailableError(
-                "an engine of our own can be set up on Debian 12 or later and Ubuntu 24.04 or "
+                "the private engine can be set up on Debian 12 or later and Ubuntu 24.04 or "
                 f"later, this is {distribution or 'another system'} {codename}".rstrip()
                 + "; start Docker and try again"
             )

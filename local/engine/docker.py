@@ -35,7 +35,7 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
     _ask(docker, ["version", "--format", "{{.Server.Version}}"], "start Docker")
     status = _ask(docker, ["info", "--format", "{{json .DriverStatus}}"], "start Docker")
     _ask(docker, ["buildx", "version"], "install Docker's buildx plugin")
-    progress("using the Docker that is running")
+    progress("Using the running Docker")
     with (
         tempfile.TemporaryDirectory(prefix="docker-") as folder,
         loopback_registries(registries) as addresses,
@@ -53,7 +53,7 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
                 kind="docker",
                 environment=environment,
                 stand_ins=(),
-                note="the Docker that was running; base images are the real ones",
+                note="the Docker that is running, with the real base images",
             )
         finally:
             _leave_nothing(docker, environment, addresses)

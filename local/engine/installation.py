@@ -49,7 +49,7 @@ def install(cache: Path, base_images: Sequence[str], progress: Progress) -> Inst
 
 def _unpacked_engine(cache: Path, own: Release, progress: Progress) -> Path:
     def make(folder: Path) -> None:
-        progress("fetching a container engine, about 90 MB, once")
+        progress("Downloading a container engine (about 90 MB, once)")
         with _archive(cache, own) as archive:
             unpack(archive.fetch(own.packages), folder)
         for program in ("usr/sbin/dockerd", "usr/bin/containerd"):

@@ -19,7 +19,8 @@ class Engine:
     Attributes
     ----------
     kind
-        ``docker`` for the Docker that was running already, ``private`` for one of our own.
+        ``docker`` for the Docker that was running already, ``private`` for one that is started
+        here.
     environment
         What a process needs beside its own environment to use the engine. ``PATH`` is complete:
         the engine's folder followed by the ``PATH`` of this process.

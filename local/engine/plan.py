@@ -11,6 +11,7 @@ from local.engine.relay import Target
 
 STAND_IN_REGISTRIES = (
     *("docker.io", "registry-1.docker.io", "index.docker.io", "auth.docker.io"),
+    "public.ecr.aws",  # which mirrors Docker Hub's official images
     "us-docker.pkg.dev",  # where the image is that services start with
 )
 
@@ -44,7 +45,8 @@ class Plan:
     state
         What survives the run: images and build cache.
     base_images
-        Storage folder of the registry that answers as Docker Hub and as that of the seed image.
+        Storage folder of the registry that answers as Docker Hub, as its mirror in ECR's public
+        gallery, and as that of the seed image.
     log
         File for everything that the engine's processes print.
     cgroup

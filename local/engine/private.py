@@ -1,4 +1,4 @@
-"""A container engine of our own: unpacked into a cache folder, started for one run only."""
+"""A private container engine: unpacked into a cache folder, started for one run only."""
 
 import contextlib
 import hashlib
@@ -56,16 +56,16 @@ def open_private_engine(
             registries=registries,
             htpasswd=htpasswd,
         )
-        progress("starting the container engine")
+        progress("Starting a private container engine")
         with _started(plan, lock) as environment:
             loaded = load_base_images(environment, progress)
             yield Engine(
                 kind="private",
                 environment=environment,
                 stand_ins=tuple(base_images),
-                note="an engine of our own, without a network; base images are stand-ins: "
+                note="private engine without network access; stand-ins for the base images "
                 + ", ".join(base_images)
-                + "; so is the image that services start with"
+                + " and the seed image"
                 + (f"; loaded: {', '.join(loaded)}" if loaded else ""),
             )
 
@@ -73,7 +73,7 @@ def open_private_engine(
 def _check_permissions() -> None:
     if os.geteuid() != 0:
         raise EngineUnavailableError(
-            "an engine of our own has to be started by root; start Docker, or run this as root"
+            "the private engine has to be started by root; start Docker, or run this as root"
         )
     for program in ("unshare", "nsenter", "setpriv", "mount"):
         if shutil.which(program) is None:
@@ -88,7 +88,7 @@ def _check_permissions() -> None:
     )
     if tried.returncode != 0:
         raise EngineUnavailableError(
-            f"an engine of our own needs namespaces ({tried.stderr.strip()}); start Docker, or run "
+            f"the private engine needs namespaces ({tried.stderr.strip()}); start Docker, or run "
             "this in a container with all privileges"
         )
 

@@ -40,7 +40,7 @@ class RegistryStorage:
         self._root = folder / "docker/registry/v2"
 
     def has(self, repository: str, tag: str) -> bool:
-        """Tell whether an image is there."""
+        """Return whether an image is there."""
         return self._tag(repository, tag).exists()
 
     def add_layer(self, content: Path, owners: Mapping[str, int]) -> Layer:
@@ -79,7 +79,7 @@ class RegistryStorage:
         Parameters
         ----------
         repository, tag
-            The name, such as ``library/node`` and ``20-alpine``.
+            The name, such as ``library/node`` and ``24-alpine``.
         architecture
             As Go names it.
         layers

@@ -1,5 +1,8 @@
 """Stand-ins for base images of Docker Hub, where Docker Hub cannot be reached.
 
+The public gallery of ECR mirrors these images, and so does a stand-in: ``node:24-alpine`` is
+``public.ecr.aws/docker/library/node:24-alpine`` as well.
+
 A stand-in carries the real Node.js and npm of its version, on a small root file system of Debian
 packages. It answers to what Dockerfiles of Node.js services use; it is no Alpine Linux, has no
 package archive, and what is built on it is not for shipping.
@@ -32,6 +35,8 @@ _SEED_FILES = Path(__file__).with_name("stand_in_seed")
 _FRONTEND_TAGS = ("latest", "1", "1.2", "1.3", "1.4", "1.5", "1.6")
 _SEED = "google-samples/containers/gke/hello-app"
 _SEED_TAG = "1.0"
+# On Docker Hub, and in ECR's public gallery.
+_REPOSITORIES = ("library/node", "docker/library/node")
 _OWNERS = {"home/node": 1000}
 _UNUSED = ("usr/share", "usr/lib/*/gconv", "usr/lib/*/audit")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -92,7 +97,9 @@ def add_stand_ins(
     """
     wanted = {name: _known(name) for name in names}
     missing = {
-        name: image for name, image in wanted.items() if not storage.has("library/node", image.tag)
+        name: image
+        for name, image in wanted.items()
+        if not storage.has(_REPOSITORIES[-1], image.tag)
     }
     if not missing:
         return
@@ -101,7 +108,7 @@ def add_stand_ins(
     frontend = storage.add_layer(_FRONTEND_FILES, {})
     seed = storage.add_layer(_SEED_FILES, {})
     for name, image in missing.items():
-        progress(f"making the stand-in of {name}: Node.js {image.node}")
+        progress(f"Building the stand-in of {name}: Node.js {image.node}")
         with TemporaryDirectory(dir=scratch) as folder:
             layer = storage.add_layer(_node(image, Path(folder)), {})
         _store_frontend([base, layer, frontend], storage)
@@ -121,17 +128,18 @@ def _known(name: str) -> StandIn:
 
 
 def _store(image: StandIn, layers: list[Layer], storage: RegistryStorage) -> None:
-    storage.add_image(
-        "library/node",
-        image.tag,
-        architecture=_architecture()[0],
-        layers=layers,
-        config={
-            "Env": [f"PATH={_PATH}", f"NODE_VERSION={image.node}", f"YARN_VERSION={_YARN}"],
-            "Entrypoint": ["docker-entrypoint.sh"],
-            "Cmd": ["node"],
-        },
-    )
+    for repository in _REPOSITORIES:
+        storage.add_image(
+            repository,
+            image.tag,
+            architecture=_architecture()[0],
+            layers=layers,
+            config={
+                "Env": [f"PATH={_PATH}", f"NODE_VERSION={image.node}", f"YARN_VERSION={_YARN}"],
+                "Entrypoint": ["docker-entrypoint.sh"],
+                "Cmd": ["node"],
+            },
+        )
 
 
 def _store_frontend(layers: list[Layer], storage: RegistryStorage) -> None:

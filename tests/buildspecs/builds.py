@@ -15,7 +15,7 @@ import aws_cdk as cdk
 import yaml
 
 from container_pipelines import BuildProject, EcrRepo
-from container_pipelines.build.buildspec import build_file
+from container_pipelines._assets import build_program
 from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, packed
 
@@ -134,12 +134,12 @@ class Project:
         (program,) = (
             variable["value"]
             for variable in found["environment"]["environmentVariables"]
-            if variable["name"] == "SCAN_GATE_PROGRAM"
+            if variable["name"] == "BUILD_PROGRAM"
         )
         self.client("s3").put_object(
             Bucket=BUCKET,
             Key=program.removeprefix(f"s3://{BUCKET}/"),
-            Body=build_file("scan_gate.py").read_bytes(),
+            Body=build_program().path.read_bytes(),
         )
 
     def client(self, service: str) -> Any:

@@ -78,7 +78,11 @@ def open_builder(
             try:
                 engine = stack.enter_context(
                     open_engine(
-                        cache, registries={ECR: registry.address}, progress=print, **options
+                        cache,
+                        registries={ECR: registry.address},
+                        progress=print,
+                        base_images=("node:20-alpine", "node:24-alpine"),
+                        **options,
                     )
                 )
             except EngineUnavailableError as error:

@@ -27,10 +27,9 @@ def phases() -> list[Any]:
 
 @pytest.mark.parametrize(("shell", "commands"), phases())
 def test_shellcheck_finds_nothing(shell: str, commands: list[str]) -> None:
-    # What a build sets is unknown to the checker (SC2154), and an exported assignment whose command
-    # fails (SC2155) is caught by the check of its value that follows.
+    # What a build sets or writes is unknown to the checker (SC2154, SC1091).
     finished = subprocess.run(
-        [SHELLCHECK, f"--shell={shell}", "--exclude=SC2154,SC2155", "-"],
+        [SHELLCHECK, f"--shell={shell}", "--exclude=SC2154,SC1091", "-"],
         input="\n".join(commands),
         capture_output=True,
         text=True,
@@ -39,18 +38,23 @@ def test_shellcheck_finds_nothing(shell: str, commands: list[str]) -> None:
     assert finished.returncode == 0, finished.stdout
 
 
-def test_everything_that_deploys_comes_after_what_may_fail() -> None:
+def test_commands_are_short_and_run_nothing_from_the_source() -> None:
     spec = yaml.safe_load((BUILDSPECS / "build.yml").read_text())
-    commands = spec["phases"]["build"]["commands"]
-
-    def first(text: str) -> int:
-        return next(number for number, command in enumerate(commands) if text in command)
-
-    assert first("docker run") < first("--push") < first("scan_gate.py") < first("imagedefinitions")
-    # It runs after a failed build too.
-    assert "imagedefinitions" not in str(spec["phases"]["post_build"]["commands"])
-    assert spec["artifacts"]["files"] == [
-        "imagedefinitions.json",
-        "scan-findings.json",
-        "sbom/**/*",
+    commands = [
+        command
+        for phase in spec["phases"].values()
+        for command in (*phase["commands"], *phase.get("finally", ()))
     ]
+    for command in commands:
+        # CodeBuild repeats the one that fails as its reason.
+        assert len(command) < 180, command
+        assert "\n" not in command
+        # Programs are looked up from a folder outside of the source, or named by their path.
+        assert command.startswith(('"$BUILD_PYTHON" -I ', "source ", "export ", "echo ")) or (
+            "(cd / && " in command
+        )
+
+
+def test_what_is_handed_over_stands_in_a_folder_of_its_own() -> None:
+    spec = yaml.safe_load((BUILDSPECS / "build.yml").read_text())
+    assert spec["artifacts"] == {"base-directory": ".container-artifact", "files": ["**/*"]}

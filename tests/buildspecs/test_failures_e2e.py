@@ -41,19 +41,6 @@ def tiny_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(("umount", "--lazy", str(folder)), check=True)
 
 
-@pytest.mark.parametrize(
-    "missing",
-    ["CONTAINER_NAME", "REPOSITORY_URI", "BUILD_OPTIONS", "BUILD_PLATFORMS", "SCAN_GATE"],
-)
-def test_a_build_without_its_pipeline(project: Project, missing: str) -> None:
-    build = project.build(SCRATCH, **{missing: ""})
-    check_failed(build, "PRE_BUILD")
-    assert build.last_words.endswith(
-        f"The variable {missing} is not set: start this build through its pipeline."
-    )
-    assert project.images() == []
-
-
 def test_credentials_that_aws_refuses(project: Project, registry: RegistryFront) -> None:
     def refuse(method: str, path: str) -> Answer | None:
         return (400, BAD_TOKEN) if (method, path) == ("POST", "/") else None
@@ -75,8 +62,8 @@ def test_a_token_that_the_registry_refuses(project: Project, registry: RegistryF
     assert project.images() == []
 
 
-def test_the_gates_program_that_is_gone(project: Project) -> None:
-    build = project.build(SCRATCH, SCAN_GATE_PROGRAM="s3://builds/absent.py")
+def test_a_program_that_is_gone(project: Project) -> None:
+    build = project.build(SCRATCH, BUILD_PROGRAM="s3://builds/absent.pyz")
     check_failed(build, "PRE_BUILD", None)
     assert "404" in build.last_words
     assert project.images() == []

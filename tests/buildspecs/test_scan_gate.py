@@ -1,6 +1,5 @@
 import ast
 import datetime as dt
-import importlib.util
 import json
 import os
 import re
@@ -15,7 +14,20 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[2] / "buildspecs" / "scan_gate.py"
+from container_build.failure import BuildFailedError
+from container_build.printable import printable
+from container_build.programs import AwsError, NoAnswerError, Programs
+from container_build.scan.basic import basic_findings
+from container_build.scan.decision import decide
+from container_build.scan.findings import Image
+from container_build.scan.gate import Gate
+from container_build.scan.images import INDEXES, MANIFESTS, images_behind
+from container_build.scan.registry import Registry
+from container_build.scan.settings import parse_settings
+from container_build.settings import read_repository
+
+BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
+MODULES = sorted((BUILDSPECS / "container_build").rglob("*.py"))
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/my-app"
 DIGEST = "sha256:" + "a" * 64
 AMD64 = "sha256:" + "b" * 64
@@ -24,31 +36,30 @@ ATTESTATION = "sha256:" + "d" * 64
 OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 NAMED = "--region eu-west-1 --registry-id 111122223333 --repository-name team/my-app"
+MARK = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
 TODAY = dt.date(2026, 6, 15)
 
-spec = importlib.util.spec_from_file_location("scan_gate", PROGRAM)
-assert spec
-assert spec.loader
-scan_gate = importlib.util.module_from_spec(spec)
-sys.modules["scan_gate"] = scan_gate
-spec.loader.exec_module(scan_gate)
 
-# Answers from a scenario, the last one of each command and image for ever, and notes each call.
-FAKE_AWS = """#!{python} -SE
-import json, pathlib, re, sys
-here = pathlib.Path(__file__).parent
-line = " ".join(sys.argv[1:])
-key = sys.argv[2] + " " + re.search(r"imageDigest=(\\S+)", line).group(1)
-log = here / "calls"
-before = log.read_text().splitlines() if log.exists() else []
-log.write_text("\\n".join([*before, line]) + "\\n")
-replies = json.loads((here / "scenario.json").read_text())[key]
-asked = sum(sys.argv[2] in call and key.split()[1] in call for call in before)
-reply = replies[min(asked, len(replies) - 1)]
-sys.stdout.write(reply if isinstance(reply, str) else json.dumps(reply))
-if isinstance(reply, dict) and "error" in reply:
-    sys.exit("\\n" + reply["error"])
-"""
+class Aws(Programs):
+    """Answers from a scenario, the last one of each command and image for ever; notes each call."""
+
+    def __init__(self, scenario: dict[str, list[Any]]) -> None:
+        super().__init__({"PATH": "/nowhere"}, Path("/"))
+        self.scenario = scenario
+        self.calls: list[str] = []
+
+    def aws_text(self, *arguments: str) -> str:
+        line = " ".join(arguments)
+        found = re.search(r"imageDigest=(\S+)", line)
+        assert found
+        asked = sum(arguments[1] in call and found[1] in call for call in self.calls)
+        self.calls.append(line)
+        replies = self.scenario[f"{arguments[1]} {found[1]}"]
+        reply = replies[min(asked, len(replies) - 1)]
+        if isinstance(reply, dict) and "error" in reply:
+            code = re.search(r"\((\w+)\)", reply["error"])
+            raise AwsError(printable(reply["error"], 1000), code[1] if code else "")
+        return reply if isinstance(reply, str) else json.dumps(reply)
 
 
 def error(code: str, message: str = "no") -> dict[str, str]:
@@ -117,53 +128,46 @@ INDEX = manifest(
     manifests=[
         entry(AMD64, "linux", "amd64"),
         entry(ARM64, "linux", "arm64"),
-        entry(ATTESTATION, "unknown", "unknown"),
+        entry(ATTESTATION, "unknown", "unknown", **MARK),
     ],
 )
 
 
 @pytest.fixture
-def build(tmp_path: Path) -> Callable[..., SimpleNamespace]:
-    """Run the program as a build does, with an AWS CLI that answers from a scenario."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    executable = folder / "aws"
-    executable.write_text(FAKE_AWS.format(python=sys.executable))
-    executable.chmod(0o755)
+def build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., SimpleNamespace]:
+    """Run the gate as a build does."""
 
     def build(
-        *replies: Any, images: Any = SINGLE, environ: dict[str, str] | None = None, **settings: Any
+        *replies: Any, images: Any = SINGLE, document: str | None = None, **settings: Any
     ) -> SimpleNamespace:
         scenario = {f"batch-get-image {DIGEST}": [images]}
         if isinstance(replies[0], dict) and any(key.startswith("sha256:") for key in replies[0]):
             scenario |= {f"describe-image-scan-findings {k}": v for k, v in replies[0].items()}
         else:
             scenario[f"describe-image-scan-findings {DIGEST}"] = list(replies)
-        (folder / "scenario.json").write_text(json.dumps(scenario))
-        done = subprocess.run(
-            [sys.executable, "-SE", PROGRAM],
-            cwd=tmp_path,
-            env={
-                "PATH": str(folder),
-                "SCAN_GATE": json.dumps({"poll_interval": 0.01, "max_wait": 30, **settings}),
-                "REPOSITORY_URI": URI,
-                "IMAGE_DIGEST": DIGEST,
-                **(environ or {}),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.stderr == ""
-        artifact = tmp_path / settings.get("artifact", "scan-findings.json")
-        log = folder / "calls"
+        aws, artifact = Aws(scenario), tmp_path / "scan-findings.json"
+        given = {"poll_interval": 0.001, "max_wait": 30, **settings}
+        status, capsys_before = 0, capsys.readouterr()
+        assert capsys_before.err == ""
+        try:
+            gate = Gate(
+                json.dumps(given) if document is None else document,
+                read_repository(URI),
+                DIGEST,
+                aws,
+            )
+            gate.wait()
+            gate.decide(artifact)
+            output = capsys.readouterr().out
+            verdict = output.splitlines()[-1]
+        except BuildFailedError as failure:
+            status, output, verdict = failure.status, capsys.readouterr().out, str(failure)
         return SimpleNamespace(
-            status=done.returncode,
-            output=done.stdout,
-            verdict=done.stdout.splitlines()[-1],
+            status=status,
+            output=output,
+            verdict=verdict,
             artifact=json.loads(artifact.read_text()) if artifact.exists() else None,
-            calls=log.read_text().splitlines() if log.exists() else [],
+            calls=aws.calls,
         )
 
     return build
@@ -176,7 +180,7 @@ def test_low_findings_pass_and_the_cli_is_asked_by_digest(build: Build) -> None:
     done = build(scan(basic("CVE-2026-0001", "LOW")))
     assert done.status == 0
     assert done.verdict == "Scan gate: PASSED with 1 finding (LOW 1), none of which blocks."
-    accepted = " ".join([*scan_gate.INDEXES, *scan_gate.MANIFESTS])
+    accepted = " ".join([*INDEXES, *MANIFESTS])
     image = f"imageDigest={DIGEST}"
     resolve, describe = done.calls
     assert resolve == (
@@ -328,7 +332,7 @@ def test_a_clean_enhanced_scan_passes(build: Build) -> None:
 @pytest.mark.parametrize(
     "status",
     [
-        *("FAILED", "UNSUPPORTED_IMAGE", "SCAN_ELIGIBILITY_EXPIRED", "FINDINGS_UNAVAILABLE"),
+        *("FAILED", "SCAN_ELIGIBILITY_EXPIRED", "FINDINGS_UNAVAILABLE"),
         *("LIMIT_EXCEEDED", "IMAGE_ARCHIVED", "SOMETHING_NEW"),
     ],
 )
@@ -379,7 +383,10 @@ def test_an_answer_that_is_not_readable_fails_and_says_why(
         ({"images": [], "failures": [{"failureCode": "ImageNotFound"}]}, "ImageNotFound"),
         ({"images": [{"imageManifest": "{"}]}, "not readable"),
         ({"images": [{}]}, "not readable"),
-        (manifest(manifests=[entry(ATTESTATION, "unknown", "unknown")]), "no image that can run"),
+        (
+            manifest(manifests=[entry(ATTESTATION, "unknown", "unknown", **MARK)]),
+            "no image that can run",
+        ),
         (manifest(manifests=[]), "no image that can run"),
         (manifest(manifests=[{"platform": {"os": "linux"}}]), "no readable digest"),
         (error("AccessDeniedException", "no BatchGetImage"), "no BatchGetImage"),
@@ -404,13 +411,47 @@ def test_each_platform_of_an_index_is_judged(build: Build) -> None:
     assert not any(DIGEST in call for call in done.calls[1:])
 
 
-def test_an_image_that_calls_itself_an_attestation_is_judged(build: Build) -> None:
-    marked = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
+@pytest.mark.parametrize(
+    "platform",
+    [
+        *(("linux", "amd64"), ("unknown", "amd64"), ("linux", "unknown"), ("UNKNOWN", "unknown")),
+        (None, None),
+    ],
+)
+@pytest.mark.parametrize("marked", [True, False])
+def test_an_image_that_calls_itself_an_attestation_is_scanned(
+    build: Build, platform: tuple[str, str], marked: bool
+) -> None:
     done = build(
         {AMD64: [scan(basic("CVE-1", "HIGH"))]},
-        images=manifest(manifests=[entry(AMD64, "linux", "amd64", **marked)]),
+        images=manifest(manifests=[entry(AMD64, *platform, **(MARK if marked else {}))]),
     )
     assert done.status == 1
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {},
+        {"annotations": None},
+        {"annotations": {"vnd.docker.reference.type": "image"}},
+        {"annotations": {"vnd.docker.reference.digest": AMD64}},
+    ],
+)
+def test_an_image_of_an_unknown_platform_is_no_attestation(
+    build: Build, annotations: dict[str, Any]
+) -> None:
+    done = build(
+        {AMD64: [scan()], ARM64: [scan(basic("CVE-1", "HIGH"))]},
+        images=manifest(
+            manifests=[
+                entry(AMD64, "linux", "amd64"),
+                entry(ARM64, "unknown", "unknown", **annotations),
+            ]
+        ),
+    )
+    assert done.status == 1
+    assert "unknown/unknown" in done.output
 
 
 def test_one_platform_without_result_shows_the_other_and_fails(build: Build) -> None:
@@ -443,18 +484,10 @@ def test_hostile_text_stays_in_its_cell(build: Build) -> None:
     package = [{"key": "package_name", "value": evil}]
     done = build(scan(basic(evil, "HIGH", uri=evil, attributes=package)))
     assert done.status == 1
-    assert not set("\x1b\r\x00\u202e\u2028") & set(done.output)
-    assert len(done.output.splitlines()) == 7
+    assert not set("\x1b\r\x00\u202e\u2028") & set(done.output + done.verdict)
+    assert len(done.output.splitlines()) == 6
     assert max(map(len, done.output.splitlines())) < 500
     assert "\x1b" not in json.dumps(done.artifact, ensure_ascii=False)
-
-
-def test_letters_outside_of_the_locale_do_not_stop_the_gate(build: Build) -> None:
-    done = build(
-        scan(basic("CVE-2026-0001", "HIGH", uri="https://example.com/\u00e9")),
-        environ={"PYTHONIOENCODING": "ascii", "LC_ALL": "POSIX"},
-    )
-    assert done.status == 1
 
 
 def test_a_long_table_is_cut_and_says_so(build: Build) -> None:
@@ -465,60 +498,220 @@ def test_a_long_table_is_cut_and_says_so(build: Build) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "said"),
+    ("document", "said"),
     [
-        ({"SCAN_GATE": ""}, "SCAN_GATE is not as documented"),
-        ({"SCAN_GATE": "[]"}, "SCAN_GATE is not as documented"),
-        ({"SCAN_GATE": '{"mode": "off"}'}, "SCAN_GATE is not as documented"),
-        ({"SCAN_GATE": '{"threshold": "NONE"}'}, "threshold must be one of CRITICAL, HIGH"),
-        ({"SCAN_GATE": '{"fixable_only": "no"}'}, "must be true or false"),
-        ({"SCAN_GATE": '{"max_wait": Infinity}'}, "out of range"),
-        ({"SCAN_GATE": '{"allow": [{"id": "CVE-1", "reason": "", "expires": "soon"}]}'}, "soon"),
-        ({"REPOSITORY_URI": "example.com/my-app"}, "REPOSITORY_URI is not"),
-        ({"IMAGE_DIGEST": ""}, "IMAGE_DIGEST is not a digest"),
-        ({"IMAGE_DIGEST": "sha256:--help"}, "IMAGE_DIGEST is not a digest"),
-        ({"PATH": "/nowhere"}, "the AWS CLI cannot be run"),
+        ("", "SCAN_GATE is not as documented"),
+        ("[]", "SCAN_GATE is not as documented"),
+        ('{"mode": "off"}', "SCAN_GATE is not as documented"),
+        ('{"threshold": "NONE"}', "threshold must be one of CRITICAL, HIGH"),
+        ('{"fixable_only": "no"}', "must be true or false"),
+        ('{"max_wait": Infinity}', "out of range"),
+        ('{"poll_interval": 0}', "out of range"),
+        ('{"allow": [{"id": "CVE-1", "reason": "", "expires": "soon"}]}', "soon"),
     ],
 )
-def test_what_the_build_lacks_is_said(build: Build, environ: dict[str, str], said: str) -> None:
-    done = build(scan(), environ=environ)
+def test_settings_that_are_not_as_documented_are_no_result(
+    build: Build, document: str, said: str
+) -> None:
+    done = build(scan(), document=document)
     assert done.status == 2
     assert said in done.verdict
     assert done.calls == []
 
 
-def test_findings_that_came_with_the_source_do_not_stay(build: Build, tmp_path: Path) -> None:
-    (tmp_path / "scan-findings.json").write_text("{}")
-    assert build(scan(status="FAILED")).artifact is None
+UNSUPPORTED = [
+    {"status": "UNSUPPORTED_IMAGE", "description": "No such system."},
+    {
+        "status": "FAILED",
+        "description": "UnsupportedImageError: The operating system '' is not supported.",
+    },
+]
+UNTIL = {"id": "UNSUPPORTED_IMAGE", "reason": "a static binary FROM scratch"}
 
 
-def test_findings_that_cannot_be_written_fail(build: Build, tmp_path: Path) -> None:
-    done = build(scan(), artifact="no/such/folder.json")
+@pytest.mark.parametrize("status", UNSUPPORTED)
+def test_an_image_that_cannot_be_scanned_blocks_and_says_both_ways_out(
+    build: Build, status: dict[str, str]
+) -> None:
+    done = build({"imageScanStatus": status})
+    assert done.status == 1
+    assert "scans no image of this kind, such as one FROM scratch" in done.verdict
+    assert "allow 'UNSUPPORTED_IMAGE' in build.scan.allow" in done.verdict
+    assert "set build.scan.mode to report" in done.verdict
+    assert status["description"][:20] in done.output
+    assert done.artifact["verdict"] == "blocked"
+
+
+@pytest.mark.parametrize("status", UNSUPPORTED)
+@pytest.mark.parametrize(("expires", "expected"), [("2999-12-31", 0), ("2020-01-31", 1)])
+def test_an_image_that_cannot_be_scanned_is_allowed_until_a_day(
+    build: Build, status: dict[str, str], expires: str, expected: int
+) -> None:
+    done = build({"imageScanStatus": status}, allow=[{**UNTIL, "expires": expires}])
+    assert done.status == expected
+    assert ("a static binary FROM scratch" in done.output) is (expected == 0)
+
+
+def test_a_platform_that_cannot_be_scanned_does_not_hide_what_the_other_has(build: Build) -> None:
+    done = build(
+        {AMD64: [{"imageScanStatus": UNSUPPORTED[0]}], ARM64: [scan(basic("CVE-2", "HIGH"))]},
+        images=INDEX,
+        allow=[{**UNTIL, "expires": "2999-12-31"}],
+    )
+    assert done.status == 1
+    assert "BLOCKED by 1 finding (HIGH 1)" in done.verdict
+
+
+def test_no_other_failure_is_taken_for_an_image_that_cannot_be_scanned(build: Build) -> None:
+    allow = [{**UNTIL, "expires": "2999-12-31"}]
+    assert build(scan(status="FAILED"), allow=allow).status == 2
+    assert build(NOT_FOUND, allow=allow, max_wait=0).status == 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"),
+        *("ServerException", "InternalFailure", "InternalErrorException", "ServiceUnavailable"),
+        "RequestTimeout",
+    ],
+)
+@pytest.mark.parametrize("operation", ["images", "findings"])
+def test_an_error_that_may_pass_is_waited_for(build: Build, code: str, operation: str) -> None:
+    if operation == "images":
+        aws = Aws(
+            {
+                f"batch-get-image {DIGEST}": [error(code), SINGLE],
+                f"describe-image-scan-findings {DIGEST}": [scan()],
+            }
+        )
+        gate = Gate('{"poll_interval": 0.001}', read_repository(URI), DIGEST, aws)
+        gate.wait()
+        assert len(aws.calls) == 3
+        return
+    done = build(error(code), scan())
+    assert done.status == 0
+    assert len(done.calls) == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'Could not connect to the endpoint URL: "https://x"',
+        'Connect timeout on endpoint URL: "https://x"',
+        'Read timeout on endpoint URL: "https://x"',
+        "Connection was closed before we received a valid response from endpoint URL",
+    ],
+)
+def test_a_network_that_fails_for_a_moment_is_waited_for(build: Build, said: str) -> None:
+    assert build({"error": said}, scan()).status == 0
+
+
+@pytest.mark.parametrize(
+    "where", ["findings", "enhancedFindings", "findingSeverityCounts", "imageScanCompletedAt"]
+)
+@pytest.mark.parametrize("page", [0, 1, 2])
+def test_each_fact_counts_on_whatever_page_it_is(build: Build, where: str, page: int) -> None:
+    pages: list[dict[str, Any]] = [
+        {
+            "imageScanStatus": {"status": "ACTIVE"},
+            "imageScanFindings": {},
+            **({"nextToken": str(number + 1)} if number < 2 else {}),
+        }
+        for number in range(3)
+    ]
+    fact: Any = {
+        "findings": [basic("CVE-1", "CRITICAL")],
+        "enhancedFindings": [enhanced("CVE-1", "CRITICAL")],
+        "findingSeverityCounts": {"CRITICAL": 1},
+        "imageScanCompletedAt": 1.0,
+    }[where]
+    pages[page]["imageScanFindings"][where] = fact
+    if where == "findingSeverityCounts":
+        pages[0]["imageScanFindings"]["imageScanCompletedAt"] = 1.0
+    done = build(*pages * 40, max_wait=0.05)
+    # Counted but not listed is no result; completed without findings is a clean one.
+    expected = {"findingSeverityCounts": 2, "imageScanCompletedAt": 0}.get(where, 1)
+    assert done.status == expected
+    if where == "findingSeverityCounts":
+        assert "counted but not listed yet: CRITICAL" in done.verdict
+
+
+@pytest.mark.parametrize("page", [0, 1])
+@pytest.mark.parametrize("status", ["FAILED", "UNSUPPORTED_IMAGE", "SOMETHING_NEW", "IN_PROGRESS"])
+def test_each_page_must_be_of_a_scan_that_is_done(build: Build, page: int, status: str) -> None:
+    pages = [scan(basic("CVE-1", "LOW"), nextToken="1"), scan(basic("CVE-2", "LOW"))]
+    pages[page] = {**pages[page], "imageScanStatus": {"status": status}}
+    # Of the first page, the fake must not go on to the second.
+    replies = pages[:1] if page == 0 else pages * 20
+    assert build(*replies, max_wait=0.02).status != 0
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_each_page_must_be_of_the_image(build: Build, page: int) -> None:
+    pages = [scan(basic("CVE-1", "LOW"), nextToken="1"), scan(basic("CVE-2", "LOW"))]
+    pages[page] = {**pages[page], "imageId": {"imageDigest": AMD64}}
+    done = build(*pages)
     assert done.status == 2
-    assert "cannot be written" in done.verdict
+    assert "for another image" in done.verdict
+
+
+@pytest.mark.parametrize("severity", ["UNDEFINED", "UNTRIAGED"])
+@pytest.mark.parametrize("threshold", ["CRITICAL", "INFORMATIONAL"])
+def test_a_finding_that_nobody_has_rated_does_not_block(
+    build: Build, severity: str, threshold: str
+) -> None:
+    done = build(scan(basic("CVE-1", severity)), threshold=threshold)
+    assert done.status == 0
+    assert f"PASSED with 1 finding ({severity} 1)" in done.verdict
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only waiting moves; a question takes a second, as with the AWS CLI."""
 
     def __init__(self) -> None:
         self.time = 1000.0
-        self.sleeps: list[float] = []
+        self.pauses: list[float] = []
 
     def now(self) -> float:
         return self.time
 
-    def sleep(self, seconds: float) -> None:
-        self.sleeps.append(seconds)
-        self.time += seconds
+    def wait(self, seconds: float | None = None) -> bool:
+        self.pauses.append(seconds or 0)
+        self.time += seconds or 0
+        return False
 
 
-def run(answer: Callable[..., Any], clock: Clock, **settings: Any) -> int:
-    environ = {"SCAN_GATE": json.dumps(settings), "REPOSITORY_URI": URI, "IMAGE_DIGEST": DIGEST}
-    status: int = scan_gate.gate(
-        environ, aws=answer, today=lambda: TODAY, now=clock.now, sleep=clock.sleep
+class Asked(Programs):
+    """Answers by a function."""
+
+    def __init__(self, clock: Clock, answer: Callable[[float], Any]) -> None:
+        super().__init__({"PATH": "/nowhere"}, Path("/"))
+        self._clock, self._answer = clock, answer
+        self.asked: list[float] = []
+
+    def aws(self, *arguments: str) -> Any:
+        self._clock.time += 1
+        self.asked.append(self._clock.time - 1000)
+        answer = self._answer(self._clock.time - 1000)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def wait_for(clock: Clock, aws: Programs, **settings: Any) -> Gate:
+    gate = Gate(
+        json.dumps(settings),
+        read_repository(URI),
+        DIGEST,
+        aws,
+        is_one_image=True,
+        today=lambda: TODAY,
+        now=clock.now,
+        pause=clock.wait,
     )
-    return status
+    gate.wait()
+    return gate
 
 
 @pytest.mark.parametrize("state", ["IN_PROGRESS", "PENDING"])
@@ -526,102 +719,91 @@ def test_a_scan_that_never_ends_is_given_up(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, state: str
 ) -> None:
     clock = Clock()
-
-    def answer(command: str, *_: str) -> Any:
-        return SINGLE if command == "batch-get-image" else waiting(state)
-
-    assert run(answer, clock, max_wait=60, artifact=str(tmp_path / "findings.json")) == 2
-    assert sum(clock.sleeps) == 60
-    assert clock.sleeps[:3] == [2, 3, 4.5]
-    assert max(clock.sleeps) == 10
+    gate = wait_for(clock, Asked(clock, lambda _: waiting(state)), max_wait=300)
+    with pytest.raises(BuildFailedError, match=f"within 300 s: the scan's status is {state}"):
+        gate.decide(tmp_path / "findings.json")
+    assert 300 <= clock.time - 1000 <= 302
+    assert max(clock.pauses) == 10
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"Waiting up to 60 s for ECR's scan of {DIGEST}"
-    assert 2 <= sum("Still waiting" in line for line in lines) <= 4
-    assert f"no result within 60 s: the scan's status is {state}" in lines[-1]
+    assert lines[0] == f"Waiting up to 300 s for ECR's scan of {DIGEST}"
+    assert 12 <= sum("Still waiting" in line for line in lines) <= 20
 
 
-def test_a_scan_said_to_be_done_without_a_trace_of_it_is_no_result(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    empty = {"imageScanStatus": {"status": "COMPLETE"}, "imageScanFindings": {"findings": []}}
-
-    def answer(command: str, *_: str) -> Any:
-        return SINGLE if command == "batch-get-image" else empty
-
-    assert run(answer, Clock(), max_wait=60, artifact=str(tmp_path / "findings.json")) == 2
-    assert "neither findings nor a time" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    "failure", [error("ScanNotFoundException"), error("ThrottlingException", "Rate exceeded")]
-)
-def test_what_lasts_is_given_up_through_the_real_call(
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    failure: dict[str, str],
-) -> None:
-    def command(*_: object, **__: object) -> Any:
-        return SimpleNamespace(returncode=254, stdout="", stderr=failure["error"])
-
-    monkeypatch.setattr(scan_gate.subprocess, "run", command)
+@pytest.mark.parametrize("takes", [5, 12.5, 29, 30, 31.7, 45, 59])
+def test_the_end_of_a_scan_of_half_a_minute_is_noticed_within_three_seconds(takes: float) -> None:
     clock = Clock()
-    assert run(scan_gate.aws, clock, max_wait=60, artifact=str(tmp_path / "findings.json")) == 2
-    assert sum(clock.sleeps) == 60
-    assert "no result within 60 s" in capsys.readouterr().out
+    aws = Asked(clock, lambda now: scan() if now >= takes else waiting("IN_PROGRESS"))
+    wait_for(clock, aws, max_wait=300)
+    assert clock.time - 1000 - takes <= 3
+    # Twenty builds at once ask no more than seven times a second.
+    assert 20 * len(aws.asked) / (clock.time - 1000) <= 7.0 + 20 / takes
 
 
-def test_a_call_that_hangs_is_given_up(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    def command(arguments: list[str], **options: Any) -> Any:
-        raise subprocess.TimeoutExpired(arguments, options["timeout"])
+def test_a_throttled_build_asks_less_often() -> None:
+    clock = Clock()
+    throttled = AwsError("An error occurred (ThrottlingException)", "ThrottlingException")
+    aws = Asked(clock, lambda now: throttled if now < 40 else scan())
+    wait_for(clock, aws, max_wait=300)
+    assert clock.pauses[:4] == [4, 8, 10, 10]
 
-    monkeypatch.setattr(scan_gate.subprocess, "run", command)
-    assert run(scan_gate.aws, Clock(), max_wait=1, artifact=str(tmp_path / "f.json")) == 2
-    assert "gave no answer" in capsys.readouterr().out
+
+def test_a_call_that_gives_no_answer_is_waited_for_and_given_up(tmp_path: Path) -> None:
+    clock = Clock()
+    gate = wait_for(clock, Asked(clock, lambda _: NoAnswerError("aws ecr gave no answer")))
+    with pytest.raises(BuildFailedError, match="no result within 600 s: aws ecr gave no answer"):
+        gate.decide(tmp_path / "findings.json")
+
+
+def test_a_build_that_has_failed_already_waits_no_longer() -> None:
+    clock = Clock()
+    gate: Gate
+
+    def pause(seconds: float | None = None) -> bool:
+        return True
+
+    gate = Gate(
+        *("{}", read_repository(URI), DIGEST, Asked(clock, lambda _: waiting("PENDING"))),
+        is_one_image=True,
+        now=clock.now,
+        pause=pause,
+    )
+    gate.wait()
+    assert clock.time == 1001.0
 
 
 @pytest.mark.parametrize(("expires", "blocks"), [("2026-06-15", 0), ("2026-06-14", 1)])
 def test_an_entry_holds_through_its_last_day(expires: str, blocks: int) -> None:
     allow = [{"id": "CVE-1", "reason": "r", "expires": expires}]
-    settings = scan_gate.parse_settings(json.dumps({"allow": allow}))
-    findings = scan_gate.parse_findings(
-        {"findings": [basic("CVE-1", "HIGH")]}, scan_gate.Image(DIGEST, "")
-    )
-    assert len(scan_gate.judge(findings, settings, TODAY).blocking) == blocks
+    settings = parse_settings(json.dumps({"allow": allow}))
+    findings = basic_findings({"findings": [basic("CVE-1", "HIGH")]}, Image(DIGEST, ""))
+    assert len(decide(findings, settings, TODAY).blocking) == blocks
 
 
 def test_an_index_in_an_index_is_looked_through() -> None:
     nested = manifest(manifests=[{"mediaType": OCI_INDEX, "digest": AMD64}])
-    answers = {DIGEST: nested, AMD64: manifest(manifests=[entry(ARM64, "linux", "arm64")])}
-
-    def answer(*arguments: str) -> Any:
-        return next(answers[d] for d in answers if f"imageDigest={d}" in arguments)
-
-    repository = scan_gate.parse_repository(URI)
-    images = scan_gate.read_images(answer, repository, scan_gate.Image(DIGEST, ""))
-    assert images == [scan_gate.Image(ARM64, "linux/arm64")]
+    inner = manifest(manifests=[entry(ARM64, "linux", "arm64")])
+    aws = Aws({f"batch-get-image {DIGEST}": [nested], f"batch-get-image {AMD64}": [inner]})
+    found = images_behind(Registry(aws, read_repository(URI)), Image(DIGEST, ""))
+    assert found == [Image(ARM64, "linux/arm64")]
 
 
-@pytest.mark.parametrize(
-    ("uri", "region"),
-    [
-        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/a", "cn-north-1"),
-        ("111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a", "us-gov-west-1"),
-        ("111122223333.dkr-ecr.eu-west-1.on.aws/a", "eu-west-1"),
-    ],
-)
-def test_registries_of_all_partitions_are_understood(uri: str, region: str) -> None:
-    assert scan_gate.parse_repository(uri) == scan_gate.Repository("111122223333", region, "a")
-
-
-def test_the_program_needs_no_more_than_python_3_9() -> None:
-    tree = ast.parse(PROGRAM.read_text(), feature_version=(3, 9))
-    imported = {
-        n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names
-    }
-    assert imported <= sys.stdlib_module_names
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.stem)
+def test_the_program_needs_no_more_than_python_3_9(module: Path) -> None:
+    tree = ast.parse(module.read_text(), feature_version=(3, 9))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).partition(".")[0])
+    assert imported <= {*sys.stdlib_module_names, "container_build"}
+    # New in 3.10 and later, although 3.9 can parse it.
+    annotations = {"from __future__ import annotations"}
+    assert annotations & set(module.read_text().splitlines()) or not imported & {"dataclasses"}
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not names & {"UTC", "StrEnum", "pairwise", "batched"}
+    keywords = {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords}
+    assert not keywords & {"slots", "kw_only", "strict"}
 
 
 @pytest.fixture
@@ -661,30 +843,43 @@ def ecr() -> Iterator[SimpleNamespace]:
     server.server_close()
 
 
-def test_the_real_cli_brings_all_pages(ecr: SimpleNamespace, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, PROGRAM],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "AWS_ENDPOINT_URL": ecr.url,
-            "AWS_ACCESS_KEY_ID": "example",
-            "AWS_SECRET_ACCESS_KEY": "example",
-            "SCAN_GATE": '{"poll_interval": 0.01}',
-            "REPOSITORY_URI": URI,
-            "IMAGE_DIGEST": DIGEST,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "BLOCKED by 1 finding (CRITICAL 1)" in done.stdout
+def test_the_real_cli_brings_all_pages(
+    ecr: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": ecr.url,
+        "AWS_ACCESS_KEY_ID": "example",
+        "AWS_SECRET_ACCESS_KEY": "example",
+    }
+    programs = Programs(environment, tmp_path)
+    gate = Gate('{"poll_interval": 0.01}', read_repository(URI), DIGEST, programs)
+    gate.wait()
+    with pytest.raises(BuildFailedError, match=r"BLOCKED by 1 finding \(CRITICAL 1\)"):
+        gate.decide(tmp_path / "findings.json")
     named = {"registryId": "111122223333", "repositoryName": "team/my-app"}
     assert ecr.asked[0][1].items() >= named.items()
     assert ecr.asked[0][1]["imageIds"] == [{"imageDigest": DIGEST}]
     pages = [request for operation, request in ecr.asked if operation != "BatchGetImage"]
     assert [page.get("nextToken") for page in pages] == [None, "1", "2"] * 2
     assert all(page["imageId"] == {"imageDigest": DIGEST} for page in pages)
+
+
+def test_letters_outside_of_the_locale_end_no_build(tmp_path: Path) -> None:
+    """In a process with an ASCII locale, as the program starts there."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv.pop())\n"
+        "from container_build import program, settings\n"
+        "def fail(_): print('\\u00e9\\u65e5'); raise settings.BuildFailedError('\\u65e5')\n"
+        "program._run = fail; program.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, "x", str(BUILDSPECS)],
+        env={"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.strip() in ("\\u65e5", "日")

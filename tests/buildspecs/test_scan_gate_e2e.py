@@ -107,7 +107,6 @@ def test_what_cannot_be_fixed(new_project: Callable[..., Project], fix: str, pas
     ("status", "description", "told"),
     [
         ("FAILED", "The scan broke off.", "FAILED (The scan broke off.); push the image again"),
-        ("UNSUPPORTED_IMAGE", "No such system.", "ECR scans no image of this kind"),
         ("LIMIT_EXCEEDED", "", "try again tomorrow"),
     ],
 )
@@ -116,6 +115,18 @@ def test_a_scan_without_result(project: Project, status: str, description: str, 
     build = project.build(SCRATCH, commit=COMMIT)
     check_stopped(project, build, status=2, verdict=None)
     assert told in build.last_words.splitlines()[-1]
+
+
+def test_an_image_that_cannot_be_scanned(new_project: Callable[..., Project]) -> None:
+    said = "UnsupportedImageError: The operating system '' version '' is not supported."
+    project = new_project()
+    project.find(status="FAILED", description=said)
+    build = project.build(SCRATCH, commit=COMMIT)
+    check_stopped(project, build, status=1, verdict="blocked")
+    assert "allow 'UNSUPPORTED_IMAGE' in build.scan.allow" in build.last_words.splitlines()[-1]
+    allowing = new_project(scan_gate=allowed("UNSUPPORTED_IMAGE", date.max))
+    allowing.find(status="FAILED", description=said)
+    assert allowing.build(SCRATCH, commit=COMMIT).status == "SUCCEEDED"
 
 
 def test_a_scan_that_does_not_end(project: Project) -> None:

@@ -50,7 +50,7 @@ def test_a_choice_lists_what_is_allowed() -> None:
         check_one_of("mode", "c", ["a", "b"], fix="choose one")
 
 
-def test_tokens_are_never_judged() -> None:
+def test_tokens_are_never_checked() -> None:
     number = cdk.Token.as_number({"Ref": "Number"})
     text = cdk.Token.as_string({"Ref": "Text"})
     check_range("size", number, minimum=1, maximum=10, default="use 5")

@@ -16,10 +16,11 @@ import aws_cdk as cdk
 import pytest
 
 from container_pipelines import _assets
-from container_pipelines._assets import _packed_folder
+from container_pipelines._assets import _packed_folder, build_program
 from container_pipelines._packed import packed
 
 LAMBDA = Path(__file__).parents[2] / "lambda"
+BUILDSPECS = Path(__file__).parents[2] / "buildspecs"
 MODULES = sorted(LAMBDA.glob("*/*.py"))
 PACKAGES = sorted({module.parent.name for module in MODULES})
 
@@ -133,3 +134,35 @@ def test_what_is_packed_runs(package: str) -> None:
         f"import {module}; assert {module}.__file__.startswith({folder!r})" for module in modules
     )
     subprocess.run([sys.executable, "-B", "-c", program], check=True, cwd="/")
+
+
+def test_the_program_of_builds_is_the_same_bytes_from_other_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = shutil.copytree(BUILDSPECS, tmp_path / "buildspecs", copy_function=shutil.copyfile)
+    for path in installed.rglob("*.py"):
+        os.utime(path, (1, 1))
+    (installed / "container_build" / "__pycache__").mkdir(exist_ok=True)
+    (installed / "container_build" / "__pycache__" / "tag.cpython-311.pyc").write_bytes(b"x")
+    here = build_program()
+    content = here.path.read_bytes()
+    monkeypatch.setattr(_assets, "shipped", lambda _: installed)
+    other = build_program.__wrapped__()
+    assert (other.sha256, other.path.read_bytes()) == (here.sha256, content)
+
+
+def test_the_program_of_builds_has_its_modules_without_words() -> None:
+    package = BUILDSPECS / "container_build"
+    with zipfile.ZipFile(build_program().path) as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+        # What compression makes depends on the library that does it.
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    modules = {
+        f"container_build/{path.relative_to(package).as_posix()}": path.read_text(encoding="utf-8")
+        for path in package.rglob("*.py")
+    }
+    assert set(found) == {"__main__.py", *modules}
+    for name, source in modules.items():
+        assert program(found[name]) == program(source), name
+    assert list(found) == sorted(found)
+    assert len("".join(found.values())) < 70_000

@@ -23,7 +23,7 @@ SECONDS = 240
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of its own, so that what runs there is told apart and disturbs nothing."""
+    """A checkout of its own, so that its processes are recognised and disturb nothing."""
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     for name in ("local", "samples", "stacks", "constructs", "buildspecs", "lambda"):
@@ -67,12 +67,12 @@ def left_of(checkout: Path) -> list[str]:
     left = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            told = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            told += bytes((folder / "cwd").readlink())
+            content = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+            content += bytes((folder / "cwd").readlink())
         except OSError:
             continue
-        if str(checkout).encode() in told and int(folder.name) != os.getpid():
-            left.append(told.replace(b"\0", b" ").decode(errors="replace")[:200])
+        if str(checkout).encode() in content and int(folder.name) != os.getpid():
+            left.append(content.replace(b"\0", b" ").decode(errors="replace")[:200])
     return left
 
 
@@ -95,12 +95,12 @@ def test_the_demo_ends_with_a_summary_and_leaves_nothing(
     said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
     assert "✓ Build" in said
-    assert "digest  sha256:" in said
-    assert "pointer /container-pipelines/my-container-app/image names it" in said
-    assert "ended as Failed; what runs is unchanged" in said
+    assert "digest   sha256:" in said
+    assert "pointer  /container-pipelines/my-container-app/image holds this image" in said
+    assert "ended as Failed; the running version is unchanged" in said
     assert "ECS deployment circuit breaker" in said
-    # Nobody has noticed any of the three releases.
-    assert said.count(" requests meanwhile, all answered") == 3, said
+    # No request failed during any of the three releases.
+    assert said.count(" during the release, none failed") == 3, said
     assert said.count('{"message":"Hello from my-container-app","version":"1.0.0"}') == 2, said
     assert left_of(checkout) == []
 
@@ -124,26 +124,26 @@ def test_it_can_be_stopped_at_any_moment_and_leaves_nothing(
     assert str(checkout) not in Path("/proc/mounts").read_text()
 
 
-def test_without_an_engine_everything_is_deployed_and_the_build_left_out(
+def test_without_an_engine_everything_is_deployed_and_the_release_skipped(
     start: Callable[..., subprocess.Popen[str]], checkout: Path
 ) -> None:
     process = start("demo", CONTAINER_ENGINE="none")
     said, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, said
     assert "✓ Deploying every stack" in said
-    assert "the build is left out" in said
+    assert "the release is skipped" in said
     assert "CONTAINER_ENGINE=none: unset it to use an engine" in said
     assert left_of(checkout) == []
 
 
 def test_up_push_down(start: Callable[..., subprocess.Popen[str]], engine: object) -> None:
     up = start("up")
-    told = read_until(up, "end it:")
+    output = read_until(up, "stop:")
     push = start("push")
     said, _ = push.communicate(timeout=SECONDS)
     assert push.returncode == 0, said
-    assert "digest  sha256:" in said
-    root, deeper = re.findall(r"look at: +(http://\S+)", told)
+    assert "digest   sha256:" in said
+    root, deeper = re.findall(r"open: +(http://\S+)", output)
     assert deeper == f"{root}blue-green/"
     with urllib.request.urlopen(root) as response:  # noqa: S310 - this machine
         assert json.load(response)["message"] == "Hello from my-container-app"

@@ -46,7 +46,7 @@ CANNOT_PULL = (
     "ref {0}: {0}: not found"
 )
 DOCKERFILE = """\
-FROM node:20-alpine
+FROM node:24-alpine
 COPY server.mjs /
 ENTRYPOINT ["node", "/server.mjs"]
 """
@@ -171,7 +171,7 @@ class Stage:
         return found
 
     def ended(self, service: str) -> list[dict[str, Any]]:
-        """Wait until all tasks that were told to stop have stopped."""
+        """Wait until all tasks that are to stop have stopped."""
         deadline = time.monotonic() + 40
         while time.monotonic() < deadline:
             found = self.tasks(service, "STOPPED")
@@ -262,14 +262,14 @@ def test_a_good_image_becomes_healthy_and_answers(
         (container,) = task["containers"]
         assert container["image"] == stage.image
         assert container["imageDigest"] == images[0]["imageDigest"]
-        status, told = stage.get(task)
+        status, reported = stage.get(task)
         assert status == 200
-        assert told["env"]["WORD"] == "a b\nc"
-        assert told["env"]["SECRET"] == "silence"
-        assert told["env"]["PATH"] == "/usr/local/bin:/usr/bin"
-        assert told["uid"] == 1000
-        assert told["args"] == ["--some", "thing"]
-        assert told["writable"] is False
+        assert reported["env"]["WORD"] == "a b\nc"
+        assert reported["env"]["SECRET"] == "silence"
+        assert reported["env"]["PATH"] == "/usr/local/bin:/usr/bin"
+        assert reported["uid"] == 1000
+        assert reported["args"] == ["--some", "thing"]
+        assert reported["writable"] is False
     health = stage.client("elbv2").describe_target_health(TargetGroupArn=group)
     states = [each["TargetHealth"]["State"] for each in health["TargetHealthDescriptions"]]
     assert states == ["healthy"] * 2

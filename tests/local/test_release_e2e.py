@@ -62,14 +62,14 @@ def release(engine: Cloud, releases: Releases) -> Callable[[Path], tuple[str, di
 
     def release(folder: Path) -> tuple[str, dict[str, Stage]]:
         stages: dict[str, Stage] = {}
-        repository, branch = releases.watched(PIPELINE)
+        repository, branch = releases.source(PIPELINE)
         (execution,) = releases.push(
             Commit.of(folder), repository=repository, branch=branch, message="test"
         )
         status = releases.follow(
             PIPELINE,
             execution,
-            seen=lambda stage: stages.update({stage.name: stage}),
+            on_change=lambda stage: stages.update({stage.name: stage}),
             seconds=300,
         )
         return status, stages
@@ -189,13 +189,13 @@ def test_the_same_commit_can_be_released_again(
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [
-        ("FROM node:20-alpine\nRUN exit 7\n", r"exit code: 7"),
-        ("FROM node:20-alpine\nCOPY missing .\n", r"/missing"),
+        ("FROM node:24-alpine\nRUN exit 7\n", r"exit code: 7"),
+        ("FROM node:24-alpine\nCOPY missing .\n", r"/missing"),
         ("This is no Dockerfile\n", r"unknown instruction"),
     ],
     ids=["failing command", "missing file", "no Dockerfile"],
 )
-def test_a_failed_build_fails_there_tells_why_and_changes_nothing(
+def test_a_failed_build_fails_there_with_a_reason_and_changes_nothing(
     release: Callable[[Path], tuple[str, dict[str, Stage]]],
     application: Path,
     running: Callable[[], Running],
@@ -268,8 +268,8 @@ def test_a_release_that_is_not_healthy_is_rolled_back_and_changes_nothing(
     newest = ecs.list_service_deployments(cluster=cluster, service=service)["serviceDeployments"][0]
     assert newest["status"] == "ROLLBACK_SUCCESSFUL"
     stopped = ecs.list_tasks(cluster=cluster, serviceName=service, desiredStatus="STOPPED")
-    told = ecs.describe_tasks(cluster=cluster, tasks=stopped["taskArns"])["tasks"]
-    reasons = [task["stoppedReason"] for task in told]
+    reported = ecs.describe_tasks(cluster=cluster, tasks=stopped["taskArns"])["tasks"]
+    reasons = [task["stoppedReason"] for task in reported]
     assert (
         sum(r.startswith("Task failed ELB health checks in (target-group ") for r in reasons) == 3
     )

@@ -29,7 +29,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return read
 
 
-def test_slack_is_told_here_of_successes_too(settings: Any) -> None:
+def test_successes_are_notified_here_too(settings: Any) -> None:
     added = settings(None)
     assert added["slack"] == {"parameter": "/container-pipelines/local/slack"}
     assert "succeeded" in added["notify_on"]
@@ -43,7 +43,7 @@ def test_who_has_chosen_keeps_it(settings: Any, chosen: dict[str, Any]) -> None:
     assert settings(chosen) == chosen
 
 
-def test_chosen_news_are_kept(settings: Any) -> None:
+def test_a_chosen_notify_on_is_kept(settings: Any) -> None:
     assert settings({"notify_on": ["failed"]})["notify_on"] == ["failed"]
 
 
@@ -164,7 +164,7 @@ def test_a_bots_mistakes(
     assert workspace.messages() == []
 
 
-def test_it_refuses_as_often_as_it_is_told(workspace: Slack) -> None:
+def test_it_refuses_as_often_as_configured(workspace: Slack) -> None:
     workspace.refuse(1, 429)
     assert post(workspace, WEBHOOK, {"text": "t"}) == Reply(status=429, content=b"", retry_after=1)
     assert post(workspace, WEBHOOK, {"text": "t"}).status == 200

@@ -11,11 +11,11 @@ START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 class Pipeline:
     """A client of a pipeline whose build runs, and fails before the third question is asked."""
 
-    def __init__(self, *runs: str, ends_with_question: int = 3, provider: str = "Invoke") -> None:
+    def __init__(self, *runs: str, ends_with_request: int = 3, provider: str = "Invoke") -> None:
         self.provider = provider
         self.runs = [*runs]
         self.status = "InProgress"
-        self._left = ends_with_question
+        self._left = ends_with_request
 
     def _ask(self) -> None:
         self._left -= 1
@@ -56,25 +56,23 @@ class Pipeline:
         return {"ruleExecutionDetails": []}
 
 
-def told(pipeline: Pipeline) -> list[tuple[str, str]]:
+def reported(pipeline: Pipeline) -> list[tuple[str, str]]:
     client: Any = pipeline
     found = stages_of(client, "shop", "e", end_of_log=lambda build: f"log of {build}")
     return [(stage.status, stage.reason) for stage in found]
 
 
-def test_a_stage_that_fails_between_two_questions_is_never_told_as_failed_without_its_reason() -> (
-    None
-):
+def test_a_stage_that_fails_between_two_requests_is_never_failed_without_its_reason() -> None:
     for question in (1, 2, 3):
-        found = told(Pipeline("InProgress", ends_with_question=question))
+        found = reported(Pipeline("InProgress", ends_with_request=question))
         assert found == [("Failed", "no 1") if question == 1 else ("InProgress", "")]
 
 
 def test_of_a_stage_that_runs_again_the_reason_is_that_of_the_last_run() -> None:
-    assert told(Pipeline("Failed", "InProgress", ends_with_question=9)) == [("InProgress", "")]
-    assert told(Pipeline("Failed", "InProgress", ends_with_question=1)) == [("Failed", "no 2")]
+    assert reported(Pipeline("Failed", "InProgress", ends_with_request=9)) == [("InProgress", "")]
+    assert reported(Pipeline("Failed", "InProgress", ends_with_request=1)) == [("Failed", "no 2")]
 
 
-def test_of_a_build_the_end_of_the_log_is_told_too() -> None:
-    found = told(Pipeline("InProgress", ends_with_question=1, provider="CodeBuild"))
+def test_of_a_build_the_end_of_the_log_is_reported_too() -> None:
+    found = reported(Pipeline("InProgress", ends_with_request=1, provider="CodeBuild"))
     assert found == [("Failed", "no 1\nlog of shop:1")]

@@ -48,5 +48,5 @@ def test_a_shift_is_a_bar(percent: int, cells: int) -> None:
     assert drawn == (
         "█" * cells
         + "░" * (20 - cells)
-        + f" {percent:3} % on the new tasks, production traffic shift"
+        + f" {percent:3} % of traffic on new tasks, production traffic shift"
     )

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import cx_api
 
+from local.roles import Role, roles_of
 from stacks import Settings, add_delivery_stacks
 
 ROOT = Path(__file__).parents[2]
@@ -50,3 +51,30 @@ def templates(
         return {stack.stack_name: stack.template for stack in synthesize(delivery).stacks}
 
     return templates
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-page", action="store_true", help="write docs/permissions.md anew, and pass"
+    )
+
+
+@pytest.fixture(scope="session")
+def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
+    """The sample settings, with Slack and a service that CodeDeploy deploys added."""
+    delivery = copy.deepcopy(context["delivery"])
+    delivery["monitoring"] = {"slack": {"parameter": "/delivery/slack"}}
+    by_code_deploy = copy.deepcopy(delivery["services"][1])
+    del by_code_deploy["blue_green"]["keep_minutes"]
+    by_code_deploy["blue_green"]["engine"] = "code-deploy"
+    by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
+    delivery["services"].append(by_code_deploy)
+    return delivery
+
+
+@pytest.fixture(scope="session")
+def every_role(
+    templates: Callable[[dict[str, Any]], dict[str, Any]], settings_of_every_role: dict[str, Any]
+) -> list[Role]:
+    """The roles that the settings make."""
+    return roles_of(templates(settings_of_every_role))

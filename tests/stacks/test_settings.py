@@ -218,14 +218,14 @@ def test_settings_must_be_there(context: object) -> None:
 def test_services_need_names_and_priorities_of_their_own(delivery: dict[str, Any]) -> None:
     (service,) = delivery["services"]
     delivery["services"] = [service, service]
-    with pytest.raises(SettingsError, match="names of their own, got my-container-app twice"):
+    with pytest.raises(SettingsError, match="unique names, got my-container-app twice"):
         Settings.from_context(delivery)
     delivery["services"] = [service, {**service, "name": "other"}]
-    with pytest.raises(SettingsError, match=r"priorities of their own .* got 100 twice"):
+    with pytest.raises(SettingsError, match=r"unique priorities .* got 100 twice"):
         Settings.from_context(delivery)
 
 
-def test_all_problems_are_told_at_once(delivery: dict[str, Any]) -> None:
+def test_all_problems_are_reported_at_once(delivery: dict[str, Any]) -> None:
     change(delivery, "services.0.priority", 0)
     change(delivery, "services.0.container.port", 0)
     with pytest.raises(SettingsError) as caught:

@@ -1,4 +1,4 @@
-"""The settings below ``monitoring``: each gets where it is meant to, and bad ones are told."""
+"""The settings below ``monitoring``: each reaches its construct, and bad ones are reported."""
 
 from collections.abc import Callable
 from typing import Any, get_args
@@ -36,7 +36,7 @@ def monitoring(
     return make
 
 
-def test_by_default_there_are_alarms_and_a_dashboard_and_nobody_is_told(
+def test_by_default_there_are_alarms_and_a_dashboard_and_no_notifications(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
     made = templates(delivery)[MONITORING]["Resources"].values()
@@ -77,7 +77,7 @@ def test_all_services_share_one_stack_and_one_notifier(
     assert kinds.count("AWS::CloudWatch::Alarm") == 2 * 7 + 2
 
 
-def test_an_existing_service_is_watched_without_its_targets(templates: Templates) -> None:
+def test_an_existing_service_is_monitored_without_its_targets(templates: Templates) -> None:
     service = {
         "name": "shop",
         "source": {"type": "codecommit", "repository": "shop"},
@@ -163,7 +163,7 @@ def test_the_chat_application(monitoring: Callable[[dict[str, Any]], dict[str, A
     assert channel["SlackChannelId"] == "C0123456789"
 
 
-def test_news_and_events(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+def test_notify_on_and_events(monitoring: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     made = monitoring(
         {"emails": ["a@example.com"], "notify_on": ["started", "failed"], "events": ["builds"]}
     )
@@ -274,7 +274,7 @@ def test_bad_settings_of_a_service(
         Settings.from_context({**delivery, "services": [{**service, "monitoring": own}]})
 
 
-def test_what_is_not_watched_has_no_alarms_to_change(delivery: dict[str, Any]) -> None:
+def test_what_is_not_monitored_has_no_alarms_to_change(delivery: dict[str, Any]) -> None:
     (service,) = delivery["services"]
     changed = {**service, "monitoring": {"alarms_left_out": ["server-errors"]}}
     with pytest.raises(SettingsError, match=r"left out with monitoring\.enabled: false, got it"):
@@ -351,7 +351,7 @@ def test_bad_settings(delivery: dict[str, Any], settings: dict[str, Any], messag
         Settings.from_context({**delivery, "monitoring": settings})
 
 
-def test_what_a_construct_refuses_is_told_with_its_path(
+def test_what_a_construct_refuses_is_reported_with_its_path(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
     settings = {"thresholds": {"server-errors": {"periods": 2, "datapoints": 3}}}

@@ -133,15 +133,16 @@ def test_the_build_machine_and_the_scaling_target(made: dict[str, Any]) -> None:
 def test_how_the_image_is_built(made: dict[str, Any]) -> None:
     project = only(made, "acme-shop-pipeline", "AWS::CodeBuild::Project")
     found = {v["Name"]: v["Value"] for v in project["Environment"]["EnvironmentVariables"]}
-    options = "--file web/Dockerfile --target prod --build-arg VERSION=2 --secret"
-    assert json.loads(found["BUILD_OPTIONS"]) == [
-        *options.split(),
-        "id=npm,env=BUILD_SECRET_1",
-        "web",
-    ]
+    assert json.loads(found["BUILD_OPTIONS"]) == {
+        "dockerfile": "web/Dockerfile",
+        "context": "web",
+        "target": "prod",
+        "arguments": {"VERSION": "2"},
+        "secrets": {"npm": "BUILD_SECRET_1"},
+    }
     assert found["BUILD_SECRET_1"] == "/shop/npm"
     assert found["BUILD_PLATFORMS"] == "linux/amd64,linux/arm64"
-    assert json.loads(found["TEST_COMMAND"])[1:] == ["npm", "image-under-test", "test"]
+    assert json.loads(found["TEST_COMMAND"]) == ["npm", "test"]
     assert found["SBOM_GENERATOR"] == "my/generator:1"
     assert json.dumps(found["PULL_THROUGH_CACHE"]).endswith('/hub"]]}')
 
@@ -184,7 +185,7 @@ def test_the_zones_and_gateways(made: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_a_construct_refuses_is_told_with_the_service(
+def test_what_a_construct_refuses_is_reported_with_the_service(
     templates: Callable[[dict[str, Any]], dict[str, Any]], change: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=rf"context\.delivery\.{message}"):

@@ -185,7 +185,7 @@ def test_bad_settings_are_rejected_by_their_path(release: dict[str, Any], messag
         ),
     ],
 )
-def test_what_a_construct_refuses_is_told_with_the_service(
+def test_what_a_construct_refuses_is_reported_with_the_service(
     templates: Templates, release: dict[str, Any], service: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=rf"context\.delivery\.services\.0: {message}"):

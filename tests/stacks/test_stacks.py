@@ -8,7 +8,7 @@ Templates = Callable[[dict[str, Any]], dict[str, Any]]
 
 # What keeps data: replacing one of these, which a changed logical id does, would lose it.
 RETAINED = {
-    "delivery-shared": {"Artifacts82DD59A1": "AWS::S3::Bucket"},
+    "delivery-my-container-app-pipeline": {"ReleaseArtifacts7E374565": "AWS::S3::Bucket"},
     "delivery-platform": {"AccessLogs8B620ECA": "AWS::S3::Bucket"},
     "delivery-my-container-app-registry": {
         "ImagesRepository2D0F5B9C": "AWS::ECR::Repository",
@@ -212,14 +212,14 @@ def test_the_scan_settings_reach_the_build(templates: Templates, delivery: dict[
     assert (settings["threshold"], settings["allow"]) == ("CRITICAL", [allowed])
 
 
-def test_services_share_platform_bucket_and_connection(
+def test_services_share_platform_and_connection_and_no_artifact_bucket(
     templates: Templates, delivery: dict[str, Any]
 ) -> None:
     second = {**delivery["services"][0], "name": "second", "priority": 50, "path_pattern": "/2/*"}
     delivery["services"].append(second)
     made = templates(delivery)
     assert len(made) == 9
-    assert sum(len(resources(t, "AWS::S3::Bucket")) for t in made.values()) == 2
+    assert sum(len(resources(t, "AWS::S3::Bucket")) for t in made.values()) == 3
     assert sum(len(resources(t, "AWS::EC2::VPC")) for t in made.values()) == 1
     assert sum(len(resources(t, "AWS::KMS::Key")) for t in made.values()) == 0
 

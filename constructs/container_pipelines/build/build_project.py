@@ -15,9 +15,10 @@ from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
+from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines.build.build_report import BuildReport
-from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands, build_file
+from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
 from container_pipelines.build.scan_gate import ScanGate
@@ -25,11 +26,11 @@ from container_pipelines.registry.ecr_repo import CACHE_TAG, LOGIN_REASON
 
 _MOST_REPORTS: Final = 5
 _OWN_VARIABLES: Final = re.compile(
-    r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PLATFORMS|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID"
-    r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DEPLOY_FILES_PROGRAM|DOCKERHUB_TOKEN|DOCKERHUB_USER"
-    r"|EXISTING_IMAGE|IMAGE_DIGEST|IMAGE_REPO_NAME"
-    r"|IMAGE_TAG|IMAGE_URI|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE|RELEASE_IMAGE|REPOSITORY_URI"
-    r"|SBOM_GENERATOR|SCAN_GATE|SCAN_GATE_PROGRAM|SOURCE_URL|TEST_COMMAND)"
+    r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PATH|BUILD_PLATFORMS|BUILD_PROGRAM"
+    r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID|CONTAINER_NAME"
+    r"|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
+    r"|IMAGE_TAG|IMAGE_URI|LIVE_IMAGE_PARAMETER|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE"
+    r"|RELEASE_IMAGE|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND)"
 )
 
 
@@ -195,7 +196,14 @@ class BuildProject(Construct):
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
             **(docker_hub.variables(repository) if docker_hub else {}),
             **(
-                {**self._scan_gate(scan_gate), **docker_build.variables()}
+                {
+                    **{
+                        name: codebuild.BuildEnvironmentVariable(value=value)
+                        for name, value in self.carry_program().items()
+                    },
+                    **self._scan_gate(scan_gate),
+                    **docker_build.variables(),
+                }
                 if build_spec is None
                 else {}
             ),
@@ -256,12 +264,6 @@ class BuildProject(Construct):
         )
 
     def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
-        program = s3_assets.Asset(self, "ScanGate", path=str(build_file("scan_gate.py")))
-        iam.Grant.add_to_principal(
-            grantee=self.role,
-            actions=["s3:GetObject"],
-            resource_arns=[program.bucket.arn_for_objects(program.s3_object_key)],
-        )
         iam.Grant.add_to_principal(
             grantee=self.role,
             actions=["ecr:DescribeImageScanFindings"],
@@ -273,10 +275,7 @@ class BuildProject(Construct):
                 actions=["inspector2:ListCoverage", "inspector2:ListFindings"],
                 resource_arns=["*"],
             )
-        return {
-            "SCAN_GATE": codebuild.BuildEnvironmentVariable(value=gate.settings()),
-            "SCAN_GATE_PROGRAM": codebuild.BuildEnvironmentVariable(value=program.s3_object_url),
-        }
+        return {"SCAN_GATE": codebuild.BuildEnvironmentVariable(value=gate.settings())}
 
     def _grant_what_a_build_does(
         self, variables: Mapping[str, codebuild.BuildEnvironmentVariable]
@@ -343,6 +342,26 @@ class BuildProject(Construct):
             "The L2's policy for a VPC, which is attached to no role and in no template: the role "
             "has narrower statements of its own.",
         )
+
+    def carry_program(self) -> dict[str, str]:
+        """Let builds fetch the library's program, and check it by its digest.
+
+        Returns
+        -------
+        dict[str, str]
+            The variables that name it, ``BUILD_PROGRAM`` and ``BUILD_PROGRAM_SHA256``. With the
+            library's buildspec the project has them anyway.
+        """
+        program = build_program()
+        asset = self.node.try_find_child("Program")
+        if not isinstance(asset, s3_assets.Asset):
+            asset = s3_assets.Asset(self, "Program", path=str(program.path))
+            iam.Grant.add_to_principal(
+                grantee=self.role,
+                actions=["s3:GetObject"],
+                resource_arns=[asset.bucket.arn_for_objects(asset.s3_object_key)],
+            )
+        return {"BUILD_PROGRAM": asset.s3_object_url, "BUILD_PROGRAM_SHA256": program.sha256}
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

@@ -1,4 +1,4 @@
-"""What builds run: the library's buildspecs and programs, as the files that they are."""
+"""What builds run: the library's buildspecs, as the files that they are."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ class PhaseCommands:
 
     Each is a script for bash that stands for itself; only exported variables are carried from one
     to the next. They run in the source's root, with the build's permissions; one that fails ends
-    its phase.
+    its phase. One that runs what is in the source, such as ``npm test``, gives the repository all
+    that the build may do: let the Dockerfile or the image's test do it instead.
 
     Parameters
     ----------
@@ -109,10 +110,7 @@ class BuildSpecFile(codebuild.BuildSpec):
 
 def _with_commands(text: str, commands: PhaseCommands) -> str:
     # JSON's texts are YAML's, in quotes and on one line.
-    if commands.install:
-        lines = ["  install:", "    commands:", *_items(commands.install)]
-        text = _put(text, "  # commands: install", lines)
-    for phase in ("pre_build", "build", "post_build"):
+    for phase in commands.__slots__:
         if further := getattr(commands, phase):
             text = _put(text, f"      # commands: {phase}", _items(further))
     return text

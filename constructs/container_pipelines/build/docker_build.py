@@ -12,8 +12,6 @@ from aws_cdk import aws_codebuild as codebuild
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_secret import BuildSecret
 
-# The name that the image has while it is tested, before it is pushed.
-_UNDER_TEST: Final = "image-under-test"
 _PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
 _PATH_ALLOWED: Final = "a path below the source's root, without '..'"
 _ARGUMENT: Final = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -145,7 +143,7 @@ class DockerBuild:
             "BUILD_OPTIONS": _json(self._options()),
             # The machine's own first: it is the one that is tested.
             "BUILD_PLATFORMS": ",".join(sorted(self.platforms)),
-            **({"TEST_COMMAND": _json(self._test())} if self.test_command else {}),
+            **({"TEST_COMMAND": _json(list(self.test_command))} if self.test_command else {}),
             **({"SBOM_GENERATOR": self.sbom_generator} if self.sbom_generator else {}),
         }
         return {
@@ -158,21 +156,15 @@ class DockerBuild:
             },
         }
 
-    def _options(self) -> list[str]:
-        """Give the arguments of ``docker buildx build``; the context is the last."""
-        options = ["--file", self.dockerfile]
-        if self.target is not None:
-            options += ["--target", self.target]
-        for name, value in sorted(self.arguments.items()):
-            options += ["--build-arg", f"{name}={value}"]
-        for secret, variable in self._secret_names():
-            options += ["--secret", f"id={secret},env={variable}"]
-        return [*options, self.context]
-
-    def _test(self) -> list[str]:
-        """Give the arguments of ``docker run``."""
-        program, *arguments = self.test_command
-        return ["--entrypoint", program, _UNDER_TEST, *arguments]
+    def _options(self) -> dict[str, object]:
+        """Give what the build's program makes arguments of ``docker buildx build`` of."""
+        return {
+            "dockerfile": self.dockerfile,
+            "context": self.context,
+            **({"target": self.target} if self.target is not None else {}),
+            **({"arguments": dict(sorted(self.arguments.items()))} if self.arguments else {}),
+            **({"secrets": dict(self._secret_names())} if self.secrets else {}),
+        }
 
     def _secret_names(self) -> Iterator[tuple[str, str]]:
         """Give the secrets' ids, each with the variable that holds it in the build."""
@@ -180,8 +172,8 @@ class DockerBuild:
             yield secret, f"BUILD_SECRET_{number}"
 
 
-def _json(arguments: Sequence[str]) -> str:
-    return json.dumps(arguments, separators=(",", ":"))
+def _json(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _check_platforms(platforms: Sequence[Platform]) -> None:

@@ -1,4 +1,4 @@
-"""The alarms of what is watched."""
+"""The alarms of what is monitored."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from container_pipelines.monitoring._metrics import (
     pipeline_metric,
     server_errors,
 )
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.thresholds import AlarmName, AnomalyBand, Threshold
 
 _QUIET: Final = cloudwatch.TreatMissingData.NOT_BREACHING
@@ -28,15 +28,17 @@ class _Draft:
 
 
 def add_alarms(
-    scope: Construct, watched: Watched, thresholds: Mapping[AlarmName, Threshold | AnomalyBand]
+    scope: Construct,
+    monitored: MonitoredResources,
+    thresholds: Mapping[AlarmName, Threshold | AnomalyBand],
 ) -> dict[str, cloudwatch.AlarmBase]:
-    """Make the alarms that the thresholds name, where there is something to watch.
+    """Make the alarms that the thresholds name, where there is something to monitor.
 
     Parameters
     ----------
     scope
         The parent construct.
-    watched
+    monitored
         The resources.
     thresholds
         The alarms to make.
@@ -48,8 +50,8 @@ def add_alarms(
     """
     made: dict[str, cloudwatch.AlarmBase] = {}
     for alarm, threshold in thresholds.items():
-        for draft in _drafts(alarm, watched, threshold):
-            made[draft.name] = _alarm(scope, f"{watched.name}-{draft.name}", draft, threshold)
+        for draft in _drafts(alarm, monitored, threshold):
+            made[draft.name] = _alarm(scope, f"{monitored.name}-{draft.name}", draft, threshold)
     return made
 
 
@@ -66,7 +68,7 @@ def _alarm(
             metric=draft.metric,
             std_devs=threshold.deviations,
             evaluation_periods=threshold.periods,
-            # Quicker than usual is good news.
+            # Faster than usual is no problem.
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_UPPER_THRESHOLD,
             treat_missing_data=draft.missing,
         )
@@ -85,20 +87,20 @@ def _alarm(
 
 
 def _drafts(
-    alarm: AlarmName, watched: Watched, threshold: Threshold | AnomalyBand
+    alarm: AlarmName, monitored: MonitoredResources, threshold: Threshold | AnomalyBand
 ) -> Iterator[_Draft]:
     match alarm:
         case AlarmName.FAILED_RELEASES | AlarmName.RELEASE_DURATION | AlarmName.UNUSUAL_DURATION:
-            yield from _of_pipeline(alarm, watched, threshold)
+            yield from _of_pipeline(alarm, monitored, threshold)
         case AlarmName.FAILED_BUILDS | AlarmName.BUILD_DURATION:
-            yield from _of_project(alarm, watched, threshold)
+            yield from _of_project(alarm, monitored, threshold)
         case AlarmName.UNHEALTHY_TARGETS | AlarmName.SERVER_ERRORS:
-            yield from _of_targets(alarm, watched, threshold)
-        case AlarmName.MISSING_TASKS if watched.service is not None:
+            yield from _of_targets(alarm, monitored, threshold)
+        case AlarmName.MISSING_TASKS if monitored.service is not None:
             yield _Draft(
                 name=alarm,
-                metric=missing_tasks(watched.service, threshold.period),
-                description=f"{watched.name}: fewer tasks run than should; see the service's "
+                metric=missing_tasks(monitored.service, threshold.period),
+                description=f"{monitored.name}: fewer tasks run than desired; see the service's "
                 f"events and its stopped tasks",
                 # Without Container Insights nothing is known; OK would be a lie, ALARM as well.
                 missing=cloudwatch.TreatMissingData.MISSING,
@@ -106,77 +108,77 @@ def _drafts(
 
 
 def _of_pipeline(
-    alarm: AlarmName, watched: Watched, threshold: Threshold | AnomalyBand
+    alarm: AlarmName, monitored: MonitoredResources, threshold: Threshold | AnomalyBand
 ) -> Iterator[_Draft]:
-    if watched.pipeline is None:
+    if monitored.pipeline is None:
         return
     if alarm is AlarmName.FAILED_RELEASES:
         metric, statistic, description = (
             "FailedPipelineExecutions",
             "Sum",
-            "a release failed; the pipeline's history tells the action and its reason",
+            "a release failed; see the pipeline's history for the action and the reason",
         )
     elif alarm is AlarmName.RELEASE_DURATION:
         metric, statistic, description = (
             "PipelineDuration",
             "Maximum",
-            "a release took too long; look which stage did, an approval counts",
+            "a release took too long; see which stage did, waiting for approvals included",
         )
     else:
         metric, statistic, description = (
             "PipelineDuration",
             "Maximum",
-            "a release took longer than usual; look which stage did",
+            "a release took longer than usual; see which stage did",
         )
     yield _Draft(
         name=alarm,
-        metric=pipeline_metric(watched.pipeline, metric, statistic, threshold.period),
-        description=f"{watched.name}: {description}",
+        metric=pipeline_metric(monitored.pipeline, metric, statistic, threshold.period),
+        description=f"{monitored.name}: {description}",
         # There is data only when an execution ends. None is no release, and no failure.
         missing=_QUIET,
     )
 
 
 def _of_project(
-    alarm: AlarmName, watched: Watched, threshold: Threshold | AnomalyBand
+    alarm: AlarmName, monitored: MonitoredResources, threshold: Threshold | AnomalyBand
 ) -> Iterator[_Draft]:
-    if watched.project is None:
+    if monitored.project is None:
         return
     metric, statistic, description = (
-        ("FailedBuilds", "Sum", "a build failed; its log tells why")
+        ("FailedBuilds", "Sum", "a build failed; see its log for the reason")
         if alarm is AlarmName.FAILED_BUILDS
         else ("Duration", "Maximum", "a build took too long; see the durations of its phases")
     )
     yield _Draft(
         name=alarm,
-        metric=build_metric(watched.project, metric, statistic, threshold.period),
-        description=f"{watched.name}: {description}",
+        metric=build_metric(monitored.project, metric, statistic, threshold.period),
+        description=f"{monitored.name}: {description}",
         # There is data only when a build ends.
         missing=_QUIET,
     )
 
 
 def _of_targets(
-    alarm: AlarmName, watched: Watched, threshold: Threshold | AnomalyBand
+    alarm: AlarmName, monitored: MonitoredResources, threshold: Threshold | AnomalyBand
 ) -> Iterator[_Draft]:
-    if not watched.target_groups:
+    if not monitored.target_groups:
         return
     if alarm is AlarmName.SERVER_ERRORS:
         yield _Draft(
             name=alarm,
-            metric=server_errors(watched.target_groups, threshold.period),
-            description=f"{watched.name}: too many requests are answered with 5xx; see the "
+            metric=server_errors(monitored.target_groups, threshold.period),
+            description=f"{monitored.name}: too many requests are answered with 5xx; see the "
             f"service's log",
             # There is data only while requests come.
             missing=_QUIET,
         )
         return
-    # Blue and green change places with each release: both are watched, each by itself.
-    for number, group in enumerate(watched.target_groups, start=1):
+    # Blue and green change places with each release: both are monitored, each with its own alarm.
+    for number, group in enumerate(monitored.target_groups, start=1):
         yield _Draft(
             name=alarm if number == 1 else f"{alarm}-{number}",
             metric=group.metrics.unhealthy_host_count(period=threshold.period, statistic="Maximum"),
-            description=f"{watched.name}: tasks fail the health check; see the target group and "
+            description=f"{monitored.name}: tasks fail the health check; see the target group and "
             f"the service's log",
             # A group without targets, such as the idle one of two, has no data.
             missing=_QUIET,

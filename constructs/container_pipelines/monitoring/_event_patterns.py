@@ -1,4 +1,4 @@
-"""Patterns of the events that tell of a release: for the watched resources alone.
+"""Event patterns of the notifications: each matches events of the monitored resources alone.
 
 Reference of the events' shapes:
 https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
@@ -17,10 +17,12 @@ from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
-_Pattern = Callable[[Construct, Watched, frozenset[NotifyOn]], events.EventPattern | None]
+_Pattern = Callable[
+    [Construct, MonitoredResources, frozenset[NotifyOn]], events.EventPattern | None
+]
 
 _PIPELINE_STATES: Final = {
     NotifyOn.FAILED: ["FAILED"],
@@ -43,7 +45,7 @@ _CODE_DEPLOY_STATES: Final = {
 
 
 def event_pattern(
-    kind: EventKind, scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    kind: EventKind, scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     """Make the pattern of one kind of event.
 
@@ -53,17 +55,18 @@ def event_pattern(
         Which events.
     scope
         Whose stack the rule is in.
-    watched
-        What they must be about.
+    monitored
+        The resources that the events must be about.
     notify_on
-        What they must tell.
+        What notifications are sent on.
 
     Returns
     -------
     events.EventPattern or None
-        The pattern; None where nothing that is watched, or nothing worth telling, can match.
+        The pattern; None where no monitored resource sends such events, or nothing is to be sent
+        on them.
     """
-    return _PATTERNS[kind](scope, watched, notify_on)
+    return _PATTERNS[kind](scope, monitored, notify_on)
 
 
 def _states(table: Mapping[NotifyOn, Sequence[str]], notify_on: Collection[NotifyOn]) -> list[str]:
@@ -72,14 +75,14 @@ def _states(table: Mapping[NotifyOn, Sequence[str]], notify_on: Collection[Notif
 
 def _pipeline(level: str) -> _Pattern:
     def pattern(
-        scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+        scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
     ) -> events.EventPattern | None:
         states = _states(_PIPELINE_STATES, notify_on)
-        if watched.pipeline is None or not states:
+        if monitored.pipeline is None or not states:
             return None
-        detail: dict[str, Any] = {"pipeline": [watched.pipeline.pipeline_name], "state": states}
+        detail: dict[str, Any] = {"pipeline": [monitored.pipeline.pipeline_name], "state": states}
         if level == "Action":
-            # Approvals have a kind of their own; without this they would be told twice.
+            # Approvals have a kind of their own; without this they would be sent twice.
             detail["type"] = {"category": [{"anything-but": ["Approval"]}]}
         return events.EventPattern(
             source=["aws.codepipeline"],
@@ -91,16 +94,16 @@ def _pipeline(level: str) -> _Pattern:
 
 
 def _approvals(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     states = _states({NotifyOn.APPROVAL: ["STARTED"], NotifyOn.FAILED: ["FAILED"]}, notify_on)
-    if watched.pipeline is None or not states:
+    if monitored.pipeline is None or not states:
         return None
     return events.EventPattern(
         source=["aws.codepipeline"],
         detail_type=["CodePipeline Action Execution State Change"],
         detail={
-            "pipeline": [watched.pipeline.pipeline_name],
+            "pipeline": [monitored.pipeline.pipeline_name],
             "type": {"category": ["Approval"]},
             "state": states,
         },
@@ -108,20 +111,20 @@ def _approvals(
 
 
 def _builds(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     states = _states(_BUILD_STATES, notify_on)
-    if watched.project is None or not states:
+    if monitored.project is None or not states:
         return None
     return events.EventPattern(
         source=["aws.codebuild"],
         detail_type=["CodeBuild Build State Change"],
-        detail={"project-name": [watched.project.project_name], "build-status": states},
+        detail={"project-name": [monitored.project.project_name], "build-status": states},
     )
 
 
 def _deployments(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     names = _states(
         {
@@ -131,11 +134,11 @@ def _deployments(
         },
         notify_on,
     )
-    if watched.service is None or not names:
+    if monitored.service is None or not names:
         return None
     detail: dict[str, Any] = {"eventName": names}
     if NotifyOn.FAILED in notify_on and NotifyOn.STARTED not in notify_on:
-        # The circuit breaker tells its roll-back as a deployment in progress.
+        # The circuit breaker's rollback is announced as a deployment in progress.
         rolled_back = {
             "eventName": ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
             "reason": [{"wildcard": "*rolling back*"}],
@@ -149,8 +152,8 @@ def _deployments(
             Stack.of(scope).format_arn(
                 service="ecs",
                 resource="service",
-                resource_name=f"{watched.service.cluster.cluster_name}/"
-                f"{watched.service.service_name}",
+                resource_name=f"{monitored.service.cluster.cluster_name}/"
+                f"{monitored.service.service_name}",
             )
         ],
         detail=detail,
@@ -158,10 +161,10 @@ def _deployments(
 
 
 def _code_deploy(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
     states = _states(_CODE_DEPLOY_STATES, notify_on)
-    group = watched.deployment_group
+    group = monitored.deployment_group
     if group is None or not states:
         return None
     return events.EventPattern(
@@ -176,18 +179,18 @@ def _code_deploy(
 
 
 def _tasks(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
-    if watched.service is None or NotifyOn.FAILED not in notify_on:
+    if monitored.service is None or NotifyOn.FAILED not in notify_on:
         return None
     return events.EventPattern(
         source=["aws.ecs"],
         detail_type=["ECS Task State Change"],
         detail={
-            "clusterArn": [watched.service.cluster.cluster_arn],
-            "group": [f"service:{watched.service.service_name}"],
+            "clusterArn": [monitored.service.cluster.cluster_arn],
+            "group": [f"service:{monitored.service.service_name}"],
             "lastStatus": ["STOPPED"],
-            # Tasks that scaling or a deployment ends are nothing to tell.
+            # Not the tasks that scaling or a deployment stops.
             "$or": [
                 {"stopCode": ["TaskFailedToStart", "EssentialContainerExited"]},
                 {"stoppedReason": [{"wildcard": "*fail*"}]},
@@ -197,9 +200,9 @@ def _tasks(
 
 
 def _scans(
-    scope: Construct, watched: Watched, notify_on: frozenset[NotifyOn]
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
 ) -> events.EventPattern | None:
-    if watched.repository is None or not {NotifyOn.FAILED, NotifyOn.SUCCEEDED} & notify_on:
+    if monitored.repository is None or not {NotifyOn.FAILED, NotifyOn.SUCCEEDED} & notify_on:
         return None
     bad: dict[str, Any] = {
         "$or": [
@@ -214,8 +217,8 @@ def _scans(
         detail={
             # Amazon ECR calls the repository by its name, Inspector by its ARN.
             "repository-name": [
-                watched.repository.repository_name,
-                watched.repository.repository_arn,
+                monitored.repository.repository_name,
+                monitored.repository.repository_arn,
             ],
             **({} if NotifyOn.SUCCEEDED in notify_on else bad),
         },

@@ -1,4 +1,4 @@
-"""Rules that hand the events of what is watched to those who are to be told."""
+"""EventBridge rules that send events of the monitored resources to a target."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,10 +10,10 @@ from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from container_pipelines.monitoring._event_patterns import event_pattern
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
-# What a person reads who only gets text. EventBridge puts each line into quotes.
+# The text for people. EventBridge puts each line into quotes.
 _FIELD: Final = events.EventField.from_path
 _LINES: Final[Mapping[EventKind, tuple[tuple[str, str], ...]]] = {
     EventKind.RELEASES: (
@@ -71,19 +71,19 @@ _LINES: Final[Mapping[EventKind, tuple[tuple[str, str], ...]]] = {
 
 @jsii.implements(events.IRuleTarget)
 class RuleTarget:
-    """A target that already lets the account's rules in.
+    """A target whose resource policy already admits the account's rules.
 
-    The L2 targets let each rule in by a statement of its own, and a function's policy is full
-    after some dozens of them.
+    The L2 targets add a statement for each rule, and a function's policy is full after some dozens
+    of them.
 
     Parameters
     ----------
     arn
         The target.
     message
-        What it gets; the event by default.
+        The input that it gets; the event by default.
     dead_letter_arn
-        The queue for events that it does not take.
+        The dead-letter queue for events that could not be delivered.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class RuleTarget:
         self._dead_letter_arn = dead_letter_arn
 
     def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - jsii's name
-        """Say what the rule is to know.
+        """Return the target's configuration for a rule.
 
         Parameters
         ----------
@@ -109,7 +109,7 @@ class RuleTarget:
         return events.RuleTargetConfig(
             arn=self._arn,
             input=self._message,
-            # An event that is told hours later helps nobody; the queue keeps it.
+            # A notification that is hours late helps nobody; the queue keeps the event.
             retry_policy=events.CfnRule.RetryPolicyProperty(
                 maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
             ),
@@ -120,7 +120,7 @@ class RuleTarget:
 
 
 def plain_text(kind: EventKind) -> events.RuleTargetInput:
-    """Make a text of an event, for those who read it as it is.
+    """Render an event as text for people.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def add_rule(
     construct_id: str,
     *,
     kind: EventKind,
-    watched: Watched,
+    monitored: MonitoredResources,
     notify_on: frozenset[NotifyOn],
     target: RuleTarget,
 ) -> None:
@@ -156,19 +156,19 @@ def add_rule(
         What the rule's id starts with.
     kind
         Which events.
-    watched
-        What they must be about.
+    monitored
+        The resources that the events must be about.
     notify_on
-        What they must tell.
+        What notifications are sent on.
     target
-        Who gets them.
+        The rule's target.
     """
-    pattern = event_pattern(kind, scope, watched, notify_on)
+    pattern = event_pattern(kind, scope, monitored, notify_on)
     if pattern is not None:
         events.Rule(
             scope,
             f"{construct_id}{kind.title().replace('_', '')}",
-            description=f"Tells of {watched.name}: {kind.replace('_', ' ')}",
+            description=f"Notifications of {monitored.name}: {kind.replace('_', ' ')}",
             event_pattern=pattern,
             targets=[target],
         )

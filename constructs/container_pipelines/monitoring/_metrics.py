@@ -107,7 +107,7 @@ def missing_tasks(service: ecs.IBaseService, period: Duration) -> cloudwatch.Mat
 def server_errors(
     groups: Sequence[elbv2.IApplicationTargetGroup], period: Duration
 ) -> cloudwatch.MathExpression:
-    """Tell which part of the requests the targets of all groups answered with 5xx, in per cent."""
+    """Return the percentage of requests that the targets of all groups answered with 5xx."""
     metrics: dict[str, cloudwatch.IMetric] = {}
     for number, group in enumerate(groups):
         metrics[f"e{number}"] = group.metrics.http_code_target(

@@ -1,4 +1,4 @@
-"""A topic that tells people by e-mail, and whatever else subscribes to it."""
+"""An SNS topic that sends notifications by e-mail, and to whatever else subscribes to it."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,7 +13,7 @@ from constructs import Construct
 
 from container_pipelines._checks import check_name
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, plain_text
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
     DEFAULT_NOTIFY_ON,
     EventKind,
@@ -25,9 +25,9 @@ from container_pipelines.monitoring.notifications import (
 class AlertTopic(Construct):
     """An SNS topic for alarms and events of any number of pipelines.
 
-    Encrypted with a key that CloudWatch and EventBridge may use (the one that AWS manages for SNS
-    lets them not), and only reached over TLS. Alarms arrive as CloudWatch words them, events as a
-    few lines of text. Each address gets a mail in which to confirm its subscription.
+    It is encrypted with a key that CloudWatch and EventBridge may use, which the key that AWS
+    manages for SNS does not allow, and reached over TLS only. Alarms arrive in CloudWatch's words,
+    events as a few lines of text. Each address gets a mail in which to confirm its subscription.
 
     Parameters
     ----------
@@ -36,13 +36,13 @@ class AlertTopic(Construct):
     construct_id
         The id below the parent.
     emails
-        Who gets mail; nobody by default, and the topic waits for other subscriptions.
+        Addresses to subscribe; none by default.
     notify_on
-        What to tell; failures, recoveries and approvals by default. That a release has recovered is
-        not to be seen from its event alone, so a topic is told of alarms that go off, and of
-        releases that succeed where ``SUCCEEDED`` is asked for.
+        What notifications are sent on; failures, recoveries and approvals by default. A recovered
+        release cannot be recognised by its event alone, so a topic gets alarms that go back to
+        ``OK``, and with ``SUCCEEDED`` every release that succeeds.
     encryption_key
-        A key of your own, to share one; made by default. The policy of an imported key must let
+        A KMS key; one is made by default. The policy of an imported key must let
         ``cloudwatch.amazonaws.com`` and ``events.amazonaws.com`` do ``kms:Decrypt`` and
         ``kms:GenerateDataKey*``.
 
@@ -53,7 +53,7 @@ class AlertTopic(Construct):
     encryption_key
         Its key.
     notify_on
-        What it tells.
+        What notifications are sent on.
 
     Raises
     ------
@@ -81,18 +81,18 @@ class AlertTopic(Construct):
     def connect(
         self,
         scope: Construct,
-        watched: Watched,
+        monitored: MonitoredResources,
         *,
         kinds: frozenset[EventKind],
         alarms: Mapping[str, cloudwatch.AlarmBase],
     ) -> None:
-        """Hand on the events of what is watched, and its alarms.
+        """Hand on the events of what is monitored, and its alarms.
 
         Parameters
         ----------
         scope
             Where the rules are made.
-        watched
+        monitored
             The resources.
         kinds
             Which of their events.
@@ -104,7 +104,7 @@ class AlertTopic(Construct):
                 scope,
                 "Mail",
                 kind=kind,
-                watched=watched,
+                monitored=monitored,
                 notify_on=self.notify_on,
                 target=RuleTarget(self.topic.topic_arn, message=plain_text(kind)),
             )
@@ -154,8 +154,8 @@ def encrypted_topic(scope: Construct, key: kms.IKey) -> sns.Topic:
     """
     topic = sns.Topic(scope, "Topic", master_key=key, enforce_ssl=True)
     account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
-    # EventBridge tells neither topic nor key on whose behalf it comes: with a condition it would be
-    # let in by neither, and every event lost without a word.
+    # EventBridge sends neither topic nor key a source account: with such a condition both would
+    # refuse it, and every event would be lost silently.
     for service, conditions in (("cloudwatch", account), ("events", {})):
         principal = iam.ServicePrincipal(f"{service}.amazonaws.com")
         topic.add_to_resource_policy(
@@ -180,14 +180,14 @@ def encrypted_topic(scope: Construct, key: kms.IKey) -> sns.Topic:
 def notify_of_alarms(
     topic: sns.ITopic, notify_on: frozenset[NotifyOn], alarms: Mapping[str, cloudwatch.AlarmBase]
 ) -> None:
-    """Let alarms publish to a topic when they go on and, where asked for, when they go off.
+    """Let alarms publish to a topic when they go into ``ALARM`` or back to ``OK``.
 
     Parameters
     ----------
     topic
         The topic.
     notify_on
-        What is to be told.
+        What notifications are sent on: ``FAILED`` is for ``ALARM``, ``RECOVERED`` for ``OK``.
     alarms
         The alarms.
     """

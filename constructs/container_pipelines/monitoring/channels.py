@@ -6,7 +6,7 @@ from typing import Protocol
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
 
@@ -18,23 +18,23 @@ class Channel(Protocol):
 
     @property
     def notify_on(self) -> frozenset[NotifyOn]:
-        """What it wants to be told."""
+        """What notifications are sent on."""
 
     def connect(
         self,
         scope: Construct,
-        watched: Watched,
+        monitored: MonitoredResources,
         *,
         kinds: frozenset[EventKind],
         alarms: Mapping[str, cloudwatch.AlarmBase],
     ) -> None:
-        """Hand on the events of what is watched, and its alarms.
+        """Connect the channel to events and alarms of the monitored resources.
 
         Parameters
         ----------
         scope
             Where the rules are made.
-        watched
+        monitored
             The resources.
         kinds
             Which of their events.
@@ -43,26 +43,26 @@ class Channel(Protocol):
         """
 
 
-class _Nobody:
+class _NoChannel:
     notify_on: frozenset[NotifyOn] = frozenset()
 
     def connect(
         self,
         scope: Construct,
-        watched: Watched,
+        monitored: MonitoredResources,
         *,
         kinds: frozenset[EventKind],
         alarms: Mapping[str, cloudwatch.AlarmBase],
     ) -> None:
-        """Tell nobody."""
+        """Connect nothing."""
 
 
 def no_notifications() -> tuple[Channel, ...]:
-    """Choose that nobody is told: alarms and dashboard are there to be looked at.
+    """Choose to send no notifications: there are only the alarms and the dashboard.
 
     Returns
     -------
     tuple[Channel, ...]
-        What ``PipelineAlarms(notifications=...)`` takes.
+        The value for ``PipelineAlarms(notifications=...)``.
     """
-    return (_Nobody(),)
+    return (_NoChannel(),)

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from container_pipelines._checks import check_name
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
-from container_pipelines.monitoring._watched import Watched
 from container_pipelines.monitoring.alert_topic import encrypted_topic, notify_of_alarms, topic_key
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
     DEFAULT_NOTIFY_ON,
     EventKind,
@@ -24,7 +24,7 @@ from container_pipelines.monitoring.notifications import (
 class ChatApplication(Construct):
     """A Slack channel that Amazon Q Developer in chat applications (AWS Chatbot) posts to.
 
-    No secret is kept and no function runs; messages look as AWS words them: without the commit, the
+    No secret is kept and no function runs; messages have AWS's wording, without the commit, the
     failed build's log, threads or metrics of releases, which :class:`SlackNotifier` has. The
     workspace is authorised once by hand, in the console. Its topic is apart from that of people:
     the application reads events as they are and not as text. The channel's role may do nothing, so
@@ -43,7 +43,7 @@ class ChatApplication(Construct):
     slack_channel_id
         The channel's id, such as ``C0123456789``.
     notify_on
-        What to tell; as for :class:`AlertTopic`.
+        What notifications are sent on; as for :class:`AlertTopic`.
     encryption_key
         As for :class:`AlertTopic`.
 
@@ -58,7 +58,7 @@ class ChatApplication(Construct):
     role
         The channel's role.
     notify_on
-        What it tells.
+        What notifications are sent on.
 
     Raises
     ------
@@ -133,18 +133,18 @@ class ChatApplication(Construct):
     def connect(
         self,
         scope: Construct,
-        watched: Watched,
+        monitored: MonitoredResources,
         *,
         kinds: frozenset[EventKind],
         alarms: Mapping[str, cloudwatch.AlarmBase],
     ) -> None:
-        """Hand on the events of what is watched, and its alarms.
+        """Hand on the events of what is monitored, and its alarms.
 
         Parameters
         ----------
         scope
             Where the rules are made.
-        watched
+        monitored
             The resources.
         kinds
             Which of their events.
@@ -156,7 +156,7 @@ class ChatApplication(Construct):
                 scope,
                 "Chat",
                 kind=kind,
-                watched=watched,
+                monitored=monitored,
                 notify_on=self.notify_on,
                 target=RuleTarget(self.topic.topic_arn),
             )

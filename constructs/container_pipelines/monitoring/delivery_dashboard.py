@@ -30,12 +30,12 @@ _FIVE_MINUTES: Final = Duration.minutes(5)
 
 
 class DeliveryDashboard(Construct):
-    """A CloudWatch dashboard of an app: for each service its alarms and how it goes.
+    """A CloudWatch dashboard of an app: for each service its alarms, releases and health.
 
     **Releases** after DORA: how many, how many of them succeeded, how long they took, the lead time
     from commit to production and the time to restore; measured by :class:`SlackNotifier`, and
     without one what CodePipeline itself measures. **Builds**, **deployments** and the **health** of
-    what runs, as far as it is watched. It shows four weeks.
+    what runs, as far as they are monitored. It shows four weeks.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class DeliveryDashboard(Construct):
     Attributes
     ----------
     dashboard
-        The dashboard; add widgets of your own to it.
+        The dashboard; you can add widgets to it.
 
     Raises
     ------
@@ -93,7 +93,7 @@ class DeliveryDashboard(Construct):
         )
         for service in services:
             self.dashboard.add_widgets(
-                cloudwatch.TextWidget(markdown=f"# {service.watched.name}", width=24, height=1)
+                cloudwatch.TextWidget(markdown=f"# {service.monitored.name}", width=24, height=1)
             )
             for row in _rows(service):
                 self.dashboard.add_widgets(*row)
@@ -104,17 +104,17 @@ class DeliveryDashboard(Construct):
 
 
 def _rows(service: PipelineAlarms) -> Iterator[list[cloudwatch.IWidget]]:
-    watched = service.watched
+    monitored = service.monitored
     if service.alarms:
         yield [_status("Alarms", list(service.alarms.values()))]
-    if watched.pipeline is not None:
-        yield from (_measured if service.measured else _releases)(watched.pipeline)
-    if watched.project is not None:
-        yield _builds(watched.project)
-    if watched.service is not None:
-        yield _deployments(watched.service)
-    if watched.target_groups:
-        yield _health(watched.target_groups)
+    if monitored.pipeline is not None:
+        yield from (_measured if service.measured else _releases)(monitored.pipeline)
+    if monitored.project is not None:
+        yield _builds(monitored.project)
+    if monitored.service is not None:
+        yield _deployments(monitored.service)
+    if monitored.target_groups:
+        yield _health(monitored.target_groups)
 
 
 def _measured(pipeline: codepipeline.IPipeline) -> Iterator[list[cloudwatch.IWidget]]:

@@ -44,7 +44,7 @@ class EventKind(StrEnum):
     CODE_DEPLOY = "code_deploy"
     """Deployments of the deployment group by CodeDeploy."""
     TASKS = "tasks"
-    """Tasks of the service that could not start, stopped by themselves, or became unhealthy."""
+    """Tasks of the service that could not start, ended unexpectedly, or became unhealthy."""
     SCANS = "scans"
     """Scans of images that failed or found severe vulnerabilities, basic and enhanced."""
 

@@ -14,8 +14,8 @@ from constructs import Construct
 
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.monitoring._alarms import add_alarms
-from container_pipelines.monitoring._watched import ReleasePipeline, Watched
 from container_pipelines.monitoring.channels import Channel
+from container_pipelines.monitoring.monitored_resources import MonitoredResources, ReleasePipeline
 from container_pipelines.monitoring.notifications import (
     DEFAULT_EVENTS,
     EventKind,
@@ -25,19 +25,19 @@ from container_pipelines.monitoring.notifications import (
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, merged_thresholds
 
-# What an event of the pipeline tells as well, and better: with the action and its reason.
-_SAID_BY_EVENTS: Final = frozenset({AlarmName.FAILED_RELEASES, AlarmName.FAILED_BUILDS})
+# Events of the pipeline cover these too, and better: with the action and its reason.
+_COVERED_BY_EVENTS: Final = frozenset({AlarmName.FAILED_RELEASES, AlarmName.FAILED_BUILDS})
 
 
 class PipelineAlarms(Construct):
-    """Watches a pipeline and what it deploys, and tells those who want to know.
+    """Monitors a pipeline and what it deploys, and sends notifications of both.
 
     Takes a pipeline construct of this library, plain CDK resources, or any part of them; what is
-    not given is not watched. Its rules match events of these resources alone. Any number of these
+    not given is not monitored. Its rules match events of these resources alone. Any number of these
     constructs share a notifier, a topic or a chat application, in the same stack or another.
 
-    A failed release is told once: where events of the pipeline are, the alarms on failed releases
-    and builds are made but tell nobody.
+    A failed release is notified once: a channel that gets the pipeline's events does not get the
+    alarms on failed releases and builds.
 
     Parameters
     ----------
@@ -46,14 +46,15 @@ class PipelineAlarms(Construct):
     construct_id
         The id below the parent.
     name
-        What alarms are called: ``<name>-failed-releases`` and so on. An alarm's name is unique in
-        an account and region, and known before it is made, so that a service can name its alarms
-        for its deployments.
+        What alarm names start with: ``<name>-failed-releases`` and so on. An alarm's name is
+        unique in an account and region, and known before it is made, so that a service can name
+        its alarms for its deployments.
     notifications
-        Who is told: :class:`SlackNotifier`, :class:`AlertTopic`, :class:`ChatApplication`, each
-        with the ``notify_on`` of each; or :func:`no_notifications`.
+        The channels that notifications are sent by, each on what its ``notify_on`` names:
+        :class:`SlackNotifier`, :class:`AlertTopic`, :class:`ChatApplication`; or
+        :func:`no_notifications`.
     pipeline
-        A pipeline construct of this library, whose build, repository and service are then watched
+        A pipeline construct of this library, whose build, repository and service are then monitored
         too; or a pipeline alone.
     build
         A build project; by default the pipeline construct's.
@@ -62,12 +63,12 @@ class PipelineAlarms(Construct):
     target_groups
         The service's target group, or both of them where traffic is shifted.
     repository
-        Where images are scanned; by default the build's.
+        The repository whose scans are monitored; by default the build's.
     deployment_group
-        CodeDeploy's, where it deploys.
+        CodeDeploy's deployment group, where it deploys.
     events
-        Which events are listened to; stages, actions and builds by default not, for they say what
-        the pipeline's events say.
+        The events to send notifications of; by default not those of stages, actions and builds,
+        which repeat the pipeline's.
     alarms
         Changes to :data:`DEFAULT_THRESHOLDS`, by the :class:`AlarmName`; None leaves an alarm out.
 
@@ -75,17 +76,17 @@ class PipelineAlarms(Construct):
     ----------
     alarms
         The alarms: by their :class:`AlarmName`, that of a second target group with ``-2``.
-    watched
-        What is watched.
+    monitored
+        The monitored resources.
     measured
-        Whether a notifier measures the releases.
+        Whether a :class:`SlackNotifier` publishes metrics of the releases.
 
     Raises
     ------
     ValueError
-        If there is nothing to watch or nobody chosen to tell, the name cannot start an alarm's
-        name, a resource is known to be in another region, there is no such alarm or event, or a
-        target group does not tell its load balancer.
+        If there is nothing to monitor or no channel, the name cannot start an alarm's
+        name, a resource is known to be in another region, there is no such alarm or event, or the
+        load balancer of a target group is not known.
     """
 
     def __init__(
@@ -108,10 +109,10 @@ class PipelineAlarms(Construct):
         thresholds = merged_thresholds(alarms or {})
         if not notifications:
             raise ValueError(
-                "'notifications' must name at least one way of being told, got none; give a "
+                "'notifications' must name at least one channel, got none; give a "
                 "SlackNotifier, an AlertTopic or a ChatApplication, or no_notifications()"
             )
-        self.watched = Watched.of(
+        self.monitored = MonitoredResources.of(
             name=name,
             pipeline=pipeline,
             build=build,
@@ -120,23 +121,25 @@ class PipelineAlarms(Construct):
             repository=repository,
             deployment_group=deployment_group,
         )
-        self.watched.check_region(scope)
+        self.monitored.check_region(scope)
         self.measured = any(isinstance(channel, SlackNotifier) for channel in notifications)
         super().__init__(scope, construct_id)
-        self.alarms = add_alarms(self, self.watched, thresholds)
+        self.alarms = add_alarms(self, self.monitored, thresholds)
         for channel in notifications:
-            channel.connect(self, self.watched, kinds=kinds, alarms=self._to_tell(channel, kinds))
+            channel.connect(
+                self, self.monitored, kinds=kinds, alarms=self._alarms_for(channel, kinds)
+            )
 
-    def _to_tell(
+    def _alarms_for(
         self, channel: Channel, kinds: frozenset[EventKind]
     ) -> dict[str, cloudwatch.AlarmBase]:
-        told = (
-            self.watched.pipeline is not None
+        covered = (
+            self.monitored.pipeline is not None
             and EventKind.RELEASES in kinds
             and NotifyOn.FAILED in channel.notify_on
         )
         return {
-            f"{self.watched.name}-{name}": alarm
+            f"{self.monitored.name}-{name}": alarm
             for name, alarm in self.alarms.items()
-            if not (told and name in _SAID_BY_EVENTS)
+            if not (covered and name in _COVERED_BY_EVENTS)
         }

@@ -24,7 +24,7 @@ class SlackSecret:
     secret
         A secret in Secrets Manager.
     encryption_key
-        The key of your own that encrypts the parameter.
+        The customer managed key that encrypts the parameter.
     """
 
     parameter_name: str = ""
@@ -42,7 +42,7 @@ class SlackSecret:
         parameter_name
             Its name.
         encryption_key
-            Its key, where that is one of your own.
+            Its key, where it is a customer managed one.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class SlackWebhook:
         parameter_name
             The parameter's name. It is read when the function needs it, and must be there by then.
         encryption_key
-            Its key, where that is one of your own.
+            Its key, where it is a customer managed one.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class SlackBot:
         channel
             The id of the channel to post to.
         encryption_key
-            The parameter's key, where that is one of your own.
+            The parameter's key, where it is a customer managed one.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The function that tells Slack."""
+"""The function that sends notifications to Slack."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -22,8 +22,8 @@ from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_name, check_one_of
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, every_rule
-from container_pipelines.monitoring._look_ups import allow_look_ups
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring._lookup_permissions import grant_lookups
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
     DEFAULT_NOTIFY_ON,
     EventKind,
@@ -40,9 +40,9 @@ class NotifierAlarm(StrEnum):
     """The alarms of the notifier itself; they go to a topic, for Slack may be what is broken."""
 
     ERRORS = "errors"
-    """Attempts to tell that failed, a period; each event has three."""
+    """Failed attempts to send, a period; each event has three."""
     DEAD_LETTERS = "dead-letters"
-    """Events that could not be told and wait for a replay."""
+    """Events in the dead-letter queue: they could not be sent, and wait for a replay."""
 
 
 DEFAULT_NOTIFIER_THRESHOLDS: Final[Mapping[NotifierAlarm, Threshold]] = {
@@ -52,12 +52,12 @@ DEFAULT_NOTIFIER_THRESHOLDS: Final[Mapping[NotifierAlarm, Threshold]] = {
 
 
 class SlackNotifier(Construct):
-    """A function that tells Slack of any number of pipelines; one is enough for an app.
+    """A function that sends notifications of any number of pipelines to Slack; an app needs one.
 
     Its role may log, read the one secret, and look up what events leave out, about the pipelines
-    that :class:`PipelineAlarms` connects and nothing else. What cannot be told in three attempts
-    waits 14 days in a queue, from which ``replay`` tells it again. It also measures releases, in
-    the namespace ``ContainerPipelines``.
+    that :class:`PipelineAlarms` connects and nothing else. An event that cannot be sent in three
+    attempts waits 14 days in a dead-letter queue, from which ``replay`` sends it again. The
+    function also publishes metrics of releases, in the namespace ``ContainerPipelines``.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ class SlackNotifier(Construct):
     slack
         The webhook, or the bot. A bot gets a table in which it remembers the threads of releases.
     notify_on
-        What to tell; failures, recoveries and approvals by default.
+        What notifications are sent on; failures, recoveries and approvals by default.
     docs_url
         A page with advice on errors, which messages link to; none by default.
     alarm_topic
-        Who is told when the notifier itself fails, such as ``AlertTopic.topic``; nobody by default.
+        The topic for alarms of the notifier itself, such as ``AlertTopic.topic``; none by default.
     alarms
         Changes to the notifier's alarms; None leaves one out.
     log_retention
@@ -87,20 +87,20 @@ class SlackNotifier(Construct):
     log_group
         Where it logs.
     dead_letter_queue
-        Events that could not be told.
+        Events that could not be sent.
     replay
-        The function's reading of that queue; disabled until somebody enables it.
+        The event source mapping that reads that queue; disabled until somebody enables it.
     table
-        What a bot remembers; None for a webhook.
+        The table in which a bot remembers threads; None for a webhook.
     alarms
         The alarms by their :class:`NotifierAlarm`.
     notify_on
-        What it tells.
+        What notifications are sent on.
 
     Raises
     ------
     ValueError
-        If the address is invalid, ``notify_on`` is empty, or there is no such alarm.
+        If ``docs_url`` is invalid, ``notify_on`` is empty, or there is no such alarm.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class SlackNotifier(Construct):
             self,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Tells Slack of releases, and looks up what events leave out",
+            description="Sends Slack notifications, and looks up what events leave out",
         )
         self.log_group.grant_write(self.role)
         slack.secret.grant_read(self.role)
@@ -150,7 +150,7 @@ class SlackNotifier(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            description="Tells Slack of releases, builds, deployments and alarms",
+            description="Sends Slack notifications of releases, builds, deployments and alarms",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler="slack_notifier.handler.handle",
@@ -196,18 +196,18 @@ class SlackNotifier(Construct):
     def connect(
         self,
         scope: Construct,
-        watched: Watched,
+        monitored: MonitoredResources,
         *,
         kinds: frozenset[EventKind],
         alarms: Mapping[str, cloudwatch.AlarmBase],
     ) -> None:
-        """Hand on the events of what is watched, and its alarms.
+        """Connect the channel to events and alarms of the monitored resources.
 
         Parameters
         ----------
         scope
             Where the rules are made.
-        watched
+        monitored
             The resources.
         kinds
             Which of their events.
@@ -217,11 +217,13 @@ class SlackNotifier(Construct):
         target = RuleTarget(
             self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
         )
-        # Recoveries and the metrics of releases arise from successes and failures, told or not.
+        # Recoveries and the metrics of releases arise from successes and failures, sent or not.
         ends = {NotifyOn.FAILED, NotifyOn.SUCCEEDED}
         for kind in sorted(kinds):
             notify_on = self.notify_on | ends if kind is EventKind.RELEASES else self.notify_on
-            add_rule(scope, "Slack", kind=kind, watched=watched, notify_on=notify_on, target=target)
+            add_rule(
+                scope, "Slack", kind=kind, monitored=monitored, notify_on=notify_on, target=target
+            )
         states = [
             state
             for state, notify_on in (("ALARM", NotifyOn.FAILED), ("OK", NotifyOn.RECOVERED))
@@ -231,7 +233,7 @@ class SlackNotifier(Construct):
             events.Rule(
                 scope,
                 "SlackAlarms",
-                description=f"Tells of {watched.name}: alarms",
+                description=f"Notifications of {monitored.name}: alarms",
                 event_pattern=events.EventPattern(
                     source=["aws.cloudwatch"],
                     detail_type=["CloudWatch Alarm State Change"],
@@ -239,7 +241,7 @@ class SlackNotifier(Construct):
                 ),
                 targets=[target],
             )
-        allow_look_ups(scope, self.role, watched)
+        grant_lookups(scope, self.role, monitored)
 
     def _queue(self) -> sqs.Queue:
         queue = sqs.Queue(
@@ -283,7 +285,7 @@ class SlackNotifier(Construct):
         acknowledge(
             table,
             "AwsSolutions-DDB3",
-            "It remembers for 14 days what has been told; without it a release gets a new thread.",
+            "It remembers for 14 days what has been sent; without it a release gets a new thread.",
         )
         return table
 
@@ -294,11 +296,11 @@ class SlackNotifier(Construct):
         metrics = {
             NotifierAlarm.ERRORS: (
                 self.function.metric_errors,
-                "The Slack notifier fails; its log says why",
+                "The Slack notifier fails; see its log for the reason",
             ),
             NotifierAlarm.DEAD_LETTERS: (
                 queue.metric_approximate_number_of_messages_visible,
-                "Slack has not been told of something; see the log, then replay the queue",
+                "A notification has not reached Slack; see the log, then replay the queue",
             ),
         }
         made = {}

@@ -1,4 +1,4 @@
-"""When an alarm goes on."""
+"""When an alarm goes into the state ``ALARM``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class AlarmName(StrEnum):
     SERVER_ERRORS = "server-errors"
     """Per cent of the requests that the targets answered with 5xx."""
     MISSING_TASKS = "missing-tasks"
-    """Tasks that should run and do not; needs Container Insights."""
+    """Desired tasks that do not run; needs Container Insights."""
 
 
 def _check_evaluation(
@@ -61,12 +61,12 @@ def _check_evaluation(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """How much is too much, and for how long.
+    """The threshold of an alarm, and how many data points must reach it.
 
     Parameters
     ----------
     value
-        The alarm goes on at this value and above; in the unit that its :class:`AlarmName` tells.
+        The alarm goes into ``ALARM`` at this value and above; :class:`AlarmName` has the unit.
     period
         Over which time a data point is taken: 10, 20 or 30 seconds, or whole minutes up to a day.
     periods
@@ -101,7 +101,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnomalyBand:
-    """How far from what is usual is too far. CloudWatch learns what is usual for up to two weeks.
+    """The anomaly band of an alarm. CloudWatch learns what is usual for up to two weeks.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ Thresholds = Mapping[AlarmName, Threshold | AnomalyBand | None]
 
 
 def merged_thresholds(changes: Thresholds) -> dict[AlarmName, Threshold | AnomalyBand]:
-    """Put changes on the defaults.
+    """Merge changes into the defaults.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def check_place(service: ecs.IBaseService, scope: Construct) -> None:
 def check_processor(definition: ecs.TaskDefinition, build: BuildProject) -> None:
     """Reject an image that is not built for the processor of Fargate's tasks.
 
-    Of tasks on EC2 it is the instances that decide, of a buildspec of one's own nobody knows.
+    Tasks on EC2 have their instances' processor, and what a custom buildspec builds is not known.
 
     Parameters
     ----------
@@ -174,8 +174,8 @@ class _OneReader:
             return []
         message = (
             f"The containers {', '.join(others)} of '{self._definition.node.path}' have the image "
-            f"of '{self._name}', and a release changes that one alone: they would stay behind; "
-            f"give them an image of their own"
+            f"of '{self._name}', and a release only changes that one: they would stay behind; "
+            f"give them another image"
         )
         return [message]
 

@@ -47,7 +47,7 @@ class PipelineSkeleton:
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one of its own by default.
+        The bucket for artifacts, all of which the build may overwrite; one is made by default.
     controls
         When the pipeline runs and what a release must pass.
     image_pointer
@@ -252,6 +252,7 @@ class PipelineSkeleton:
             **self._further_build_variables,
         }
         if self._image_pointer is not None:
+            variables["LIVE_IMAGE_PARAMETER"] = self._image_pointer.parameter_name
             variables["PREVIOUS_IMAGE_PARAMETER"] = self._image_pointer.previous_parameter_name
         return variables
 
@@ -268,7 +269,7 @@ class PipelineSkeleton:
             self.pipeline.add_stage(stage_name="Gate", actions=gates)
 
     def _grant_alarms(self) -> None:
-        # A rule without a role of its own runs with the pipeline's, to which the L2 grants nothing.
+        # A rule without a role runs with the pipeline's, to which the L2 grants nothing.
         alarms = self._controls.alarms
         if not alarms:
             return
@@ -281,7 +282,7 @@ class PipelineSkeleton:
             acknowledge_wildcard(
                 self.role,
                 "*",
-                "CloudWatch tells of composite alarms only to who may read all alarms.",
+                "CloudWatch shows composite alarms only to roles that may read all alarms.",
             )
 
     def _grant_artifacts(self, role: iam.Role, *, write: bool) -> None:

@@ -15,11 +15,14 @@ _MOST_DAYS: Final = 2**31 - 1
 
 
 class ArtifactBucket(s3.Bucket):
-    """A bucket for pipeline artifacts: private, encrypted, TLS only, and emptied by itself.
+    """A bucket for pipeline artifacts: private, encrypted, TLS only, with an expiration.
 
-    One bucket serves any number of pipelines: each writes below its own name, and the roles of each
-    may read and write all of it. Give pipelines that must not trust each other a bucket each.
-    Without a key of your own it is encrypted by S3, so that no pipeline brings a KMS key along.
+    A pipeline makes its own bucket unless it is given one. Pipelines that share a bucket **trust
+    each other with their deployments**: the build of each may read and overwrite everything in it,
+    so also the deploy files of the others. Their roles cannot be kept apart by key, since
+    CodePipeline cuts a pipeline's name to 20 characters there. A bucket costs nothing while idle.
+
+    Without a key it is encrypted by S3, so that no pipeline needs a KMS key.
 
     Parameters
     ----------
@@ -28,10 +31,10 @@ class ArtifactBucket(s3.Bucket):
     construct_id
         The id below the parent.
     encryption_key
-        A KMS key instead of S3's own encryption. Grant it to the roles of your own that read
-        artifacts; the pipelines of this library see to theirs.
+        A KMS key instead of S3's own encryption. Grant it to your roles that read
+        artifacts; the pipelines of this library grant it to theirs.
     expiration
-        After which time an artifact is deleted; 90 days by default. A stage can only be rolled
+        The time after which an artifact is deleted; 90 days by default. A stage can only be rolled
         back or retried while its artifacts are there.
     server_access_logs_bucket
         Where S3 logs each access; nowhere by default.
@@ -121,7 +124,8 @@ def grant_artifacts(bucket: s3.IBucket, role: iam.Role, *, write: bool) -> None:
     acknowledge_wildcard(
         role,
         objects,
-        "CodePipeline chooses the keys of artifacts; the bucket holds nothing else.",
+        "CodePipeline chooses the keys of artifacts. The bucket holds nothing else: the one "
+        "pipeline's, unless its owner lets pipelines that share it trust each other.",
     )
     if bucket.encryption_key is not None:
         key = bucket.encryption_key

@@ -43,13 +43,13 @@ class BlueGreenPipeline(Construct):
     current task definition with the new image and updates the service, whose strategy does the
     rest. The action waits for 60 minutes at most. AWS does not say whether it waits for the bake
     time; it is counted here, with the shift, a pause and probes, and a service whose deployments
-    cannot be through by then is refused: shorten its times, or let CodeDeploy deploy it, whose
+    cannot complete by then is rejected: shorten its times, or let CodeDeploy deploy it, whose
     action waits for days. What comes after the action the recorder waits for.
 
-    **CodeDeploy.** Each build writes the deploy files into an artifact of its own, from the task
-    definition that CloudFormation registered last; so a changed setting of the container ships with
-    the next release. The pipeline has an application and a deployment group. The action waits until
-    the old tasks are gone.
+    **CodeDeploy.** Each build writes the deploy files into a separate artifact, from the task
+    definition that CloudFormation registered last; so the next release deploys a changed setting of
+    the container. The pipeline has an application and a deployment group. The action waits until
+    the old tasks are stopped.
 
     Parameters
     ----------
@@ -60,22 +60,23 @@ class BlueGreenPipeline(Construct):
     source
         Where the code comes from.
     build
-        What makes the image. One project serves one pipeline.
+        The build project. One project serves one pipeline.
     service
-        A service of this library with a ``deployment``; or, for CodeDeploy, one of your own as a
+        A service of this library with a ``deployment``; or, for CodeDeploy, an existing one as a
         :class:`CodeDeployTarget`.
     engine
-        Who moves the traffic, if you want it checked; the service says it.
+        The engine that shifts the traffic, to be checked against the service's.
     image_pointer
         The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
         Without it nothing is verified or recorded.
     recorder
         The recorder that moves it; give one to pipelines of an app to share, with a ``timeout``
-        that a deployment's shift and bake time fit into. One of the pipeline's own by default.
+        that a deployment's shift and bake time fit into. One is made by default.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts; one of its own by default.
+        The bucket for artifacts; an :class:`ArtifactBucket` is made by default. The build may
+        overwrite everything in it: pipelines that share one trust each other.
     deployment_timeout
         For ECS: how long a deployment may take until the pipeline fails, up to 60 minutes; by
         default 20 minutes more than its known times, and at least 30. Not for CodeDeploy, whose

@@ -101,7 +101,7 @@ class CodeDeployGroup(Construct):
                 answer.node.add_dependency(self.group)
 
     def grant_deploy(self, role: iam.Role) -> None:
-        """Allow an action to start deployments of the group and to watch them.
+        """Allow an action to start deployments of the group and to follow them.
 
         Parameters
         ----------

@@ -83,17 +83,17 @@ class DeploymentWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCheck:
-    """Do not deploy while an alarm is on.
+    """Do not deploy while an alarm is in ``ALARM``.
 
     Parameters
     ----------
     alarms
         The alarms, of the pipeline's account and region. The pipeline's role may read them; a
-        composite alarm that you import must be granted to it by you, for AWS only tells it to a
+        imported composite alarm must be granted to it by you, since AWS only shows it to a
         role that may read all alarms (``cloudwatch:DescribeAlarms`` on ``*``).
     wait
-        How long a release waits for an alarm to go off, in whole minutes up to 60 days. Without it
-        AWS's default holds, which it does not tell.
+        How long a release waits for an alarm to go back to ``OK``, in whole minutes up to 60 days.
+        By default as long as AWS does, which is not documented.
 
     Raises
     ------
@@ -130,7 +130,7 @@ class AlarmResponse(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmWatch:
-    """Watch alarms for a while after each deployment.
+    """Monitor alarms for a while after each deployment.
 
     Parameters
     ----------
@@ -140,8 +140,8 @@ class AlarmWatch:
         For how long, in whole minutes up to 60 days. The stage, and with it the execution, takes
         that much longer.
     on_alarm
-        What an alarm does. A roll-back goes to an execution since the pipeline was last changed;
-        without one there is none to go to.
+        The response to an alarm. A rollback needs a successful execution since the pipeline was
+        last changed.
 
     Raises
     ------
@@ -160,7 +160,7 @@ class AlarmWatch:
     def __post_init__(self) -> None:
         object.__setattr__(self, "alarms", tuple(self.alarms))
         _check_alarms("alarm_watch.alarms", self.alarms)
-        _check_minutes("alarm_watch.duration", self.duration, default="watch nothing")
+        _check_minutes("alarm_watch.duration", self.duration, default="leave the watch out")
         check_one_of(
             "alarm_watch.on_alarm",
             self.on_alarm,
@@ -206,7 +206,7 @@ def _check_alarms(parameter: str, alarms: Sequence[cloudwatch.IAlarm]) -> None:
 
 
 def _check_minutes(parameter: str, duration: Duration, *, default: str) -> None:
-    # AWS tells no range for the wait; a rule itself may run for 60 days.
+    # AWS documents no range for the wait; a rule itself may run for 60 days.
     # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_RuleDeclaration.html
     check_duration(
         parameter,

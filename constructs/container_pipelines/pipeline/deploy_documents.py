@@ -1,6 +1,6 @@
-"""The files that CodeDeploy deploys from, and how each build comes to write them.
+"""The files that CodeDeploy deploys from, and the part of the build that writes them.
 
-A build writes three files into an artifact of their own: ``taskdef.json``, ``appspec.yaml`` and
+A build writes three files into a separate artifact: ``taskdef.json``, ``appspec.yaml`` and
 ``imageDetail.json``. What they say comes from the CDK objects: a parameter in the service's stack
 names the task definition that CloudFormation registered, with the settings of the last
 ``cdk deploy``. Newer revisions of the family are those of releases, and are not looked at.
@@ -12,12 +12,10 @@ from typing import Any, Final
 from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_ssm as ssm
 
 from container_pipelines._acknowledge import acknowledge_wildcard
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.build.buildspec import build_file
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.validation_hooks import BoundHook
 
@@ -31,10 +29,9 @@ _TASK_DEFINITION: Final = "<TASK_DEFINITION>"
 _OUTPUTS: Final = f"""\
   secondary-artifacts:
     Build:
+      base-directory: .container-artifact
       files:
-        - imagedefinitions.json
-        - scan-findings.json
-        - sbom/**/*
+        - '**/*'
     {DEPLOY_ARTIFACT}:
       base-directory: .container-deploy-files
       files:
@@ -52,7 +49,7 @@ def app_spec(
     capacity_providers: Sequence[dict[str, Any]] = (),
     hooks: Sequence[BoundHook] = (),
 ) -> dict[str, Any]:
-    """Say what CodeDeploy deploys, and what it asks on the way.
+    """Build the AppSpec: the target of a deployment, and its hooks.
 
     Parameters
     ----------
@@ -63,7 +60,7 @@ def app_spec(
     platform_version
         Fargate's platform version; None on EC2.
     capacity_providers
-        The capacity provider strategy, which new tasks would not have without being told.
+        The capacity provider strategy, which new tasks would not have otherwise.
     hooks
         The functions that decide.
 
@@ -100,9 +97,9 @@ def have_deploy_files_written(
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
-    A buildspec of your own must do it itself: run the program that ``DEPLOY_FILES_PROGRAM`` names
-    when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy`` in ``secondary-artifacts`` (the
-    latter with the base directory ``.container-deploy-files``).
+    Your own buildspec must do it itself: run the program that ``BUILD_PROGRAM`` names, as
+    ``python3 -I program deploy-files`` when ``IMAGE_URI`` is set, and name ``Build`` and ``Deploy``
+    in ``secondary-artifacts`` (the latter with the base directory ``.container-deploy-files``).
 
     Parameters
     ----------
@@ -137,26 +134,18 @@ def have_deploy_files_written(
             }
         ),
     )
-    program = s3_assets.Asset(build, "DeployFiles", path=str(build_file("deploy_files.py")))
     for actions, resource in (
-        (["s3:GetObject"], program.bucket.arn_for_objects(program.s3_object_key)),
         (["ssm:GetParameter"], parameter.parameter_arn),
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition knows no resource.")
+    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition has no resource in IAM.")
+    variables = {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
     if build.has_own_buildspec:
-        return _variables(program, parameter)
+        return {**variables, **build.carry_program()}
     project = build.project.node.default_child
     assert isinstance(project, codebuild.CfnProject)  # noqa: S101 - for the type checker
     source = Stack.of(build).resolve(project.source)
     text = source["buildSpec"] if isinstance(source, dict) else source.build_spec
     project.add_property_override("Source.BuildSpec", text + _OUTPUTS)
-    return _variables(program, parameter)
-
-
-def _variables(program: s3_assets.Asset, parameter: ssm.StringParameter) -> dict[str, str]:
-    return {
-        "DEPLOY_FILES_PROGRAM": program.s3_object_url,
-        "DEPLOY_FILES_PARAMETER": parameter.parameter_name,
-    }
+    return variables

@@ -222,7 +222,7 @@ class DeployTarget:
         for resource, reason in (
             (
                 "*",
-                "DescribeTaskDefinition knows no resource; ListTasks is bound to the cluster. "
+                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster. "
                 + _REGISTER_REASON,
             ),
             (family_arn, "Each release tags the new revision of the family that it registers."),

@@ -23,9 +23,9 @@ class EcsRollingPipeline(Construct):
     """A V2 pipeline that builds each push and rolls it out to an ECS service.
 
     The deploy action takes the service's own task definition, puts the image in that the build
-    names by digest, and waits until the service is stable. Each action has a role of its own with
+    names by digest, and waits until the service is stable. Each action has its own role with
     the statements that AWS lists for it. With an image pointer the release then counts only once
-    all tasks run what was built: the recorder moves the pointer, or fails the pipeline with ECS's
+    all tasks run what was built: the recorder updates the pointer, or fails the pipeline with ECS's
     reason.
 
     Parameters
@@ -37,12 +37,12 @@ class EcsRollingPipeline(Construct):
     source
         Where the code comes from.
     build
-        What makes the image. One project serves one pipeline.
+        The build project. One project serves one pipeline.
     service
-        The service: of :class:`LoadBalancedService`, of your own, or imported.
+        The service: of :class:`LoadBalancedService`, another one of your app, or imported.
     container_name
         The container that gets the image. By default the task definition's default container; to
-        be given for an imported service, which does not tell its containers.
+        be given for an imported service, whose containers are not known.
     task_roles
         The roles of the service's tasks, execution role included, which the deployment passes on.
         Taken from the task definition by default; to be given for an imported service.
@@ -52,15 +52,15 @@ class EcsRollingPipeline(Construct):
     image_pointer
         The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
         Without it nothing is verified or recorded: a ``cdk deploy`` then resets the image, and
-        there is no previous one to go back to.
+        there is no previous one to roll back to.
     recorder
-        The recorder that moves it; give one to pipelines of an app to share. One of the pipeline's
-        own by default.
+        The recorder that moves it; give one to pipelines of an app to share. One is made by
+        default.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
-        The bucket for artifacts, such as an :class:`ArtifactBucket` that pipelines share; one of
-        its own by default.
+        The bucket for artifacts; an :class:`ArtifactBucket` is made by default. The build may
+        overwrite everything in it: pipelines that share one trust each other.
     deployment_timeout
         How long a deployment may take until the pipeline fails, from 1 to 60 minutes; 30 minutes
         by default.

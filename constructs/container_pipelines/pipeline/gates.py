@@ -55,18 +55,18 @@ class Gate(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval(Gate):
-    """Wait until somebody approves the release.
+    """A manual approval of the release.
 
-    Whoever approves needs ``codepipeline:PutApprovalResult`` on the action; a rejection, or nobody
-    in time, fails the execution. A topic with a key of its own must let the action's role use that
-    key; for one of your app CDK sees to it.
+    The reviewer needs ``codepipeline:PutApprovalResult`` on the action; a rejection or a
+    time-out fails the execution. If the topic has a KMS key, the key must let the action's role use
+    it; CDK grants that for a key of your app.
 
     Parameters
     ----------
     name
         The action's name.
     topic
-        Who is told that an approval is due; nobody by default.
+        The topic that is notified of a pending approval; none by default.
     link
         An address for the reviewer. Variables of the pipeline may stand in it, such as
         ``#{SourceVariables.CommitId}``.
@@ -130,7 +130,7 @@ class Approval(Gate):
     @property
     def purpose(self) -> str:
         """What its role is for."""
-        return "Tells that an approval is due"
+        return "Notifies of a pending approval"
 
     def action(self, scope: Construct, *, role: iam.Role, run_order: int) -> codepipeline.IAction:
         """Make the approval action; its role may publish to the topic alone."""
@@ -140,7 +140,7 @@ class Approval(Gate):
                 acknowledge(
                     role,
                     "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
-                    "Amazon SNS asks for data keys of the topic's key, of either kind.",
+                    "Amazon SNS needs data keys of the topic's key, of either kind.",
                 )
         return actions.ManualApprovalAction(
             action_name=self.name,
@@ -155,11 +155,11 @@ class Approval(Gate):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Gate):
-    """Let a Lambda function decide whether the release goes on.
+    """Let a Lambda function decide whether the release continues.
 
-    The function gets the job and must answer it with ``PutJobSuccessResult`` or
-    ``PutJobFailureResult``; without an answer the action fails after 20 minutes. A function of your
-    app is granted both; an imported one that does not tell its role needs them from you.
+    The function gets the job and must report its result with ``PutJobSuccessResult`` or
+    ``PutJobFailureResult``; without a result the action fails after 20 minutes. A function of your
+    app is granted both; for an imported one whose role is not known, grant them yourself.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ class Check(Gate):
             ],
         )
         acknowledge(
-            policy, "AwsSolutions-IAM5[Resource::*]", "The answer to a job knows no resource."
+            policy, "AwsSolutions-IAM5[Resource::*]", "The result of a job has no resource in IAM."
         )
         return policy
 

@@ -32,7 +32,7 @@ _MOST_ACTIONS: Final = 50
 
 
 class OnFailure(StrEnum):
-    """What happens by itself when a deployment has failed."""
+    """The automatic response to a failed deployment."""
 
     RETRY_FAILED_ACTIONS = "RETRY_FAILED_ACTIONS"
     """Run the actions of the stage that have failed once more."""
@@ -57,7 +57,7 @@ class OnFailure(StrEnum):
 class PipelineControls:
     """When a pipeline runs, what a release must pass, and what happens when it fails.
 
-    All of it is off unless asked for.
+    All of it is off by default.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class PipelineControls:
         sources behind a connection. They stand in for the source's own trigger, each push to its
         branch, which is then off.
     execution_mode
-        What happens to a release when the next one comes. By default it may be overtaken while it
+        What happens to a release when the next one comes. By default it may be superseded while it
         waits (``SUPERSEDED``); ``QUEUED`` runs each in turn; ``PARALLEL`` runs them at the same
         time, so that two deployments of one service may meet, and cannot roll back.
     variables
@@ -77,19 +77,19 @@ class PipelineControls:
     deployment_window
         When deployments may begin.
     alarms_before
-        Alarms that must be off when a deployment begins. With a deployment window as well AWS looks
-        at the alarms when the release arrives; whether it looks again when the window opens it does
-        not say.
+        Alarms that must not be in ``ALARM`` when a deployment begins. With a deployment window as
+        well, AWS checks the alarms when the release arrives; whether it checks them again when the
+        window opens is not documented.
     alarms_after
-        Alarms that are watched after a deployment.
+        Alarms that are monitored after a deployment.
     retry_build
-        Whether a failed build is started once more by itself.
+        Whether a failed build is retried once automatically.
     on_failure
-        What happens by itself when a deployment has failed; nothing by default.
+        The automatic response to a failed deployment; none by default.
     frozen
-        Why nothing may be deployed at the moment: the way into the stage Deploy is then closed, and
-        releases wait before it. Letters, digits, spaces and ``! @ ( ) . * ? -``, up to 300
-        characters. For ``PARALLEL`` AWS does not say what a closed way does.
+        Why nothing may be deployed at the moment: the transition into the stage Deploy is then
+        disabled, and releases wait before it. Letters, digits, spaces and ``! @ ( ) . * ? -``, up
+        to 300 characters. What that means for ``PARALLEL`` is not documented by AWS.
 
     Raises
     ------
@@ -176,7 +176,7 @@ class PipelineControls:
     def add_deploy_stage(
         self, pipeline: codepipeline.Pipeline, actions: Sequence[codepipeline.IAction]
     ) -> codepipeline.IStage:
-        """Give a pipeline the stage that deploys.
+        """Add the stage that deploys to a pipeline.
 
         Parameters
         ----------
@@ -218,7 +218,7 @@ class PipelineControls:
             )
         if twice := _twice(names):
             raise ValueError(
-                f"'controls.variables' must have names of their own, got '{twice}' more than once; "
+                f"'controls.variables' must have unique names, got '{twice}' more than once; "
                 f"rename one"
             )
         if len(names) >= _MOST_VARIABLES:
@@ -231,7 +231,7 @@ class PipelineControls:
         names = [gate.name for gate in self.gates]
         if twice := _twice(names):
             raise ValueError(
-                f"'controls.gates' must have names of their own, got '{twice}' more than once; "
+                f"'controls.gates' must have unique names, got '{twice}' more than once; "
                 f"give one another 'name'"
             )
         if len(names) > _MOST_ACTIONS:

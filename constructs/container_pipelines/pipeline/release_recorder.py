@@ -25,15 +25,15 @@ _LONGEST_PARAMETERS: Final = 1000
 class ReleaseRecorder(Construct):
     """A function that records a release once it is live, for any number of pipelines.
 
-    It runs after the deployment. It asks ECS until the service's primary deployment is through and
-    all its tasks run the image that was built, and then writes the image into the pointer, so that
-    the next ``cdk deploy`` keeps it. In the pointer's repository it tags the image, and the one
-    before, so that ECR keeps both. A deployment that was rolled back, failed, or was replaced
-    fails the pipeline at once, with what ECS says and the reasons of the tasks that stopped.
+    It runs after the deployment. It polls ECS until the service's primary deployment has completed
+    and all its tasks run the image that was built, and then writes the image into the pointer, so
+    that the next ``cdk deploy`` keeps it. In the pointer's repository it tags the image, and the
+    one before, so that ECR keeps both. A deployment that failed or was rolled back or replaced
+    fails the pipeline at once, with ECS's reason and those of the tasks that stopped.
 
-    The function's own role may answer CodePipeline and log. What it does for a pipeline it does
-    with a role that :meth:`action` makes in the pipeline's stack: that may look at the one service
-    and write its pointer, and only the function may take it. So the recorder may be in a stack that
+    The function's role may report to CodePipeline and log. For each pipeline it assumes a role that
+    :meth:`action` makes in the pipeline's stack: that may describe the one service and write its
+    pointer, and only the function may assume it. So the recorder may be in a stack that
     pipelines of other stacks share, and no number of them fills up its role.
 
     Parameters
@@ -255,7 +255,7 @@ def _grant_look(role: iam.Role, service: ecs.IBaseService) -> None:
     for resource, reason in (
         (
             "*",
-            "ecs:DescribeTaskDefinition knows no resource; ecs:ListTasks is bound to the cluster.",
+            "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster.",
         ),
         (deployments, "The ids of the service's deployments arise with them."),
         (revisions, "The ids of the service's revisions arise with them."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Final
 
 from aws_cdk import aws_codecommit as codecommit
@@ -13,6 +14,9 @@ from aws_cdk import aws_iam as iam
 from container_pipelines._checks import check_name
 
 _NAMESPACE: Final = "SourceVariables"
+# The service was renamed: the prefix of the action must be the one of the connection's ARN, and a
+# connection that was made under the old name keeps its ARN.
+_PREFIXES: Final = ("codeconnections", "codestar-connections")
 # What git check-ref-format allows.
 _BRANCH = r"(?![-/])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\]+(?<![/.])(?<!\.lock)"
 
@@ -56,9 +60,9 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
+        """Use a repository on GitHub (or Bitbucket, GitLab, ...) through a connection.
 
-        A new connection is *pending* until somebody has finished its handshake in the console:
+        A new connection is *pending* until it is completed in the console:
         Developer Tools, Settings, Connections, "Update pending connection".
 
         Parameters
@@ -70,11 +74,13 @@ class Source(ABC):
         branch
             The branch that is released.
         host
-            The code host's name, which images tell as a part of their source; for GitLab,
-            Bitbucket or a host of your own.
+            The code host's name, which the image's source label has; for GitLab, Bitbucket or a
+            self-hosted one.
         full_clone
-            Hand the build a Git clone instead of a zip of the files; for builds that need history,
-            tags or submodules. The build then uses the connection itself.
+            Hand the build a Git clone instead of a zip of the files; for builds that need history
+            or tags, executable bits or symbolic links, none of which a zip keeps. The build then
+            uses the connection itself: to read this one repository, as far as AWS gives IAM which
+            one a request is about. For submodules elsewhere grant ``UseConnection`` to the build.
         trigger_on_push
             Whether a push starts the pipeline. Triggers of the pipeline's controls stand in for it.
 
@@ -120,7 +126,7 @@ class Source(ABC):
         full_clone: bool = False,
         trigger_on_push: bool = True,
     ) -> Source:
-        """Take a repository in CodeCommit.
+        """Use a repository in CodeCommit.
 
         Parameters
         ----------
@@ -235,15 +241,33 @@ class _Connection(Source):
         )
 
     def grant_clone(self, grantee: iam.IGrantable) -> None:
-        self._grant(grantee)
+        # A connection reaches every repository that its app is installed on, some for writing too,
+        # and what the build runs is the repository's. AWS sends these keys for requests about a
+        # repository. IfExists: a request that carries none, such as a first check of the
+        # connection, cannot end a release.
+        # https://docs.aws.amazon.com/dtconsole/latest/userguide/security_iam_id-based-policy-examples-connections.html
+        self._grant(
+            grantee,
+            {
+                "StringEqualsIfExists": {
+                    f"{prefix}:{key}": value
+                    for prefix in _PREFIXES
+                    for key, value in (
+                        ("FullRepositoryId", f"{self._owner}/{self._name}"),
+                        ("ProviderPermissionsRequired", "read_only"),
+                    )
+                }
+            },
+        )
 
-    def _grant(self, grantee: iam.IGrantable) -> None:
-        # The service was renamed: the prefix of the action must be the one of the connection's
-        # ARN, and a connection that was made under the old name keeps its ARN.
+    def _grant(
+        self, grantee: iam.IGrantable, conditions: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=["codeconnections:UseConnection", "codestar-connections:UseConnection"],
+            actions=[f"{prefix}:UseConnection" for prefix in _PREFIXES],
             resource_arns=[self._connection_arn],
+            conditions=conditions,
         )
 
 

@@ -18,6 +18,9 @@ _MOST_OF_A_KIND: Final = 3
 class PushTrigger:
     """Start the pipeline when something is pushed that matches.
 
+    What is pushed is built and deployed with the credentials of a release, from whatever branch it
+    comes: name branches and tags only that the code host protects as it does the source's own.
+
     Patterns are globs: ``*`` stays within one part of a path, ``**`` crosses parts,
     ``{one,other}`` is either. Of one list one match is enough, of several lists each must match.
 
@@ -99,16 +102,20 @@ class PushTrigger:
 class PullRequestTrigger:
     """Start the pipeline by a pull request that matches.
 
-    The execution takes the commit of the pull request's own branch: it releases what nobody has
-    merged. That is for pipelines to a place of trial.
+    The execution takes the commit of the pull request's branch, so it **builds and deploys what is
+    not merged**, with the credentials of a release. That is for pipelines to a test environment,
+    which have their own service, build and repository: the build's role may push any image, and the
+    layer cache that later builds read, into its repository.
 
     Parameters
     ----------
+    deploys_unmerged_code
+        Must be True: says that this pipeline is one to a place of trial.
     events
         What happens to the pull request: it is opened and updated by default. ``CLOSED`` is closed
         or merged.
     branches
-        The branches that it asks to be merged into; by default the source's own, unless branches
+        The destination branches; by default the source's own, unless branches
         are excluded.
     branches_excluded
         Branches that do not count.
@@ -120,14 +127,15 @@ class PullRequestTrigger:
     Raises
     ------
     ValueError
-        If there is no event or one twice, a list is too long, or a pattern is empty, too long,
-        named twice or both included and excluded.
+        If it is not said that unmerged code is deployed, there is no event or one twice, a list is
+        too long, or a pattern is empty, too long, named twice or both included and excluded.
 
     Notes
     -----
     https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-filter.html
     """
 
+    deploys_unmerged_code: bool = False
     events: Sequence[codepipeline.GitPullRequestEvent] = (
         codepipeline.GitPullRequestEvent.OPEN,
         codepipeline.GitPullRequestEvent.UPDATED,
@@ -138,6 +146,14 @@ class PullRequestTrigger:
     file_paths_excluded: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if not self.deploys_unmerged_code:
+            raise ValueError(
+                "'pull_request_trigger.deploys_unmerged_code' must be True, got False: the "
+                "pipeline would deploy the pull request's own commit, and its build would write "
+                "the repository and the layer cache, before anybody has merged it; let the code "
+                "host's own CI check pull requests, or say True for a pipeline to a place of "
+                "trial whose service, build and repository are its own"
+            )
         object.__setattr__(self, "events", tuple(self.events))
         for name in ("branches", "file_paths"):
             _freeze_patterns(self, "pull_request_trigger", name)
@@ -198,7 +214,7 @@ def add_triggers(
     triggers: Sequence[PushTrigger | PullRequestTrigger],
     branch: str,
 ) -> None:
-    """Give a pipeline its triggers.
+    """Add the triggers to a pipeline.
 
     Parameters
     ----------

@@ -19,7 +19,9 @@ from container_pipelines.registry.image_pointer import (
 CACHE_TAG: Final = "buildcache"
 """The tag under which builds keep their layer cache."""
 
-LOGIN_REASON: Final = "ecr:GetAuthorizationToken knows no resource: the token is the registry's."
+LOGIN_REASON: Final = (
+    "ecr:GetAuthorizationToken has no resource in IAM: the token is the registry's."
+)
 """Why a role that pulls or pushes has a statement on every resource."""
 
 _REPOSITORY_NAME = (
@@ -54,7 +56,7 @@ class EcrRepo(Construct):
         How images are encrypted at rest: ``AES_256`` by default, or ``KMS`` for the key that AWS
         manages for ECR. ECR cannot change this later: it replaces the repository.
     encryption_key
-        A key of your own instead.
+        A customer managed key instead.
     image_parameter_name
         The path of the image pointer; ``/container-pipelines/<repository_name>/image`` by default.
     seed_image
@@ -198,7 +200,7 @@ class EcrRepo(Construct):
         -------
         iam.Grant
             The three pull actions on this repository; the login is granted on ``*``, which is
-            all that ECR knows for it.
+            all that IAM has for it.
         """
         return self.repository.grant_pull(grantee)
 

@@ -48,7 +48,7 @@ class ImagePointer(Construct):
     there already, and never touches it again: neither another seed image nor deleting the stack
     does.
 
-    A second parameter holds the image that was live before, for a release that goes back. Until
+    A second parameter holds the image that was live before, for a rollback. Until
     there was one it holds the seed image.
 
     Parameters
@@ -163,7 +163,7 @@ class ImagePointer(Construct):
             )
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
-        """Give the image for a container of a task definition.
+        """Return the image for a container of a task definition.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ class ImagePointer(Construct):
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
                 f"both in '{_deployed(own).stack_name}'; create EcrRepo (or ImagePointer) in a "
-                f"stack of its own: CloudFormation resolves the image before it creates the pointer"
+                f"separate stack: CloudFormation resolves the image before it creates the pointer"
             )
         for what, here, there in (
             ("account", own.account, theirs.account),
@@ -199,7 +199,7 @@ class ImagePointer(Construct):
                 raise ValueError(
                     f"'image_pointer' must be in the {what} of the service that reads it, {there}, "
                     f"got {here}; create EcrRepo (or ImagePointer) there: CloudFormation reads "
-                    f"parameters of its own account and region alone"
+                    f"parameters of its account and region only"
                 )
         theirs.add_stack_dependency(own, "the image pointer must exist before it is read")
         return ecs.ContainerImage.from_registry(
@@ -276,7 +276,7 @@ def _claim(path: str, scope: Construct, name: str) -> None:
     if other != path:
         raise ValueError(
             f"'parameter_name' '{name}' must belong to one image pointer, got that of '{other}'; "
-            f"give each service a name of its own: what is live of one is not of the other"
+            f"give each service its own name: their live images differ"
         )
 
 

@@ -7,7 +7,7 @@ from container_pipelines._checks import check_name, check_range
 from container_pipelines.service.service_options import Scaling, check_fargate_size
 
 PORT_VARIABLE: Final = "PORT"
-"""The environment variable that tells a container its port."""
+"""The environment variable that has a container's port."""
 
 _ECS_NAME: Final = r"[A-Za-z0-9_-]+"
 _ECS_NAME_ALLOWED: Final = "letters, digits, '_' and '-'"
@@ -52,8 +52,8 @@ def check_parameters(
     check_fargate_size(cpu, memory)
     if PORT_VARIABLE in variables:
         raise ValueError(
-            f"'environment' and 'secrets' must not set '{PORT_VARIABLE}', which tells the "
-            f"container its port; give 'container_port' instead"
+            f"'environment' and 'secrets' must not set '{PORT_VARIABLE}', which has the "
+            f"container's port; give 'container_port' instead"
         )
     doubled = sorted({name for name in variables if variables.count(name) > 1})
     if doubled:

@@ -19,7 +19,7 @@ from container_pipelines.service.validation_hooks import BoundHook, HookStage
 
 
 def deployment_options(deployment: BlueGreen | None) -> dict[str, Any]:
-    """Give the options of a service for its way of deploying.
+    """Return the options of a service for its way of deploying.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def add_hooks(
     hooks: list[BoundHook],
     deployment: EcsBlueGreen,
 ) -> None:
-    """Let hooks, and if wanted somebody, decide over each deployment of a service.
+    """Add the hooks, and the pause if there is one, to a service's deployments.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def add_hooks(
 
 
 def _add_pause(service: ecs.FargateService, pause: Pause, stage: HookStage, *, number: int) -> None:
-    # The L2 knows functions alone. Its hooks come first, so this one stands behind them.
+    # The L2 has functions as hooks only. They come first, so this one is behind them.
     resource = service.node.default_child
     assert isinstance(resource, ecs.CfnService)  # noqa: S101 - for the type checker
     hook = {

@@ -18,7 +18,7 @@ _CONTROLLER: Final = ecs.DeploymentControllerType.CODE_DEPLOY.value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDeployTarget:
-    """A service of your own that CodeDeploy can deploy to.
+    """An existing service that CodeDeploy can deploy to.
 
     A :class:`LoadBalancedService` gives its own by ``code_deploy_target``.
 

@@ -38,28 +38,28 @@ class LiveGroup(StrEnum):
 
 
 class OnTimeout(StrEnum):
-    """What happens to a deployment that nobody has let go on."""
+    """What happens to a paused deployment that nobody continues in time."""
 
     ROLLBACK = "ROLLBACK"
-    """It goes back."""
+    """It is rolled back."""
     CONTINUE = "CONTINUE"
-    """It goes on."""
+    """It continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Hold each deployment of ECS's engine before production traffic moves.
 
-    Somebody lets it go on or sends it back, in the console or by
-    ``aws ecs continue-service-deployment``. It holds **every** deployment: also the one that makes
-    the service, and each ``cdk deploy`` that changes what tasks run, which waits for that long.
+    Somebody continues it or rolls it back, in the console or by ``aws ecs
+    continue-service-deployment``. It holds **every** deployment: also the one that creates the
+    service, and each ``cdk deploy`` that changes what tasks run, which waits for that long.
 
     Parameters
     ----------
     timeout
         How long it waits, in whole minutes up to 14 days.
     on_timeout
-        What happens then; with ``CONTINUE`` the first deployment of a stack needs nobody.
+        What happens then; with ``CONTINUE`` the first deployment of a stack continues unattended.
 
     Raises
     ------
@@ -106,7 +106,7 @@ class EcsBlueGreen:
     alarms
         Alarms that roll a deployment back, of the service's account and region.
     pause
-        Whether somebody must let each deployment go on; nobody by default.
+        How long each deployment waits for somebody to continue it; by default it does not wait.
     circuit_breaker
         Whether ECS ends a deployment whose tasks do not get healthy. Off by default: AWS's
         documents disagree on whether it is taken beside a shift. Without it such a deployment ends
@@ -192,9 +192,9 @@ class CodeDeployBlueGreen:
     alarms
         Alarms that stop a deployment and roll it back.
     approval_wait
-        For how long somebody has time to let traffic move, in whole minutes from 1 minute to 2
-        days, in the console or by ``aws deploy continue-deployment``. Then the deployment is
-        stopped and rolled back. By default nobody is waited for.
+        How long a deployment waits for somebody to reroute traffic, in whole minutes from 1 minute
+        to 2 days, in the console or by ``aws deploy continue-deployment``. Then it is stopped and
+        rolled back. By default it does not wait.
     live_group
         As for :class:`EcsBlueGreen`.
 
@@ -236,7 +236,7 @@ class CodeDeployBlueGreen:
                 minimum=Duration.minutes(1),
                 maximum=Duration.minutes(2880),
                 unit="minutes",
-                default="wait for nobody",
+                default="do not wait for approval",
             )
         _check_alarms("code_deploy_blue_green.alarms", self.alarms)
         _check_live_group(self.live_group)

@@ -43,9 +43,9 @@ _PORT_NAME: Final = "http"
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 
-    It comes up on the seed image before anything has been built. The container is told its port
+    It comes up on the seed image before anything has been built. The container gets its port
     in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
-    ones (200 % and 100 %), and goes back by itself when they do not get healthy.
+    ones (200 % and 100 %), and is rolled back automatically when they do not get healthy.
 
     Parameters
     ----------
@@ -79,8 +79,8 @@ class LoadBalancedService(Construct):
     memory
         MiB of a task.
     cpu_architecture
-        The processor; x86-64 by default. Whether the seed image exists for ARM is not known to
-        its publisher's documents: give an ARM service a ``seed_image`` of your own.
+        The processor; x86-64 by default. Its publisher does not document whether the seed image
+        exists for ARM: give an ARM service another ``seed_image``.
     environment
         Further environment variables in plain text.
     secrets

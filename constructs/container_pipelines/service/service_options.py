@@ -20,7 +20,7 @@ _FARGATE_MEMORY: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """How the load balancer tells that a task may take traffic.
+    """How the load balancer checks whether a task may get traffic.
 
     It decides over each release: a task that does not get healthy is stopped, and after enough of
     them the circuit breaker rolls the service back.

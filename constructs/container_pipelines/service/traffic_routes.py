@@ -124,10 +124,10 @@ def forward_actions(
     green: elbv2.IApplicationTargetGroup,
     live: LiveGroup,
 ) -> tuple[elbv2.ListenerAction, elbv2.ListenerAction]:
-    """Say where the rules of two target groups send traffic when CloudFormation writes them.
+    """Return where the rules of two target groups send traffic when CloudFormation writes them.
 
-    For ECS each rule knows both groups, with weights: it refuses a deployment otherwise. For
-    CodeDeploy each knows one, as its documentation has it; CodeDeploy puts the other in.
+    For ECS each rule has both groups, with weights: it rejects a deployment otherwise. For
+    CodeDeploy each has one, as in its documentation; CodeDeploy adds the other.
 
     Parameters
     ----------

@@ -39,10 +39,10 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrafficShift:
-    """In which steps production traffic goes to a new version.
+    """The steps in which production traffic is shifted to a new version.
 
     Made by :meth:`all_at_once`, :meth:`linear` or :meth:`canary`. Both engines take it; each has
-    ranges of its own, which are checked where the shift is used with it:
+    its own ranges, which are checked where the shift is used with it:
 
     ==========  =========================================  =====================================
     ..          CodeDeploy                                 ECS
@@ -51,11 +51,11 @@ class TrafficShift:
                 from 1 on                                  0 to 1440 whole minutes a step
     canary      whole percent, 1 to 99; whole minutes      0.1 to 100 percent in steps of 0.1;
                 from 1 on                                  0 to 1440 whole minutes
-    in all      at most 2880 minutes from the first shift  at most 33 hours with the bake time
+    in total    at most 2880 minutes from the first shift  at most 33 hours with the bake time
                 to the last
     ==========  =========================================  =====================================
 
-    AWS tells the 2880 minutes for Lambda functions; this library holds services to it too.
+    AWS documents the 2880 minutes for Lambda functions; this library applies them to services too.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ class TrafficShift:
         return Duration.minutes(steps * self.interval.to_minutes())
 
     def strategy(self) -> ecs.DeploymentStrategy:
-        """Give ECS's name of the strategy, after checking its ranges.
+        """Return ECS's name of the strategy, after checking its ranges.
 
         Returns
         -------
@@ -173,11 +173,11 @@ class TrafficShift:
         return ecs.DeploymentStrategy.CANARY
 
     def step(self) -> ecs.TrafficShiftConfig:
-        """Give one step in ECS's form."""
+        """Return one step in ECS's form."""
         return ecs.TrafficShiftConfig(step_percent=self.percent, step_bake_time=self.interval)
 
     def code_deploy_config(self, scope: Construct) -> codedeploy.IEcsDeploymentConfig:
-        """Give CodeDeploy's configuration: AWS's own where one matches, or a new one.
+        """Return CodeDeploy's configuration: AWS's own where one matches, or a new one.
 
         Parameters
         ----------

@@ -74,14 +74,14 @@ class TrafficTest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationHook:
-    """Let a function of your own decide whether a deployment goes on.
+    """Let your function decide whether a deployment continues.
 
-    It answers in the way of the service's engine. ECS takes what it returns,
-    ``{"hookStatus": "SUCCEEDED"}``, ``FAILED`` or ``IN_PROGRESS``, and calls it again after the
+    It reports in the way of the service's engine. ECS reads what it returns,
+    ``{"hookStatus": "SUCCEEDED"}``, ``FAILED`` or ``IN_PROGRESS``, and invokes it again after the
     latter. CodeDeploy takes ``PutLifecycleEventHookExecutionStatus`` with ``Succeeded`` or
     ``Failed`` within one hour; the function's role is granted that, where it is known.
 
-    ECS runs hooks also when the service is made, with the seed image: the function must pass it.
+    ECS also runs hooks when the service is created with the seed image, which must pass.
 
     Parameters
     ----------
@@ -100,17 +100,17 @@ class ValidationHook:
     at: HookStage = HookStage.TEST_TRAFFIC
 
     def bind(self, scope: Construct, name: str, traffic: TrafficTest) -> lambda_.IFunction:
-        """Give the function; nothing is made."""
+        """Return the function; nothing is made."""
         return self.function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProbe:
-    """Let a deployment go on if a path answers as expected on the test listener.
+    """Continue a deployment only if a path on the test listener returns the expected status.
 
-    The function of the library asks until the expected status comes or the time is over. It does
-    not follow redirects. ECS asks it also when the service is made: the seed image answers every
-    path with 200, so another status lets the first deployment fail there.
+    A function of the library repeats the request until it gets the expected status or times out. It
+    does not follow redirects. ECS also invokes it when the service is created: the seed image
+    answers every path with 200, so the first deployment fails with another status.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class HttpProbe:
     status
         The expected status, from 100 to 599.
     timeout
-        For how long it is tried, in whole seconds from 1 second to 10 minutes; 1 minute by
+        How long the request is repeated, in whole seconds from 1 second to 10 minutes; 1 minute by
         default.
     base_url
         Where the test listener is reached, such as ``https://test.example.com:8443``. By default
@@ -130,8 +130,8 @@ class HttpProbe:
         reached from the internet. Its private subnets need a way to CodeDeploy for that engine: NAT
         or an interface endpoint.
     security_groups
-        The function's security groups in the VPC; one of its own by default. The load balancer
-        must let one of them in.
+        The function's security groups in the VPC; one is made by default. The load balancer
+        must allow one of them.
 
     Raises
     ------
@@ -183,7 +183,7 @@ class HttpProbe:
         return HookStage.TEST_TRAFFIC
 
     def bind(self, scope: Construct, name: str, traffic: TrafficTest) -> lambda_.IFunction:
-        """Make the function that asks.
+        """Make the function that sends the requests.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class HttpProbe:
         Raises
         ------
         ValueError
-            If the test listener does not tell where it is reached, and no ``base_url`` does.
+            If the address of the test listener is not known, and there is no ``base_url``.
         """
         url = self.base_url or _base_url(traffic.listener)
         function = Construct(scope, name)
@@ -210,7 +210,7 @@ class HttpProbe:
             function,
             "Role",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Asks the test listener",
+            description="Probes the test listener",
         )
         log_group = logs.LogGroup(function, "Logs", retention=logs.RetentionDays.ONE_MONTH)
         log_group.grant_write(role)
@@ -226,7 +226,7 @@ class HttpProbe:
         probe = lambda_.Function(
             function,
             "Function",
-            description=f"Asks for {self.path} before production traffic moves",
+            description=f"Requests {self.path} before production traffic moves",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler="http_probe.handler.handle",
@@ -301,7 +301,7 @@ def bind_hooks(scope: Construct, hooks: tuple[Hook, ...], traffic: TrafficTest) 
 def grant_answer_to_code_deploy(
     scope: Construct, hook: BoundHook, group: codedeploy.IEcsDeploymentGroup, name: str
 ) -> iam.Policy | None:
-    """Allow a hook's function to tell CodeDeploy what it found.
+    """Allow a hook's function to report its result to CodeDeploy.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def grant_answer_to_code_deploy(
     Returns
     -------
     iam.Policy | None
-        The policy; None for an imported function that does not tell its role.
+        The policy; None for an imported function whose role is not known.
 
     Notes
     -----
@@ -376,6 +376,6 @@ def _grant_network_interfaces(role: iam.Role) -> None:
     acknowledge_wildcard(
         role,
         "*",
-        "Lambda makes the function's network interfaces, whose ids nobody knows before; the code "
-        "itself is denied it.",
+        "Lambda makes the function's network interfaces, whose ids are not known before; the "
+        "function's code is denied it.",
     )

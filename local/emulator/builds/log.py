@@ -5,8 +5,6 @@ import threading
 import time
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 _FLUSH_SECONDS = 0.2
 # The API takes no more in one call.
 _MOST_EVENTS = 1000
@@ -32,10 +30,7 @@ class BuildLog:
 
     def __enter__(self) -> "BuildLog":
         if self._logs is not None:
-            self._make(self._logs.create_log_group, logGroupName=self._group)
-            self._make(
-                self._logs.create_log_stream, logGroupName=self._group, logStreamName=self._stream
-            )
+            self._make_stream()
             self._writer.start()
         return self
 
@@ -50,13 +45,16 @@ class BuildLog:
             # CloudWatch Logs refuses an empty message.
             self._waiting.append({"timestamp": int(time.time() * 1000), "message": line or " "})
 
-    @staticmethod
-    def _make(create: Any, **names: str) -> None:
+    def _make_stream(self) -> None:
+        names = {"logGroupName": self._group, "logStreamName": self._stream}
         try:
-            create(**names)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
-                raise
+            self._logs.create_log_stream(**names)
+        except self._logs.exceptions.ResourceAlreadyExistsException:
+            pass
+        except self._logs.exceptions.ResourceNotFoundException:
+            # Not before: a role need not be allowed to make groups where there is one.
+            self._logs.create_log_group(logGroupName=self._group)
+            self._logs.create_log_stream(**names)
 
     def _write_behind(self) -> None:
         while not self._closed.wait(_FLUSH_SECONDS):

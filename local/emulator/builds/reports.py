@@ -16,6 +16,7 @@ from local.emulator import scope
 from local.emulator.builds.junit import ReportError, test_cases
 from local.emulator.clients import Clients
 from local.emulator.pages import page
+from local.emulator.permissions import permissions
 from local.emulator.resources import Attributes, Created, Declared, Properties, add_resource_type
 from local.emulator.resources import camel as camel_case
 from local.emulator.service import Operation, ServiceError, store
@@ -77,12 +78,14 @@ def publish(
         The reports' ARNs.
     """
     return tuple(
-        _publish(build, _group_of(build, name, report.file_format), report, clients)
+        _publish(build, _group_of(build, name, report.file_format, clients), report, clients)
         for name, report in result.reports.items()
     )
 
 
-def _group_of(build: Mapping[str, Any], name: str, file_format: str) -> dict[str, Any]:
+def _group_of(
+    build: Mapping[str, Any], name: str, file_format: str, clients: Clients
+) -> dict[str, Any]:
     """Find the group of an ARN, or the one that a build makes for a name.
 
     https://docs.aws.amazon.com/codebuild/latest/userguide/test-report-group-naming.html
@@ -97,6 +100,7 @@ def _group_of(build: Mapping[str, Any], name: str, file_format: str) -> dict[str
     if known in groups:
         existing: dict[str, Any] = groups[known]
         return existing
+    permissions.demand(clients.role, "codebuild:CreateReportGroup", known)
     kind = "CODE_COVERAGE" if file_format in _COVERAGE else "TEST"
     return _create_group({"name": name, "type": kind, "exportConfig": _NO_EXPORT})
 
@@ -107,6 +111,8 @@ def _publish(
     report: agent.CollectedReport,
     clients: Clients,
 ) -> str:
+    for action in ("CreateReport", "UpdateReport", "BatchPutTestCases"):
+        permissions.demand(clients.role, f"codebuild:{action}", group["arn"])
     now, unique = time.time(), str(uuid.uuid4())
     arn = scope.arn("codebuild", f"report/{group['name']}:{unique}")
     shown = {

@@ -1,5 +1,6 @@
 """One build from its provisioning to its end, in the build agent."""
 
+import json
 import shutil
 import tempfile
 import threading
@@ -20,7 +21,11 @@ from local.emulator.builds.machine import BuildMachine, MachineUnavailableError
 from local.emulator.builds.record import BuildRecord, PhaseError
 from local.emulator.builds.variables import Resolver, VariableError
 from local.emulator.clients import Clients
+from local.emulator.permissions import DeniedError, permissions
 from local.emulator.service import ServiceError
+
+CLONE = "clone"
+"""Metadata of a source that a build clones: the call that this takes, to be made by its role."""
 
 # The phases that the emulator goes through itself; the others are the agent's.
 _OUR_PHASES = {
@@ -84,7 +89,7 @@ class Runner:
     Parameters
     ----------
     clients
-        Clients of the emulator.
+        Clients of the emulator, with the role of the project.
     machine
         What builds run on.
     """
@@ -183,7 +188,7 @@ class Runner:
             resolved = self._resolver.resolve(job.variables)
         except VariableError as error:
             raise PhaseError("FAILED", "CLIENT_ERROR", str(error)) from error
-        except (ClientError, ArchiveError) as error:
+        except (ClientError, ArchiveError, DeniedError) as error:
             raise PhaseError("FAILED", "CLIENT_ERROR", f"The source failed: {error}") from error
         return agent.Build(
             buildspec=buildspec,
@@ -209,6 +214,9 @@ class Runner:
 
     def _object(self, location: Location) -> bytes:
         found = self._clients("s3").get_object(Bucket=location.bucket, Key=location.key)
+        if clone := found["Metadata"].get(CLONE):
+            action, resource, context = json.loads(clone)
+            permissions.demand(self._clients.role, action, resource, context)
         body: bytes = found["Body"].read()
         return body
 

@@ -78,7 +78,8 @@ class CodeBuild:
     """
 
     def __init__(self, clients: Clients, machine: BuildMachine) -> None:
-        self._runner = Runner(clients, machine)
+        self._clients = clients
+        self._machine = machine
         self._stops: dict[str, threading.Event] = {}
         self._running: set[str] = set()
         self._ended = threading.Condition()
@@ -128,6 +129,12 @@ class CodeBuild:
             The build as it is now.
         """
         project = _overridden(projects.find(request["projectName"]), request)
+        clients = self._clients.acting_as(
+            project.get("serviceRole", ""),
+            "codebuild.amazonaws.com",
+            {"aws:SourceArn": scope.arn("codebuild", f"project/{project['name']}")},
+        )
+        runner = Runner(clients, self._machine)
         job = _job(project, handed)
         with self._starting:
             build = _new_build(project, request, job, handed)
@@ -138,7 +145,7 @@ class CodeBuild:
         stop = self._stops[build["id"]] = threading.Event()
         with self._ended:
             self._running.add(build["id"])
-        scope.in_background(f"build-{build['id']}", self._run, record, job, stop)
+        scope.in_background(f"build-{build['id']}", self._run, runner, record, job, stop)
         return record.fields
 
     def end(self, seconds: float) -> None:
@@ -148,9 +155,9 @@ class CodeBuild:
                 self.stop(build_id)
             self._ended.wait_for(lambda: not self._running, seconds)
 
-    def _run(self, record: BuildRecord, job: Job, stop: threading.Event) -> None:
+    def _run(self, runner: Runner, record: BuildRecord, job: Job, stop: threading.Event) -> None:
         try:
-            self._runner.run(record, job, stop)
+            runner.run(record, job, stop)
         finally:
             with self._ended:
                 self._running.discard(record.fields["id"])

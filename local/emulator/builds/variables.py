@@ -53,10 +53,13 @@ class Resolver:
     def parameter(self, name: str) -> str:
         """Return the value of a parameter."""
         try:
-            found = self._clients("ssm").get_parameter(Name=name, WithDecryption=True)
+            # As CodeBuild does, which needs ssm:GetParameters for it.
+            found = self._clients("ssm").get_parameters(Names=[name], WithDecryption=True)
         except ClientError as error:
-            raise VariableError(f"parameter does not exist: {name}") from error
-        value: str = found["Parameter"]["Value"]
+            raise VariableError(f"parameter cannot be read: {name}: {error}") from error
+        if not found["Parameters"]:
+            raise VariableError(f"parameter does not exist: {name}")
+        value: str = found["Parameters"][0]["Value"]
         return value
 
     def secret(self, reference: str) -> str:

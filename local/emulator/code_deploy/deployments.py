@@ -85,6 +85,7 @@ def begin(
         "overrideAlarmConfiguration": request.get("overrideAlarmConfiguration"),
         "_alarms": request.get("overrideAlarmConfiguration") or group.get("alarmConfiguration"),
         "_service": dict(service),
+        "_role": group.get("serviceRoleArn") or group.get("_role", ""),
         "_group_id": group["deploymentGroupId"],
         "_target": {
             "deploymentId": deployment_id,
@@ -192,7 +193,7 @@ def move(deployment: Deployment, status: str, error: tuple[str, str] | None = No
     deployment["status"] = status
     if status in FINAL:
         _note_in_group(deployment)
-    # It starts once: that somebody has let it go on is not told, as far as AWS documents.
+    # It starts once: that somebody has continued it sends no event, as far as AWS documents.
     if status in _EVENTS and not (status == "InProgress" and has_started):
         _tell(deployment, _EVENTS[status])
 
@@ -218,7 +219,7 @@ def leave(deployment: Deployment, name: str, failure: str = "") -> None:
 
 
 def has_event(deployment: Deployment, name: str) -> bool:
-    """Tell whether a deployment has a lifecycle event: some need a test listener."""
+    """Return whether a deployment has a lifecycle event: some need a test listener."""
     return any(e["lifecycleEventName"] == name for e in deployment["_target"]["lifecycleEvents"])
 
 

@@ -38,20 +38,15 @@ class _Execution:
 
 
 class Hooks:
-    """The executions of hooks.
+    """The executions of hooks."""
 
-    Parameters
-    ----------
-    clients
-        Clients of the emulator.
-    """
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
         self._executions: dict[str, _Execution] = {}
         self._answering = threading.Lock()
 
-    def run(self, deployment: str, function: str, look: Callable[[], None]) -> None:
+    def run(
+        self, deployment: str, function: str, look: Callable[[], None], clients: Clients
+    ) -> None:
         """Call a function, and wait for its answer.
 
         Parameters
@@ -62,6 +57,8 @@ class Hooks:
             Name or ARN of the function.
         look
             Called now and then; what it raises ends the wait.
+        clients
+            Clients of the emulator, with the role of the deployment group.
 
         Raises
         ------
@@ -71,7 +68,7 @@ class Hooks:
         own = secrets.token_urlsafe(96)
         execution = self._executions[own] = _Execution(deployment)
         deadline = Deadline(_ANSWER_MINUTES)
-        scope.in_background("codedeploy-hook", self._call, own, function)
+        scope.in_background("codedeploy-hook", self._call, own, function, clients)
         try:
             while not execution.answered.wait(_POLL_SECONDS):
                 look()
@@ -112,11 +109,11 @@ class Hooks:
                 "The lifecycle event of this execution has ended",
             )
 
-    def _call(self, own: str, function: str) -> None:
+    def _call(self, own: str, function: str, clients: Clients) -> None:
         execution = self._executions[own]
         event = {"DeploymentId": execution.deployment, "LifecycleEventHookExecutionId": own}
         try:
-            reply = self._clients("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+            reply = clients("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
         except (ClientError, BotoCoreError) as error:
             self._settle(execution, f"The function {function} cannot be called: {error}")
             return

@@ -84,7 +84,7 @@ class Replacement:
         return {original: 100 - percent, other: percent}
 
     def has_leftovers(self) -> bool:
-        """Tell whether there are task sets of deployments that ended without going back."""
+        """Return whether there are task sets of deployments that ended without going back."""
         return bool(self._leftovers())
 
     def remove_leftovers(self) -> None:
@@ -121,7 +121,7 @@ class Replacement:
         self._green = str(made["taskSet"]["id"])
 
     def is_healthy(self) -> bool:
-        """Tell whether the replacement task set is steady: then its targets are healthy."""
+        """Return whether the replacement task set is steady: then its targets are healthy."""
         for each in self._sets():
             if each["id"] == self._green:
                 return bool(each["stabilityStatus"] == "STEADY_STATE")

@@ -31,6 +31,7 @@ from local.emulator.code_deploy.replacement import Replacement, ReplacementError
 from local.emulator.code_deploy.revisions import content_of
 from local.emulator.code_deploy.traffic import Route, TrafficError
 from local.emulator.code_deploy.waiting import POLL_SECONDS, Deadline
+from local.emulator.permissions import DeniedError
 from local.emulator.service import ServiceError
 
 _log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class Run:
 
     def _deploy(self) -> None:
         deployments.move(self._deployment, "InProgress")
+        self._assume_role()
         spec = self._app_spec()
         self._look()
         tasks = self._replacement()
@@ -153,6 +155,14 @@ class Run:
         tasks.end_original()
         self._show(tasks, 100)
         deployments.move(self._deployment, "Succeeded")
+
+    def _assume_role(self) -> None:
+        try:
+            self._clients = self._clients.acting_as(
+                self._deployment["_role"], "codedeploy.amazonaws.com"
+            )
+        except DeniedError as error:
+            raise _failed("IAM_ROLE_PERMISSIONS", str(error)) from error
 
     def _app_spec(self) -> AppSpec:
         try:
@@ -247,7 +257,9 @@ class Run:
             return
         with self._event(name):
             if function := spec.hooks.get(name):
-                self._hooks.run(self._deployment["deploymentId"], function, self._look)
+                self._hooks.run(
+                    self._deployment["deploymentId"], function, self._look, self._clients
+                )
 
     @contextlib.contextmanager
     def _event(self, name: str) -> Iterator[None]:

@@ -45,7 +45,7 @@ class CodeDeploy:
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
-        self._hooks = Hooks(clients)
+        self._hooks = Hooks()
         self._controls: dict[str, Control] = {}
 
     def register(self) -> None:

@@ -49,7 +49,7 @@ class Route:
                 )
 
     def send(self, weights: Mapping[str, int]) -> None:
-        """Give the target groups of the pair these weights, wherever one of them is."""
+        """Return the target groups of the pair these weights, wherever one of them is."""
         for listener in self._listeners:
             for rule in self._rules(listener):
                 if not set(self._pair) & set(_groups(rule["Actions"])):

@@ -24,5 +24,5 @@ class Deadline:
         self._end = clock.now() + shortened(60 * minutes)
 
     def is_over(self) -> bool:
-        """Tell whether it has passed."""
+        """Return whether it has passed."""
         return clock.now() >= self._end

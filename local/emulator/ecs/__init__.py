@@ -64,7 +64,7 @@ def register(clients: Clients, machine: BuildMachine, configuration: Path) -> Ta
     plug_in(Service("local-ecs", {}, stores))
     target_groups = TargetGroups()
     target_groups.register()
-    hooks = Hooks(lambda: clients("lambda"))
+    hooks = Hooks(clients)
     scheduler = Scheduler(runner, target_groups, Outbox(), Shifts(clients, hooks))
     services = Services(scheduler)
     services.register(

@@ -23,9 +23,11 @@ from local.emulator.ecs.docker import Docker, DockerError
 from local.emulator.ecs.health_checks import TargetCheck
 from local.emulator.ecs.pace import shortened
 from local.emulator.ecs.records import EXITED
+from local.emulator.ecs.roles import demand_start
 from local.emulator.ecs.scheduler import Scheduler, service_of
 from local.emulator.ecs.targets import Interface
 from local.emulator.ecs.tasks import Stop, Task
+from local.emulator.permissions import DeniedError
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +62,7 @@ class ContainerRun:
     task
         Its record.
     scheduler
-        Who is told what becomes of it.
+        The scheduler, which gets each change of its state.
     docker
         The engine.
     """
@@ -111,6 +113,12 @@ class ContainerRun:
 
     def _bring_up(self) -> str:
         self._scheduler.pulling(self._task)
+        try:
+            demand_start(self._definition)
+        except DeniedError as error:
+            raise _CannotStartError(
+                f"ResourceInitializationError: unable to pull secrets or registry auth: {error}"
+            ) from error
         environments = [self._environment(container) for container in self._containers]
         for container in self._containers:
             self._pull(container)
@@ -198,7 +206,7 @@ class ContainerRun:
 
     def _watch(self, address: str) -> None:
         """Check the health of the task until it ends."""
-        started, told = time.monotonic(), False
+        started, reported = time.monotonic(), False
         checks = self._target_checks(address)
         grace = shortened((service_of(self._task) or {}).get("healthCheckGracePeriodSeconds") or 0)
         checked = [container for container in self._containers if container.is_checked]
@@ -222,12 +230,12 @@ class ContainerRun:
                 self._scheduler.failed(self._task, _FAILED_CHECKS)
                 return
             has_settled = time.monotonic() >= started + shortened(_SETTLED_SECONDS)
-            if not told and (
+            if not reported and (
                 all(check.state == "healthy" for check in checks)
                 and states <= {"HEALTHY"}
                 and (checks or states or has_settled)
             ):
-                told = True
+                reported = True
                 self._scheduler.healthy(self._task)
             self._ending.wait(_POLL_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Deployments of a service: their states, and what is told of them.
+"""Deployments of a service: their states and events.
 
 A deployment is what DescribeServices shows; with each goes a service deployment (see
 `local.emulator.ecs.history`). The rules of the circuit breaker are those of

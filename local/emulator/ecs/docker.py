@@ -65,8 +65,10 @@ class Docker:
                 "pull image manifest has been retried 1 time(s): failed to resolve ref "
                 f"{image}: {cause}"
             ) from error
-        told = json.loads(self._run("image", "inspect", "--format", "{{json .RepoDigests}}", image))
-        digests = {each.rpartition("@")[2] for each in told or ()}
+        listed = json.loads(
+            self._run("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+        )
+        digests = {each.rpartition("@")[2] for each in listed or ()}
         named = image.partition("@")[2]
         return named or (digests.pop() if len(digests) == 1 else None)
 

@@ -134,7 +134,7 @@ def _get(connection: socket.socket, group: Mapping[str, Any], host: str) -> int:
 
 
 def matches(status: int, matcher: str) -> bool:
-    """Tell whether a status code is one of a matcher such as ``200,301`` or ``200-299``."""
+    """Return whether a status code is one of a matcher such as ``200,301`` or ``200-299``."""
     for part in matcher.split(","):
         first, _, last = part.strip().partition("-")
         if int(first) <= status <= int(last or first):

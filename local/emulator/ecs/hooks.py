@@ -11,16 +11,20 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from botocore.exceptions import ClientError
+
+from local.emulator.clients import Clients
 from local.emulator.ecs import history
 from local.emulator.ecs.deployments import Deployment, Service
 from local.emulator.ecs.pace import shortened
+from local.emulator.permissions import DeniedError
 from local.emulator.service import ServiceError
 
 _CALL_AGAIN_SECONDS: Final = 30
 _ACTIONS: Final = ("CONTINUE", "ROLLBACK")
 
 Wait: TypeAlias = Callable[[float, Callable[[], bool]], bool]
-"""Waits so many seconds at most for something, and tells whether it has come."""
+"""Waits so many seconds at most for something, and returns whether it has come."""
 
 
 class HookFailedError(Exception):
@@ -32,12 +36,12 @@ class Hooks:
 
     Parameters
     ----------
-    functions
-        Gives a client of Lambda.
+    clients
+        Clients of the emulator.
     """
 
-    def __init__(self, functions: Callable[[], Any]) -> None:
-        self._functions = functions
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
         self._answers: dict[str, str | None] = {}
 
     def run(self, service: Service, deployment: Deployment, stage: str, wait: Wait) -> None:
@@ -132,7 +136,7 @@ class Hooks:
             details = json.loads(details)
         while True:
             answer = self._ask(
-                function,
+                hook,
                 {
                     "executionDetails": {
                         "testTrafficWeights": {},
@@ -158,8 +162,15 @@ class Hooks:
                 case _:
                     raise HookFailedError(f"the hook {function} gave no valid hookStatus")
 
-    def _ask(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
-        answer = self._functions().invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    def _ask(self, hook: Mapping[str, Any], event: dict[str, Any]) -> dict[str, Any]:
+        function = hook["hookTargetArn"]
+        try:
+            clients = self._clients.acting_as(hook.get("roleArn", ""), "ecs.amazonaws.com")
+            answer = clients("lambda").invoke(
+                FunctionName=function, Payload=json.dumps(event).encode()
+            )
+        except (ClientError, DeniedError) as error:
+            raise HookFailedError(f"the hook {function} cannot be called: {error}") from error
         body = answer["Payload"].read()
         if "FunctionError" in answer:
             raise HookFailedError(f"the hook {function} has failed: {body.decode()[:300]}")

@@ -18,7 +18,7 @@ EXITED: Final = Stop("EssentialContainerExited", "Essential container in task ex
 
 
 def is_broken(task: Task) -> bool:
-    """Tell whether somebody has called an image of a task broken."""
+    """Return whether somebody has called an image of a task broken."""
     return any(container["image"] in broken_images for container in task["containers"])
 
 

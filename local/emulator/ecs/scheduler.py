@@ -205,7 +205,7 @@ class Scheduler:
                 self._delay(service, deployment)
             elif service:
                 task_sets.note_failure(service, task)
-            # Last: as soon as it is told to stop, another one may be started.
+            # Last: as soon as it is to stop, another one may be started.
             self.stop_task(task, stop)
         self._look_after(task)
 

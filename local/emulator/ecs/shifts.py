@@ -31,7 +31,9 @@ from local.emulator.ecs.deployments import Deployment, Service
 from local.emulator.ecs.hooks import HookFailedError, Hooks
 from local.emulator.ecs.outbox import Outbox
 from local.emulator.ecs.pace import shortened
+from local.emulator.ecs.roles import with_infrastructure_role
 from local.emulator.ecs.traffic import Traffic, other
+from local.emulator.permissions import DeniedError
 from local.emulator.pipelines.clock import clock
 from local.emulator.service import ServiceError
 
@@ -62,7 +64,7 @@ class Replaced(Exception):  # noqa: N818  # no error: another one goes on
 
 
 def is_shifted(service: Service) -> bool:
-    """Tell whether a service replaces its tasks in another way than by rolling."""
+    """Return whether a service replaces its tasks in another way than by rolling."""
     configuration = service.get("deploymentConfiguration") or {}
     return configuration.get("strategy") in _STRATEGIES
 
@@ -171,8 +173,13 @@ class _Shift:
 
     def run(self) -> None:
         """Go through all stages, or back."""
-        self._traffic = Traffic(self._clients("elbv2"), self._service)
         self._alarms = self._watched()
+        try:
+            clients = with_infrastructure_role(self._clients, self._service)
+        except DeniedError as error:
+            self._give_up(f"Service deployment failed because {error}.")
+            return
+        self._traffic = Traffic(clients("elbv2"), self._service)
         try:
             self._go_through()
         except RollBack as reason:
@@ -326,14 +333,17 @@ class _Shift:
         alarms = [*found.get("MetricAlarms", ()), *found.get("CompositeAlarms", ())]
         return [alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM"]
 
+    def _give_up(self, reason: str) -> None:
+        with self._keeper.lock:
+            self._deployment["_serves"] = False
+            deployments.give_up(self._service, self._deployment, reason, self._keeper.outbox)
+        self._keeper.reconcile(self._key)
+
     def _roll_back(self, reason: str) -> None:
         full = f"Service deployment rolled back because {reason}."
         history.roll_back(self._deployment, self._source, full)
         if self._source is None:
-            with self._keeper.lock:
-                self._deployment["_serves"] = False
-                deployments.give_up(self._service, self._deployment, full, self._keeper.outbox)
-            self._keeper.reconcile(self._key)
+            self._give_up(full)
             return
         self._lead(0)
         self._traffic.lead("test", self._old_side, _ALL)

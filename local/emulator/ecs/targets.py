@@ -202,8 +202,8 @@ def _is_other(target: Mapping[str, Any], address: str, port: int) -> bool:
 
 
 def _entry(address: str, port: int, health: Mapping[str, str]) -> str:
-    told = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in health.items())
+    fields = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in health.items())
     return (
         f"<member><Target><Id>{address}</Id><Port>{port}</Port></Target>"
-        f"<HealthCheckPort>{port}</HealthCheckPort><TargetHealth>{told}</TargetHealth></member>"
+        f"<HealthCheckPort>{port}</HealthCheckPort><TargetHealth>{fields}</TargetHealth></member>"
     )

@@ -61,12 +61,12 @@ class Keeper(Protocol):
 
 
 def is_managed(service: Mapping[str, Any]) -> bool:
-    """Tell whether a service has task sets, and no deployments of ECS's own."""
+    """Return whether a service has task sets, and no deployments of ECS's own."""
     return (service.get("deploymentController") or {}).get("type") in _MANAGED
 
 
 def is_external(service: Mapping[str, Any]) -> bool:
-    """Tell whether somebody else makes all sets of a service: it then needs no definition."""
+    """Return whether somebody else makes all sets of a service: it then needs no definition."""
     return (service.get("deploymentController") or {}).get("type") == "EXTERNAL"
 
 
@@ -197,7 +197,7 @@ def step(service: Service, keeper: Keeper, again: Callable[[float], None]) -> No
 
 
 def is_steady(service: Service) -> bool:
-    """Tell whether every set has all of its tasks, and they are healthy."""
+    """Return whether every set has all of its tasks, and they are healthy."""
     return all(each["stabilityStatus"] == "STEADY_STATE" for each in service.get("taskSets") or ())
 
 

@@ -96,12 +96,12 @@ def task_id(task: Task) -> str:
 
 
 def is_wanted(task: Task) -> bool:
-    """Tell whether a task runs or starts, and nobody has told it to stop."""
+    """Return whether a task runs or starts, and is not to stop."""
     return bool(task["desiredStatus"] == "RUNNING" and task["lastStatus"] != "STOPPED")
 
 
 def is_starting(task: Task) -> bool:
-    """Tell whether a task is on its way to RUNNING."""
+    """Return whether a task is on its way to RUNNING."""
     return task["lastStatus"] in _STARTING
 
 

@@ -95,12 +95,12 @@ def _asked(target: Target, method: str, path: str, headers: _Headers, body: byte
         return _trouble(502)
     finally:
         client.close()
-    told: _Headers = {}
+    returned: _Headers = {}
     for name, value in answer.getheaders():
         if name.lower() not in _HOP_BY_HOP:
-            told.setdefault(name.lower(), []).append(value)
+            returned.setdefault(name.lower(), []).append(value)
     length = answer.getheader("content-length") if method.upper() == "HEAD" else len(content)
-    return answer.status, {**told, "content-length": str(length or 0)}, content
+    return answer.status, {**returned, "content-length": str(length or 0)}, content
 
 
 def _trouble(status: int) -> _Answer:

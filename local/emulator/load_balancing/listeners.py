@@ -182,10 +182,10 @@ class _Application:
                 raw_query_string=query,
                 raw_path=asked["raw_path"].decode("latin-1"),
             )
-        told = [
+        sent = [
             (name.encode("latin-1"), each.encode("latin-1"))
             for name, value in headers.items()
             for each in (value if isinstance(value, list) else [value])
         ]
-        await send({"type": "http.response.start", "status": status, "headers": told})
+        await send({"type": "http.response.start", "status": status, "headers": sent})
         await send({"type": "http.response.body", "body": content})

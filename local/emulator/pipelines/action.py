@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from local.emulator.builds.run import Location
+from local.emulator.clients import Clients
 from local.emulator.pipelines.artifacts import Artifacts
 
 ActionType: TypeAlias = tuple[str, str, str]
@@ -67,6 +68,8 @@ class Invocation:
         The commit that the execution works on; empty where there is none.
     stop
         Set when the execution is abandoned.
+    clients
+        Clients of the emulator, with the role of the action or rule.
     report
         Shows what is known while the action runs: ``externalExecutionId``,
         ``externalExecutionSummary``, ``externalExecutionUrl``; and for the state alone ``token``,
@@ -89,6 +92,7 @@ class Invocation:
     revision: Revision | None
     commit: str
     stop: threading.Event
+    clients: Clients
     report: Callable[..., None]
     condition: str = ""
 
@@ -124,7 +128,7 @@ class Provider:
     required, optional
         Keys that the configuration must have, and may have; it can have no others.
     check
-        Refuses a configuration with a ValueError that says why, for what can be told before it
+        Refuses a configuration with a ValueError that says why, for what can be known before it
         runs. Values may still hold variables.
     inputs, outputs
         Fewest and most artifacts.

@@ -29,6 +29,7 @@ from local.emulator.pipelines.artifacts import Artifacts
 from local.emulator.pipelines.clock import clock
 from local.emulator.pipelines.control import Control
 from local.emulator.pipelines.executions import Execution
+from local.emulator.pipelines.roles import clients_of, denial
 from local.emulator.pipelines.rule_executions import RuleExecution, set_condition
 from local.emulator.pipelines.variables import UndefinedVariableError, fill_in
 
@@ -126,7 +127,7 @@ class Conditions:
         return self._judge(execution, stage["name"], kind, runs, evaluation, control)
 
     def override(self, execution: Execution, stage: str, kind: str) -> bool:
-        """Take a condition that is being evaluated for met; tell whether it is."""
+        """Take a condition that is being evaluated for met; return whether it is."""
         evaluation = self._evaluations.get((execution.id, stage, kind))
         if evaluation is None:
             return False
@@ -186,6 +187,7 @@ class Conditions:
         try:
             configuration = fill_in(rule["configuration"], execution.record["namespaces"])
             record.resolve(configuration)
+            clients = clients_of(self._clients, execution.pipeline, rule)
             self._providers[rule_type(rule)].run(
                 Invocation(
                     pipeline=execution.pipeline["name"],
@@ -201,10 +203,11 @@ class Conditions:
                         for given in rule["inputArtifacts"]
                     },
                     outputs={},
-                    artifacts=Artifacts(self._clients, execution.pipeline),
+                    artifacts=Artifacts(clients, execution.pipeline),
                     revision=None,
                     commit=execution.commit,
                     stop=run.stop,
+                    clients=clients,
                     report=record.report,
                     condition=kind,
                 )
@@ -219,6 +222,9 @@ class Conditions:
         except ActionError as error:
             record.fail(error.code, str(error))
         except Exception as error:
+            if denied := denial(error):
+                record.fail(denied.code, str(denied))
+                return
             # A defect of ours must not look like a rule that never ends.
             _log.exception("Rule %s broke", rule["name"])
             record.fail("SystemUnavailable", f"Internal error: {error!r}")

@@ -32,7 +32,7 @@ def rules_of_stage(stage: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
 
 
 def complete(stage: dict[str, Any]) -> None:
-    """Give the rules of a stage what a template may leave out."""
+    """Return the rules of a stage what a template may leave out."""
     for _, rule in rules_of_stage(stage):
         rule.setdefault("configuration", {})
         rule.setdefault("inputArtifacts", [])

@@ -232,7 +232,7 @@ class Execution:
             )
 
     def was_retried_automatically(self, stage: str) -> bool:
-        """Tell whether the one automatic retry of a stage is used up."""
+        """Return whether the one automatic retry of a stage is used up."""
         return "autoStageRetryAttempt" in self.record["retries"].get(stage, {})
 
     def succeeded_actions(self, stage: str) -> frozenset[str]:
@@ -251,14 +251,14 @@ class Execution:
         }
         return frozenset(name for name, found in latest.items() if found == status)
 
-    def _show(self, stage: str, status: str, told: str) -> None:
+    def _show(self, stage: str, status: str, reported: str) -> None:
         record = self.record
         stage_executions[f"{record['pipelineName']}/{stage}"] = {
             "pipelineExecutionId": self.id,
             "status": status,
             "type": record["executionType"],
         }
-        events.stage_changed(record, stage, told)
+        events.stage_changed(record, stage, reported)
 
 
 class ActionExecution:

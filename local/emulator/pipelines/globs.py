@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Tell whether a name matches a pattern as a whole."""
+    """Return whether a name matches a pattern as a whole."""
     return compiled(pattern).fullmatch(name) is not None
 
 

@@ -66,7 +66,7 @@ def automatic(failed: Execution, stage: str) -> Execution | None:
 
 
 def succeeded_in(record: Mapping[str, Any], stage: str) -> bool:
-    """Tell whether an execution was successful in a stage."""
+    """Return whether an execution was successful in a stage."""
     return bool(record["stages"].get(stage, {}).get("status") == "Succeeded")
 
 

@@ -1,4 +1,4 @@
-"""CodePipeline's API: what it can be told to do."""
+"""CodePipeline's API."""
 
 import time
 from collections.abc import Mapping

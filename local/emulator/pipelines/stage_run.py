@@ -30,6 +30,7 @@ from local.emulator.pipelines.clock import clock
 from local.emulator.pipelines.conditions import Conditions, Verdict
 from local.emulator.pipelines.control import Control
 from local.emulator.pipelines.executions import ActionExecution, Execution
+from local.emulator.pipelines.roles import clients_of, denial
 from local.emulator.pipelines.rule_executions import forget_conditions
 from local.emulator.pipelines.variables import UndefinedVariableError, fill_in
 
@@ -233,16 +234,17 @@ class StageRun:
         action: Mapping[str, Any],
         control: Control,
     ) -> str:
-        artifacts = Artifacts(self._clients, execution.pipeline)
         inputs = {
             given["name"]: execution.locate(given["name"]) for given in action["inputArtifacts"]
         }
-        outputs = {out["name"]: artifacts.new(out["name"]) for out in action["outputArtifacts"]}
+        places = Artifacts(self._clients, execution.pipeline)
+        outputs = {out["name"]: places.new(out["name"]) for out in action["outputArtifacts"]}
         started = clock.now()
         running = ActionExecution(execution, stage, action, inputs, outputs)
         try:
             configuration = fill_in(action["configuration"], execution.record["namespaces"])
             running.resolve(configuration)
+            clients = clients_of(self._clients, execution.pipeline, action)
             outcome = self._providers[action_type(action)].run(
                 Invocation(
                     pipeline=execution.pipeline["name"],
@@ -255,10 +257,11 @@ class StageRun:
                     configuration=configuration,
                     inputs=inputs,
                     outputs=outputs,
-                    artifacts=artifacts,
+                    artifacts=Artifacts(clients, execution.pipeline),
                     revision=execution.revision(action["name"]),
                     commit=execution.commit,
                     stop=control.abandoned,
+                    clients=clients,
                     report=running.report,
                 )
             )
@@ -272,6 +275,9 @@ class StageRun:
             running.fail(error.code, str(error))
             return "Failed"
         except Exception as error:
+            if denied := denial(error):
+                running.fail(denied.code, str(denied))
+                return "Failed"
             # A defect of ours must not look like a pipeline that never ends.
             _log.exception("Action %s broke", action["name"])
             running.fail("SystemUnavailable", f"Internal error: {error!r}")

@@ -76,7 +76,7 @@ class StageGates:
             return Entry.ENTERED
 
     def take(self, stage: StageKey, execution_id: str) -> bool:
-        """Go into a stage past all who wait, unless somebody is inside; tell whether it worked."""
+        """Enter a stage ahead of all who wait, unless it is taken; return whether it worked."""
         with self._changed:
             if stage in self._inside:
                 return False

@@ -70,7 +70,7 @@ def happened(codepipeline: CodePipeline, event: GitEvent) -> list[str]:
             try:
                 started.append(codepipeline.start(name, **start))
             except ServiceError as error:
-                # Whoever pushes is not told; the provider has only delivered its event.
+                # Whoever pushes gets no error; the provider has only delivered its event.
                 _log.warning("A push did not start %s: %s", name, error)
             break
     return started
@@ -163,7 +163,7 @@ def _passes(criteria: Mapping[str, Any], event: GitEvent) -> bool:
 
 
 def _selects(criterion: Mapping[str, Sequence[str]], names: Sequence[str]) -> bool:
-    """Tell whether any name is included and not excluded."""
+    """Return whether any name is included and not excluded."""
     includes, excludes = criterion.get("includes"), criterion.get("excludes", ())
     return any(
         (includes is None or any(matches(pattern, name) for pattern in includes))

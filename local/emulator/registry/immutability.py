@@ -33,7 +33,7 @@ def enforce() -> None:
 
 
 def is_taken(repository: Mapping[str, Any], tag: str) -> bool:
-    """Tell whether a tag is there and must stay where it is."""
+    """Return whether a tag is there and must stay where it is."""
     if not _is_immutable(repository, tag):
         return False
     return any(tag in image["imageTags"] for image in ecr._images[repository["repositoryName"]])

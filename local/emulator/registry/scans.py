@@ -48,7 +48,7 @@ def scan_on_push() -> None:
 
 
 def is_scannable(image: Mapping[str, Any]) -> bool:
-    """Tell whether a manifest is that of an image, and not of an index or a build cache."""
+    """Return whether a manifest is that of an image, and not of an index or a build cache."""
     manifest = json.loads(image["imageManifest"])
     # An image of labels alone has null there.
     layers = {layer.get("mediaType") for layer in manifest.get("layers") or ()}

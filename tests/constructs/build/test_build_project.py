@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.assertions import Match, Template
 
@@ -28,6 +30,7 @@ from container_pipelines import (
     ScanGateMode,
     Severity,
 )
+from container_pipelines._assets import build_program
 
 PROJECT = "AWS::CodeBuild::Project"
 BUILDSPEC = Path(__file__).parents[3] / "buildspecs" / "build.yml"
@@ -128,15 +131,27 @@ def test_the_build_knows_repository_cache_and_account(
         "AWS_ACCOUNT_ID",
         "BUILD_OPTIONS",
         "BUILD_PLATFORMS",
+        "BUILD_PROGRAM",
+        "BUILD_PROGRAM_SHA256",
         "CACHE_TAG",
         "IMAGE_REPO_NAME",
         "REPOSITORY_URI",
         "SCAN_GATE",
-        "SCAN_GATE_PROGRAM",
     }
     assert found["AWS_ACCOUNT_ID"]["Value"] == {"Ref": "AWS::AccountId"}
     assert found["CACHE_TAG"]["Value"] == "buildcache"
     assert ".dkr.ecr." in json.dumps(found["REPOSITORY_URI"]["Value"])
+
+
+def test_the_program_is_named_with_its_digest(
+    stack: cdk.Stack, make: Callable[..., BuildProject], project: Callable[[], Any]
+) -> None:
+    make()
+    found, program = variables(project()), build_program()
+    content = program.path.read_bytes()
+    assert found["BUILD_PROGRAM_SHA256"]["Value"] == hashlib.sha256(content).hexdigest()
+    (asset,) = (child for child in stack.node.find_all() if isinstance(child, s3_assets.Asset))
+    assert found["BUILD_PROGRAM"]["Value"] == stack.resolve(asset.s3_object_url)
 
 
 def test_the_role_may_push_log_and_nothing_else(
@@ -223,7 +238,7 @@ def test_docker_hub_from_a_secret(
     assert all(grant["Resource"] != "*" for grant in grants)
 
 
-def test_the_scan_gate_blocks_from_high_up_unless_told_otherwise(
+def test_the_scan_gate_blocks_from_high_up_by_default(
     make: Callable[..., BuildProject], project: Callable[[], Any]
 ) -> None:
     make()
@@ -285,12 +300,12 @@ def test_how_the_image_is_built_reaches_the_build(
         )
     )
     found = variables(project())
-    assert json.loads(found["BUILD_OPTIONS"]["Value"])[:4] == [
-        "--file",
-        "Dockerfile",
-        "--target",
-        "prod",
-    ]
+    assert json.loads(found["BUILD_OPTIONS"]["Value"]) == {
+        "dockerfile": "Dockerfile",
+        "context": ".",
+        "target": "prod",
+        "secrets": {"npm": "BUILD_SECRET_1", "pip": "BUILD_SECRET_2"},
+    }
     assert found["BUILD_SECRET_1"]["Type"] == "SECRETS_MANAGER"
     assert found["BUILD_SECRET_2"] == {
         "Name": "BUILD_SECRET_2",

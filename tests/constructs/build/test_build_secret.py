@@ -20,7 +20,7 @@ def test_a_secret_whole_or_by_field(field: str | None, suffix: str) -> None:
     assert str(variable.type).endswith("SECRETS_MANAGER")
 
 
-def test_a_token_is_never_judged() -> None:
+def test_a_token_is_never_checked() -> None:
     assert BuildSecret.from_parameter_store(cdk.Aws.STACK_NAME)
 
 

@@ -6,7 +6,9 @@ import pytest
 import yaml
 from aws_cdk import aws_codebuild as codebuild
 
+from container_build import source
 from container_pipelines import BuildReport, PhaseCommands, ReportFormat
+from container_pipelines.build.build_report import TEST_RESULTS
 from container_pipelines.build.buildspec import BuildSpecFile
 
 FILE = Path(__file__).parents[3] / "buildspecs" / "build.yml"
@@ -29,14 +31,13 @@ def test_commands_of_ones_own_come_where_their_phase_says() -> None:
             install=[odd], pre_build=["pre 1", "pre 2"], build=["first"], post_build=["last"]
         )
     )
-    assert found["phases"].pop("install") == {"commands": [odd]}
     own = {name: phase["commands"] for name, phase in SHIPPED["phases"].items()}
     assert {name: phase["commands"] for name, phase in found["phases"].items()} == {
+        "install": [*own["install"], odd],
         "pre_build": [*own["pre_build"], "pre 1", "pre 2"],
         "build": ["first", *own["build"]],
         "post_build": [*own["post_build"], "last"],
     }
-    assert next(iter(rendered(commands=PhaseCommands(install=["x"]))["phases"])) == "install"
 
 
 def test_nothing_else_changes_with_commands() -> None:
@@ -77,9 +78,9 @@ def test_reports() -> None:
     }
 
 
-def test_the_folder_of_test_results_is_the_one_of_the_buildspec() -> None:
-    (copy,) = SHIPPED["phases"]["post_build"]["commands"]
-    assert copy.endswith(".container-test-results; fi")
+def test_the_folders_are_those_that_the_program_hands_over() -> None:
+    assert TEST_RESULTS == source.TEST_RESULTS
+    assert SHIPPED["artifacts"]["base-directory"] == source.ARTIFACT
 
 
 @pytest.mark.parametrize("commands", ["npm test", [""], ["ok", " "]])

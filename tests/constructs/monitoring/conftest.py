@@ -117,7 +117,7 @@ def resources(stack: cdk.Stack, template: Callable[[cdk.Stack], Template]) -> Re
 
 @pytest.fixture
 def alarms(resources: Resources) -> Callable[[], dict[str, dict[str, Any]]]:
-    """The alarms of what is watched, by their names."""
+    """The alarms of what is monitored, by their names."""
     return lambda: {
         alarm["AlarmName"]: alarm
         for alarm in resources("AWS::CloudWatch::Alarm").values()

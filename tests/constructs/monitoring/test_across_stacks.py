@@ -38,7 +38,7 @@ def test_a_pipeline_of_the_library_tells_what_it_builds_and_deploys(
     pipeline = EcsRollingPipeline(
         delivery, "Release", source=source, build=build, service=service.service
     )
-    # In a third stack, and told by a notifier in a fourth.
+    # In a third stack, with a notifier in a fourth.
     shared = cdk.Stack(app, "Shared")
     notifier = SlackNotifier(
         shared, "Slack", slack=SlackWebhook.from_parameter_store("/slack/hook")
@@ -53,9 +53,9 @@ def test_a_pipeline_of_the_library_tells_what_it_builds_and_deploys(
         target_groups=[service.target_group],
     )
     assert made.measured
-    assert made.watched.project is build.project
-    assert made.watched.repository is images.repository
-    assert made.watched.service is service.service
+    assert made.monitored.project is build.project
+    assert made.monitored.repository is images.repository
+    assert made.monitored.service is service.service
     app.synth()  # without a cycle
     assert len(template(watching).find_resources("AWS::CloudWatch::Alarm")) == 7
     (policy,) = template(watching).find_resources("AWS::IAM::Policy").values()

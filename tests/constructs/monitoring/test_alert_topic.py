@@ -135,7 +135,7 @@ def test_bad_input(
     assert len(stack.node.children) == 0
 
 
-def test_tokens_are_never_judged(stack: cdk.Stack) -> None:
+def test_tokens_are_never_checked(stack: cdk.Stack) -> None:
     address = cdk.CfnParameter(stack, "Address").value_as_string
     channel = cdk.CfnParameter(stack, "ChannelId").value_as_string
     AlertTopic(stack, "Mail", emails=[address], notify_on=[NotifyOn.FAILED])

@@ -40,8 +40,8 @@ BUILDS = ["Builds a day", "Build duration (s)"]
 def test_a_service_whose_releases_are_measured(
     stack: cdk.Stack, watch: Watch, notifier: SlackNotifier, body: Body
 ) -> None:
-    watched = watch(notifications=[notifier])
-    DeliveryDashboard(stack, "Dashboard", services=[watched], notifier=notifier)
+    monitored = watch(notifications=[notifier])
+    DeliveryDashboard(stack, "Dashboard", services=[monitored], notifier=notifier)
     widgets = body()
     assert titles(widgets) == [
         "# web",
@@ -78,9 +78,9 @@ def test_without_a_notifier_codepipelines_own_metrics_are_shown(
     assert "ContainerPipelines" not in json.dumps(body())
 
 
-def test_only_what_is_watched_is_shown(stack: cdk.Stack, watch: Watch, body: Body) -> None:
-    watched = watch(pipeline=None, build=None, target_groups=(), alarms={"missing-tasks": None})
-    DeliveryDashboard(stack, "Dashboard", services=[watched])
+def test_only_what_is_monitored_is_shown(stack: cdk.Stack, watch: Watch, body: Body) -> None:
+    monitored = watch(pipeline=None, build=None, target_groups=(), alarms={"missing-tasks": None})
+    DeliveryDashboard(stack, "Dashboard", services=[monitored])
     assert titles(body()) == ["# web", *DEPLOYMENTS]
 
 
@@ -91,7 +91,7 @@ def test_no_widget_leaves_the_page(
     assert all(widget["x"] + widget["width"] <= 24 for widget in body())
 
 
-def test_widgets_of_ones_own_may_be_added(stack: cdk.Stack, watch: Watch, body: Body) -> None:
+def test_custom_widgets_may_be_added(stack: cdk.Stack, watch: Watch, body: Body) -> None:
     made = DeliveryDashboard(stack, "Dashboard", services=[watch()])
     made.dashboard.add_widgets(cloudwatch.TextWidget(markdown="ours"))
     assert titles(body())[-1] == "ours"

@@ -21,7 +21,7 @@ Event = Callable[[str], dict[str, Any]]
 Matches = Callable[[dict[str, Any], dict[str, Any]], bool]
 Rules = Callable[[], dict[str, dict[str, Any]]]
 
-TOLD = {
+KIND_OF = {
     "pipeline-failed": "releases",
     "pipeline-succeeded": "releases",  # for recoveries, and to measure
     "pipeline-started": None,
@@ -49,14 +49,16 @@ TOLD = {
 
 @pytest.fixture
 def rules(resources: Resources) -> Rules:
-    """The rules by what they say they tell."""
+    """The rules by their kind of event, which their description ends with."""
     return lambda: {
         rule["Description"].rpartition(": ")[2]: rule
         for rule in resources("AWS::Events::Rule").values()
     }
 
 
-def told_by(rules: dict[str, dict[str, Any]], event: dict[str, Any], matches: Matches) -> list[str]:
+def matching(
+    rules: dict[str, dict[str, Any]], event: dict[str, Any], matches: Matches
+) -> list[str]:
     return [name for name, rule in rules.items() if matches(rule["EventPattern"], event)]
 
 
@@ -65,8 +67,8 @@ def test_documented_events_reach_the_notifier_once(
 ) -> None:
     watch(notifications=[notifier], events=list(EventKind))
     made = rules()
-    for name, kind in TOLD.items():
-        assert told_by(made, event(name), matches) == ([kind] if kind else []), name
+    for name, kind in KIND_OF.items():
+        assert matching(made, event(name), matches) == ([kind] if kind else []), name
 
 
 @pytest.mark.parametrize(
@@ -95,15 +97,15 @@ def test_the_same_events_of_other_resources_reach_nobody(
 ) -> None:
     watch(notifications=[notifier], events=list(EventKind))
     made = rules()
-    told = [name for name, kind in TOLD.items() if kind and kind in kinds]
-    assert told
-    for name in told:
+    matched = [name for name, kind in KIND_OF.items() if kind and kind in kinds]
+    assert matched
+    for name in matched:
         text = json.dumps(event(name))
         assert mine in text, name
-        assert told_by(made, json.loads(text.replace(mine, other)), matches) == [], name
+        assert matching(made, json.loads(text.replace(mine, other)), matches) == [], name
 
 
-def test_stages_actions_and_builds_are_told_on_request_alone(
+def test_stages_actions_and_builds_need_to_be_asked_for(
     watch: Watch, notifier: SlackNotifier, rules: Rules
 ) -> None:
     watch(notifications=[notifier])
@@ -116,24 +118,24 @@ def test_started_and_succeeded_on_request(
     topic = AlertTopic(stack, "Mail", notify_on=[NotifyOn.STARTED, NotifyOn.SUCCEEDED])
     watch(notifications=[topic], events=list(EventKind))
     made = rules()
-    assert told_by(made, event("pipeline-started"), matches) == ["releases"]
-    assert told_by(made, event("pipeline-succeeded"), matches) == ["releases"]
-    assert told_by(made, event("ecs-deployment-completed"), matches) == ["deployments"]
-    assert told_by(made, event("ecs-deployment-failed"), matches) == []
-    # One that rolls back is in progress as well, and cannot be told apart by its state.
-    assert told_by(made, event("ecs-deployment-rolled-back"), matches) == ["deployments"]
-    assert told_by(made, event("pipeline-failed"), matches) == []
+    assert matching(made, event("pipeline-started"), matches) == ["releases"]
+    assert matching(made, event("pipeline-succeeded"), matches) == ["releases"]
+    assert matching(made, event("ecs-deployment-completed"), matches) == ["deployments"]
+    assert matching(made, event("ecs-deployment-failed"), matches) == []
+    # One that rolls back is in progress as well, and has the same state.
+    assert matching(made, event("ecs-deployment-rolled-back"), matches) == ["deployments"]
+    assert matching(made, event("pipeline-failed"), matches) == []
 
 
-def test_a_topic_is_not_told_of_every_success(
+def test_a_topic_gets_no_successes_by_default(
     watch: Watch, stack: Any, rules: Rules, event: Event, matches: Matches
 ) -> None:
     watch(notifications=[AlertTopic(stack, "Mail")])
-    assert told_by(rules(), event("pipeline-succeeded"), matches) == []
-    assert told_by(rules(), event("pipeline-failed"), matches) == ["releases"]
+    assert matching(rules(), event("pipeline-succeeded"), matches) == []
+    assert matching(rules(), event("pipeline-failed"), matches) == ["releases"]
 
 
-def test_a_task_is_told_when_it_has_stopped_and_not_on_its_way(
+def test_a_task_matches_when_it_has_stopped_and_not_before(
     watch: Watch, notifier: SlackNotifier, rules: Rules, event: Event, matches: Matches
 ) -> None:
     watch(notifications=[notifier])
@@ -141,7 +143,7 @@ def test_a_task_is_told_when_it_has_stopped_and_not_on_its_way(
     for status, expected in (("DEPROVISIONING", []), ("STOPPED", ["tasks"])):
         task = event("ecs-task-cannot-pull")
         task["detail"]["lastStatus"] = status
-        assert told_by(made, task, matches) == expected
+        assert matching(made, task, matches) == expected
 
 
 def test_a_rejected_approval_is_a_failure(
@@ -150,19 +152,19 @@ def test_a_rejected_approval_is_a_failure(
     watch(notifications=[notifier], events=list(EventKind))
     rejected = event("approval-needed")
     rejected["detail"]["state"] = "FAILED"
-    assert told_by(rules(), rejected, matches) == ["approvals"]
+    assert matching(rules(), rejected, matches) == ["approvals"]
 
 
-def test_a_harmless_scan_is_not_told(
+def test_a_harmless_scan_does_not_match(
     watch: Watch, notifier: SlackNotifier, rules: Rules, event: Event, matches: Matches
 ) -> None:
     watch(notifications=[notifier])
     for name in ("ecr-scan-critical", "inspector-scan"):
         scan = event(name)
         scan["detail"]["finding-severity-counts"] = {"HIGH": 0, "MEDIUM": 9}
-        assert told_by(rules(), scan, matches) == []
+        assert matching(rules(), scan, matches) == []
         scan["detail"]["finding-severity-counts"] = {"HIGH": 1}
-        assert told_by(rules(), scan, matches) == ["scans"]
+        assert matching(rules(), scan, matches) == ["scans"]
 
 
 def test_alarms_reach_the_notifier_by_their_names(
@@ -177,10 +179,10 @@ def test_alarms_reach_the_notifier_by_their_names(
         ("web-failed-releases", []),  # the pipeline's event says it
     ):
         alarm["detail"]["alarmName"] = name
-        assert told_by(rules(), alarm, matches) == expected, name
+        assert matching(rules(), alarm, matches) == expected, name
 
 
-def test_what_is_not_watched_has_no_rule(
+def test_what_is_not_monitored_has_no_rule(
     watch: Watch, notifier: SlackNotifier, rules: Rules
 ) -> None:
     watch(

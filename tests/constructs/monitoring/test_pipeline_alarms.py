@@ -152,7 +152,7 @@ def test_alarms_are_there_for_the_deployments_own_rollback(watch: Watch) -> None
     }
 
 
-def test_a_failed_release_is_told_once(
+def test_a_failed_release_is_notified_once(
     watch: Watch, stack: cdk.Stack, alarms: Alarms, everything: dict[str, Any]
 ) -> None:
     watch(notifications=[AlertTopic(stack, "Mail")])
@@ -163,12 +163,12 @@ def test_a_failed_release_is_told_once(
         assert made[name]["AlarmActions"] == made[name]["OKActions"]
 
 
-def test_alarms_tell_it_where_no_event_does(watch: Watch, stack: cdk.Stack, alarms: Alarms) -> None:
+def test_alarms_notify_where_no_event_does(watch: Watch, stack: cdk.Stack, alarms: Alarms) -> None:
     watch(notifications=[AlertTopic(stack, "Mail")], events=[])
     assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms().values())
 
 
-def test_nobody_is_told_by_choice(watch: Watch, alarms: Alarms, resources: Resources) -> None:
+def test_no_notifications_by_choice(watch: Watch, alarms: Alarms, resources: Resources) -> None:
     watch(notifications=no_notifications())
     assert resources("AWS::Events::Rule") == {}
     assert not any("AlarmActions" in alarm for alarm in alarms().values())
@@ -228,7 +228,7 @@ def test_bad_input(watch: Watch, stack: cdk.Stack, options: dict[str, Any], mess
     assert stack.node.try_find_child("Watch") is None
 
 
-def test_nothing_to_watch_is_refused(stack: cdk.Stack) -> None:
+def test_nothing_to_monitor_is_refused(stack: cdk.Stack) -> None:
     with pytest.raises(ValueError, match=r"'pipeline', 'build'.*must be given, got none"):
         PipelineAlarms(stack, "Watch", name="web", notifications=no_notifications())
 
@@ -248,7 +248,9 @@ def test_a_target_group_without_a_load_balancer_is_refused(watch: Watch, stack: 
         "Lone",
         target_group_arn="arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/a/1",
     )
-    with pytest.raises(ValueError, match=r"'target_groups' must tell.*'Monitoring/Lone' without"):
+    with pytest.raises(
+        ValueError, match=r"'target_groups' must have a .*'Monitoring/Lone' without"
+    ):
         watch(target_groups=[lone])
 
 

@@ -64,11 +64,11 @@ def test_the_function_understands_its_environment(
     assert settings.docs_url == "https://docs.example.com/errors"
 
 
-def test_the_news_are_those_that_the_function_knows() -> None:
+def test_notify_on_has_the_values_that_the_function_knows() -> None:
     assert set(NotifyOn) == set(Outcome) - {Outcome.UNKNOWN}
 
 
-def test_the_news_that_are_asked_for(stack: cdk.Stack, resources: Resources) -> None:
+def test_notify_on(stack: cdk.Stack, resources: Resources) -> None:
     SlackNotifier(stack, "Slack", slack=HOOK, notify_on=[NotifyOn.SUCCEEDED, NotifyOn.FAILED])
     assert environment(resources)["NOTIFY_ON"] == "failed,succeeded"
 
@@ -81,7 +81,7 @@ def test_the_function(stack: cdk.Stack, resources: Resources, notifier: SlackNot
     assert function["LoggingConfig"]["LogGroup"] == {"Ref": ref(resources("AWS::Logs::LogGroup"))}
 
 
-def test_what_cannot_be_told_waits_in_a_queue(
+def test_what_cannot_be_sent_waits_in_a_queue(
     notifier: SlackNotifier, watch: Callable[..., PipelineAlarms], resources: Resources
 ) -> None:
     watch(notifications=[notifier])
@@ -155,13 +155,13 @@ def own_statements(resources: Resources) -> list[dict[str, Any]]:
     ]
 
 
-def test_the_role_of_a_notifier_that_watches_nothing_yet(
+def test_the_role_of_a_notifier_that_monitors_nothing_yet(
     stack: cdk.Stack, notifier: SlackNotifier, statements: Statements, resources: Resources
 ) -> None:
     assert statements(stack, "SlackRole") == own_statements(resources)
 
 
-def test_the_role_may_look_up_what_is_watched_and_nothing_else(
+def test_the_role_may_look_up_what_is_monitored_and_nothing_else(
     stack: cdk.Stack,
     notifier: SlackNotifier,
     watch: Callable[..., PipelineAlarms],
@@ -331,6 +331,6 @@ def test_a_secret_in_the_place_of_its_name_is_refused_and_not_shown(secret: str)
     assert "abcdef" not in str(error.value)
 
 
-def test_tokens_are_never_judged(stack: cdk.Stack) -> None:
+def test_tokens_are_never_checked(stack: cdk.Stack) -> None:
     name = cdk.CfnParameter(stack, "Name").value_as_string
     SlackNotifier(stack, "Slack", slack=SlackBot.from_parameter_store(name, channel=name))

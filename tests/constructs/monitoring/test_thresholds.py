@@ -51,7 +51,7 @@ def test_the_bounds_themselves(options: dict[str, Any]) -> None:
     Threshold(**options)
 
 
-def test_tokens_are_never_judged() -> None:
+def test_tokens_are_never_checked() -> None:
     number = cdk.Token.as_number({"Ref": "Number"})
     Threshold(value=number, periods=number, datapoints=2, period=cdk.Duration.minutes(number))
     AnomalyBand(deviations=number)

@@ -114,7 +114,7 @@ def test_artifacts_expire_after_whole_days(
         ArtifactBucket(stack, "Artifacts", expiration=expiration)
 
 
-def test_an_expiration_that_only_the_deployment_knows_is_not_judged(stack: cdk.Stack) -> None:
+def test_an_expiration_that_only_the_deployment_knows_is_not_checked(stack: cdk.Stack) -> None:
     days = cdk.CfnParameter(stack, "Days", type="Number")
     ArtifactBucket(stack, "Artifacts", expiration=cdk.Duration.days(days.value_as_number))
 

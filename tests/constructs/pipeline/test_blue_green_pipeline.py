@@ -216,7 +216,8 @@ def test_each_output_is_a_secondary_artifact_of_its_name(
     (build,) = stages(properties)["Build"]
     outputs = spec["artifacts"]["secondary-artifacts"]
     assert list(outputs) == [output["Name"] for output in build["OutputArtifacts"]]
-    assert outputs["Build"]["files"] == spec["artifacts"]["files"]
+    own = {name: spec["artifacts"][name] for name in ("base-directory", "files")}
+    assert outputs["Build"] == own
     assert outputs["Deploy"] == {
         "base-directory": ".container-deploy-files",
         "files": ["taskdef.json", "appspec.yaml", "imageDetail.json"],
@@ -235,6 +236,10 @@ def test_a_buildspec_of_ones_own_is_left_as_it_is(
         if name.startswith("OwnBuild")
     ]
     assert json.loads(spec) == {"version": "0.2"}
+    (action,) = stages(properties)["Build"]
+    given = json.dumps(action["Configuration"]["EnvironmentVariables"])
+    for name in ("DEPLOY_FILES_PARAMETER", "BUILD_PROGRAM", "BUILD_PROGRAM_SHA256"):
+        assert f'\\"name\\":\\"{name}\\"' in given
 
 
 def test_the_files_are_made_of_what_cloudformation_registered(

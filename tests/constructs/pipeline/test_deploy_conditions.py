@@ -112,7 +112,7 @@ def test_the_pipeline_may_read_these_alarms_alone(
     ]
 
 
-def test_composite_alarms_are_only_told_to_who_may_read_all(
+def test_composite_alarms_are_only_shown_to_who_may_read_all(
     stack: cdk.Stack,
     release: Release,
     alarm_named: Callable[[str], cloudwatch.IAlarm],

@@ -109,7 +109,12 @@ VARIABLE = codepipeline.Variable(variable_name="TICKET", default_value="x")
             "'controls.triggers' must hold at most 3 of PushTrigger, got 4",
         ),
         (
-            {"triggers": [PullRequestTrigger(branches=[name]) for name in "abcd"]},
+            {
+                "triggers": [
+                    PullRequestTrigger(deploys_unmerged_code=True, branches=[name])
+                    for name in "abcd"
+                ]
+            },
             "'controls.triggers' must hold at most 3 of PullRequestTrigger, got 4",
         ),
         (
@@ -180,7 +185,7 @@ def test_parallel_goes_with_what_does_not_roll_back(
     assert pipeline["ExecutionMode"] == "PARALLEL"
 
 
-def test_tokens_are_never_judged(release: Release, stack: cdk.Stack) -> None:
+def test_tokens_are_never_checked(release: Release, stack: cdk.Stack) -> None:
     def token(name: str) -> str:
         return cdk.Token.as_string({"Ref": name})
 

@@ -68,13 +68,26 @@ def test_the_connection_is_granted_under_both_names(
     assert all(s["Resource"] != arn for s in statements(stack, "BuildRole"))
 
 
-def test_a_full_clone_lets_the_build_use_the_connection(
+def test_a_full_clone_lets_the_build_read_the_one_repository(
     stack: cdk.Stack, release: Callable[[Source], Any], statements: Statements
 ) -> None:
     action = release(github(full_clone=True, trigger_on_push=False))
     assert action["Configuration"]["OutputArtifactFormat"] == "CODEBUILD_CLONE_REF"
     assert action["Configuration"]["DetectChanges"] is False
-    assert [s for s in statements(stack, "BuildRole") if s["Resource"] == CONNECTION]
+    (grant,) = [s for s in statements(stack, "BuildRole") if s["Resource"] == CONNECTION]
+    # IfExists, and under both of the service's names: what AWS does not say denies nothing.
+    assert grant["Condition"] == {
+        "StringEqualsIfExists": {
+            "codeconnections:FullRepositoryId": "your-org/my-app",
+            "codeconnections:ProviderPermissionsRequired": "read_only",
+            "codestar-connections:FullRepositoryId": "your-org/my-app",
+            "codestar-connections:ProviderPermissionsRequired": "read_only",
+        }
+    }
+    (of_source,) = [
+        s for s in statements(stack, "ReleaseSourceRole") if s["Resource"] == CONNECTION
+    ]
+    assert "Condition" not in of_source
 
 
 def test_code_commit_is_granted_on_the_repository_and_triggers_by_an_event(

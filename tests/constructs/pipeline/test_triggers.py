@@ -21,8 +21,9 @@ def test_triggers_stand_in_for_the_trigger_of_the_source(release: Release) -> No
             PushTrigger(file_paths=["services/shop/**"], file_paths_excluded=["**/*.md"]),
             PushTrigger(branches=["release/*"], branches_excluded=["release/old"]),
             PushTrigger(tags=["v*"], tags_excluded=["v0.*"]),
-            PullRequestTrigger(),
+            PullRequestTrigger(deploys_unmerged_code=True),
             PullRequestTrigger(
+                deploys_unmerged_code=True,
                 events=[codepipeline.GitPullRequestEvent.CLOSED],
                 branches_excluded=["main"],
                 file_paths=["a"],
@@ -78,11 +79,24 @@ def test_triggers_need_a_source_behind_a_connection(release: Release, stack: cdk
         release(Source.code_commit(repository=repository), triggers=[PushTrigger()])
 
 
+def test_a_pull_request_starts_no_pipeline_that_does_not_say_so(release: Release) -> None:
+    with pytest.raises(
+        ValueError,
+        match=r"'pull_request_trigger.deploys_unmerged_code' must be True, got False: .* let the "
+        r"code host's own CI check pull requests, or say True for a pipeline to a place of trial",
+    ):
+        release(triggers=[PullRequestTrigger()])
+
+
+def pull_request(**options: Any) -> PullRequestTrigger:
+    return PullRequestTrigger(deploys_unmerged_code=True, **options)
+
+
 def many(count: int) -> list[str]:
     return [f"p{number}" for number in range(count)]
 
 
-@pytest.mark.parametrize("kind", [PushTrigger, PullRequestTrigger])
+@pytest.mark.parametrize("kind", [PushTrigger, pull_request])
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -104,9 +118,9 @@ def many(count: int) -> list[str]:
     ],
 )
 def test_bad_patterns_are_rejected(
-    kind: type[PushTrigger | PullRequestTrigger], options: dict[str, Any], message: str
+    kind: Callable[..., object], options: dict[str, Any], message: str
 ) -> None:
-    parameter = {PushTrigger: "push_trigger", PullRequestTrigger: "pull_request_trigger"}[kind]
+    parameter = "push_trigger" if kind is PushTrigger else "pull_request_trigger"
     with pytest.raises(ValueError, match=f"'{parameter}{message}"):
         kind(**options)
 
@@ -127,4 +141,4 @@ def test_pull_request_events_are_named_once(events: list[Any]) -> None:
     with pytest.raises(
         ValueError, match=r"at least one event and each once, got (none|OPEN, OPEN)"
     ):
-        PullRequestTrigger(events=events)
+        PullRequestTrigger(deploys_unmerged_code=True, events=events)

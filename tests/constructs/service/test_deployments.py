@@ -58,7 +58,7 @@ def test_what_ecs_does_not_take_is_rejected(options: dict[str, Any], message: st
         ({"termination_wait": Duration.days(3)}, "'code_deploy_blue_green.termination_wait'"),
         (
             {"approval_wait": Duration.minutes(0)},
-            "'code_deploy_blue_green.approval_wait' must be from 1 minute .* wait for nobody",
+            "'code_deploy_blue_green.approval_wait' must be from 1 minute .* do not wait",
         ),
         ({"approval_wait": Duration.minutes(2881)}, "'code_deploy_blue_green.approval_wait'"),
         ({"traffic_shift": TrafficShift.linear(3.5)}, "whole and from 1 to 99 for CodeDeploy"),

@@ -176,7 +176,7 @@ def test_the_image_comes_from_the_pointer(
     assert container()["Image"] == {"Ref": parameter}
 
 
-def test_every_image_is_told_its_port_so_that_nothing_of_the_seed_stays(
+def test_every_image_gets_its_port_so_that_nothing_of_the_seed_stays(
     make_service: Make, container: Callable[[], Any]
 ) -> None:
     make_service(container_port=8080, environment={"STAGE": "prod"})
@@ -241,7 +241,7 @@ def test_the_execution_role_may_pull_and_log(
     ]
 
 
-def test_scaling_follows_what_it_is_told_and_leaves_the_count_alone(
+def test_scaling_follows_its_target_and_leaves_the_count_alone(
     stack: cdk.Stack, make_service: Make, template: Callable[[cdk.Stack], Template]
 ) -> None:
     make_service(

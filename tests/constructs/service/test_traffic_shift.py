@@ -144,7 +144,7 @@ def test_what_code_deploy_does_not_take_is_rejected(shift: TrafficShift, message
         shift.code_deploy_config(cdk.Stack())
 
 
-def test_tokens_are_not_judged() -> None:
+def test_tokens_are_not_checked() -> None:
     percent = cdk.Token.as_number({"Ref": "Percent"})
     every = Duration.minutes(cdk.Token.as_number({"Ref": "Every"}))
     shift = linear(percent, every)

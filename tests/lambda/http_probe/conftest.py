@@ -15,6 +15,7 @@ class Version:
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         self.answers: list[int] = [200]
         self.asked: list[tuple[str, str]] = []
+        self.agents: list[str] = []
 
     def answer(self, path: str, host: str) -> int:
         self.asked.append((path, host))
@@ -25,6 +26,7 @@ class Version:
 def version() -> Iterator[Version]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            found.agents.append(self.headers["User-Agent"])
             status = found.answer(self.path, self.headers["Host"])
             if status == 0:  # no HTTP at all
                 self.wfile.write(b"nonsense\r\n\r\n")

@@ -43,15 +43,15 @@ def code_deploy(monkeypatch: pytest.MonkeyPatch) -> Stubber:
     return Stubber(client)
 
 
-@pytest.mark.parametrize(("status", "told"), [(200, "SUCCEEDED"), (500, "FAILED")])
-def test_ecs_takes_what_is_returned(asks: Callable[[int], None], status: int, told: str) -> None:
+@pytest.mark.parametrize(("status", "result"), [(200, "SUCCEEDED"), (500, "FAILED")])
+def test_ecs_takes_what_is_returned(asks: Callable[[int], None], status: int, result: str) -> None:
     asks(status)
-    assert handler.handle(ECS, None) == {"hookStatus": told}
+    assert handler.handle(ECS, None) == {"hookStatus": result}
 
 
-@pytest.mark.parametrize(("status", "told"), [(200, "Succeeded"), (500, "Failed")])
-def test_code_deploy_is_told(
-    asks: Callable[[int], None], code_deploy: Stubber, status: int, told: str
+@pytest.mark.parametrize(("status", "result"), [(200, "Succeeded"), (500, "Failed")])
+def test_code_deploy_gets_the_result(
+    asks: Callable[[int], None], code_deploy: Stubber, status: int, result: str
 ) -> None:
     asks(status)
     code_deploy.add_response(
@@ -60,7 +60,7 @@ def test_code_deploy_is_told(
         {
             "deploymentId": "d-ABC123",
             "lifecycleEventHookExecutionId": "eyJlbmNyeXB0ZWQ",
-            "status": told,
+            "status": result,
         },
     )
     with code_deploy:

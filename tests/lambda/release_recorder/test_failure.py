@@ -34,13 +34,13 @@ def test_a_roll_back_says_why_what_runs_and_where_to_look(aws: Any, record: Reco
         "2 x Essential container in task exited (container app, exit code 1); "
         "1 x Task failed ELB health checks in (target-group arn:tg) (container app, exit code "
         f"143). The service runs {aws.OLD}. Next: look at the log group /my-app/log and the "
-        "events of the service my-app in the cluster prod, mend the cause, and release again."
+        "events of the service my-app in the cluster prod, fix the cause, and release again."
     )
     assert aws.written == []
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "reason"),
     [
         ("ROLLBACK_REQUESTED", "ECS is rolling the deployment back"),
         ("ROLLBACK_IN_PROGRESS", "ECS is rolling the deployment back"),
@@ -49,9 +49,9 @@ def test_a_roll_back_says_why_what_runs_and_where_to_look(aws: Any, record: Reco
         ("STOPPED", "ECS stopped the deployment"),
     ],
 )
-def test_it_fails_as_soon_as_it_is_lost(aws: Any, record: Record, status: str, told: str) -> None:
+def test_it_fails_as_soon_as_it_is_lost(aws: Any, record: Record, status: str, reason: str) -> None:
     aws.roll_back(status)
-    assert f"is not live: {told}. The service" in message(record())
+    assert f"is not live: {reason}. The service" in message(record())
     assert aws.written == []
 
 
@@ -63,14 +63,14 @@ def test_alarms_and_hooks_are_named(aws: Any, record: Record) -> None:
         ],
     )
     text = message(record())
-    assert "alarms went off: b; the hook arn:smoke-test ended FAILED" in text
+    assert "alarms in state ALARM: b; the hook arn:smoke-test ended FAILED" in text
 
 
 def test_another_deployment_took_the_place_before_it_was_through(aws: Any, record: Record) -> None:
     aws.deploy(aws.NEW)["status"] = "STOPPED"
     aws.deploy(aws.OTHER)["status"] = "IN_PROGRESS"
     text = message(record())
-    assert "service-deployment/prod/my-app/2, took its place" in text
+    assert "service-deployment/prod/my-app/2" in text
     assert f"The service runs {aws.OTHER}." in text
 
 
@@ -152,7 +152,7 @@ def test_replaced_after_it_was_live_leaves_the_pointer_on_what_is(aws: Any, reco
     assert aws.parameters["/my-app/image"] == aws.OTHER
 
 
-def test_a_later_deployment_by_tag_is_told_but_never_written(aws: Any, record: Record) -> None:
+def test_a_later_deployment_by_tag_is_reported_but_never_written(aws: Any, record: Record) -> None:
     aws.deploy(aws.NEW)
     aws.deploy(aws.SEED, resolved="sha256:" + "e" * 64)
     assert "superseded" in message(record())
@@ -168,7 +168,7 @@ def test_a_later_deployment_that_failed_as_well(aws: Any, record: Record) -> Non
 
 
 def test_the_later_of_two_that_end_together_wins(aws: Any, record: Record) -> None:
-    """Between this recorder's look and its write, the other release is through and recorded."""
+    """Between this recorder's look and its write, the other release is completed and recorded."""
     aws.deploy(aws.OLD)
     aws.deploy(aws.NEW)
 
@@ -213,8 +213,8 @@ def test_the_time_is_up(aws: Any, record: Record, monkeypatch: pytest.MonkeyPatc
     assert record(token)["continuationToken"] == token
     moment += 1
     text = message(record(token))
-    assert "1800 seconds did not bring the deployment arn:aws:ecs:" in text
-    assert "/my-app/image is as it was" in text
+    assert "1800 seconds were not enough for the deployment arn:aws:ecs:" in text
+    assert "/my-app/image is unchanged" in text
     aws.service_deployments[0]["status"] = "SUCCESSFUL"
     assert "outputVariables" in record(token)
 
@@ -228,7 +228,7 @@ def test_texts_of_others_stay_on_one_line_and_in_bounds(aws: Any, record: Record
     assert text.isprintable()
     assert 'x {"decision": "recorded"} [2J y' in text
     assert "14 further reasons" in text
-    assert text.endswith("mend the cause, and release again.")
+    assert text.endswith("fix the cause, and release again.")
     assert f"The service runs {aws.OLD}" in text
 
 
@@ -241,11 +241,11 @@ def test_the_longest_names_leave_room_for_what_to_do_next(aws: Any, record: Reco
         log = definition["containerDefinitions"][1]["logConfiguration"]
         log["options"]["awslogs-group"] = "/" + "l" * 511
     text = message(record(service="s" * 255, cluster="c" * 255))
-    assert text.endswith("mend the cause, and release again.")
+    assert text.endswith("fix the cause, and release again.")
     assert len(text) <= 5000
 
 
-def test_nothing_of_a_containers_environment_is_told(
+def test_nothing_of_a_containers_environment_is_shown(
     aws: Any, record: Record, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.roll_back()

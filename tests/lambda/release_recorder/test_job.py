@@ -85,7 +85,7 @@ def test_a_container_that_the_task_does_not_have(aws: Any, record: Record) -> No
 
 
 def test_what_is_no_job_is_refused(aws: Any) -> None:
-    with pytest.raises(ValueError, match="answers jobs of CodePipeline alone"):
+    with pytest.raises(ValueError, match="handles jobs of CodePipeline only"):
         handle({"source": "aws.events"}, None)
     assert aws.calls == []
 
@@ -167,7 +167,7 @@ def test_an_unexpected_error_is_answered_without_its_text(
     aws.deploy(aws.NEW)
     aws.faults["ListTasks"].append(KeyError("hunter2"))
     text = record()["failureDetails"]["message"]
-    assert "ended with KeyError, which it should not" in text
+    assert "failed unexpectedly with KeyError" in text
     printed = capsys.readouterr().out
     assert "hunter2" not in text + printed
     error, failed = map(json.loads, printed.splitlines())
@@ -196,7 +196,7 @@ def test_a_success_that_codepipeline_does_not_take_is_a_failure(
 
 def test_a_token_that_is_not_ours(aws: Any, record: Record) -> None:
     aws.deploy(aws.NEW)
-    assert "ended with JSONDecodeError" in record("what")["failureDetails"]["message"]
+    assert "failed unexpectedly with JSONDecodeError" in record("what")["failureDetails"]["message"]
 
 
 def test_a_line_of_json_for_each_decision(

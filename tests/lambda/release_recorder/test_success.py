@@ -77,7 +77,9 @@ def test_a_release_that_cannot_be_marked_is_live_and_says_so(aws: Any, record: R
     aws.faults["PutImage"] = [aws.fault("AccessDeniedException", "not yours")]
     answer = record()
     assert answer["outputVariables"]["Image"] == aws.NEW
-    assert "ECR may expire it" in answer["executionDetails"]["summary"]
+    summary = answer["executionDetails"]["summary"]
+    assert "ECR may expire it" in summary
+    assert "PutImage: AccessDeniedException, not yours" in summary
 
 
 def test_the_tags_are_those_that_the_lifecycle_keeps() -> None:
@@ -280,6 +282,6 @@ def test_code_deploy_went_back(aws: Any, record: Record) -> None:
         f"{aws.NEW} is not live: the primary task set has another image. Stopped tasks: "
         "1 x Essential container in task exited (container app, exit code 137). The service runs "
         f"{aws.OLD}. Next: look at the log group /my-app/log and the events of the service my-app "
-        "in the cluster prod, mend the cause, and release again."
+        "in the cluster prod, fix the cause, and release again."
     )
     assert aws.written == []

@@ -5,10 +5,13 @@ https://docs.slack.dev/reference/block-kit/composition-objects/text-object
 """
 
 import re
+import unicodedata
 from typing import Any
 
 LINK = re.compile(r"<(https://[^\s<>|]+)\|([^<>|\n]+)>")
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
+# What keeps an @ from naming anybody.
+HARMLESS_AT = "@\u2060"
 
 
 def width(text: str) -> int:
@@ -59,11 +62,10 @@ def _text(
     if not isinstance(content, str) or not 1 <= width(content) <= limit:
         return [f"{where}: text of {width(content) if isinstance(content, str) else content}"]
     if text["type"] == "plain_text":
-        return (
-            [f"{where}: {content}"]
-            if re.search(r"[<>\n]|@(?:channel|here|everyone)", content)
-            else []
-        )
+        found = _unseen(content, where)
+        if re.search(r"[<>\n]|@(?:channel|here|everyone)", content):
+            found.append(f"{where}: {content}")
+        return found
     if text.get("verbatim") is not True:
         return [f"{where}: not verbatim"]
     return _mrkdwn(content, limit, where)
@@ -71,6 +73,7 @@ def _text(
 
 def _mrkdwn(content: str, limit: int, where: str) -> list[str]:
     found = [f"{where}: too long"] if width(content) > limit else []
+    found += _unseen(content, where)
     rest = LINK.sub(r" \1 ", content)
     # A quotation's mark stands at the start of a line.
     rest = re.sub(r"(?m)^>", "", rest)
@@ -87,3 +90,10 @@ def _mrkdwn(content: str, limit: int, where: str) -> list[str]:
     except UnicodeEncodeError:
         found.append(f"{where}: no Unicode text")
     return found
+
+
+def _unseen(content: str, where: str) -> list[str]:
+    """Characters that nobody sees: they hide text, and turn the direction of what is beside."""
+    rest = content.replace(HARMLESS_AT, "@")
+    unseen = {c for c in rest if unicodedata.category(c) in ("Cc", "Cf", "Cs") and c not in "\n\t"}
+    return [f"{where}: unseen {sorted(map(ascii, unseen))}"] if unseen else []

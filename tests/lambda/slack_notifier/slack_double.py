@@ -1,4 +1,4 @@
-"""A double of Slack on a port of this machine: answers as it is told, and keeps what it takes.
+"""A double of Slack on a port of this machine: gives configured answers, keeps what it accepts.
 
 One thread and plain sockets: thousands of requests take seconds.
 """

@@ -34,6 +34,10 @@ NASTY = st.sampled_from(
         "&lt;!channel&gt;",
         "\x1b[31mred\x1b[0m",
         "\u202eright to left",
+        "\u061c\u2066isolated\u2069\u200f",
+        "so\u00adft \u200bzero\u200d \ufeffwidth",
+        "\ufff9note\ufffb \U000e0041\U000e007ftag",
+        "bell\x07 \x85 \x9b31m \x7f",
         "\ud83d",
         "\U0001f600" * 200,
         "&" * 4000,
@@ -214,7 +218,7 @@ def test_cutting_keeps_to_the_limit_and_entities_whole(text: str, limit: int) ->
         assert "&" not in rest
 
 
-def test_a_deeply_nested_event_is_told() -> None:
+def test_a_deeply_nested_event_is_sent() -> None:
     event: Any = "bottom"
     for _ in range(100_000):
         event = [event]

@@ -20,7 +20,7 @@ CHANNEL = {"credential": TOKEN, "SLACK_CHANNEL": "C0123456789"}
 
 
 def replies(*behaviours: str) -> Callable[[str, Any], str]:
-    """Answer as told, the last one for ever."""
+    """Give these answers, the last one for ever."""
     left = list(behaviours)
     return lambda path, body: left.pop(0) if len(left) > 1 else left[0]
 
@@ -100,7 +100,7 @@ def test_one_message_a_second(
     assert len(slack.taken) == 5
 
 
-def test_an_event_is_told_once_however_often_it_comes(
+def test_an_event_is_sent_once_however_often_it_comes(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
     call = new_notifier()
@@ -123,7 +123,7 @@ def test_an_event_is_told_once_however_often_it_comes(
     assert len(slack.taken) == 1
 
 
-def test_an_event_whose_answer_was_lost_is_told_again_and_never_lost(
+def test_an_event_whose_answer_was_lost_is_sent_again_and_never_lost(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
     """Slack has no key that would let it drop the second: nobody can exclude the double."""
@@ -355,11 +355,11 @@ def test_five_thousand_events_through_a_slack_that_stumbles(
     for thread in threads:
         thread.join()
 
-    told = Counter(_name(body) for body in slack.posted())
+    sent = Counter(_name(body) for body in slack.posted())
     lost = {invocation["id"] for invocation in dead}
-    assert set(told.values()) == {1}
-    assert set(told) | lost == {f"number-{number}" for number in range(events)}
-    assert not set(told) & lost
+    assert set(sent.values()) == {1}
+    assert set(sent) | lost == {f"number-{number}" for number in range(events)}
+    assert not set(sent) & lost
     assert 30 <= len(lost) <= 400
 
     healthy.set()
@@ -371,9 +371,9 @@ def test_five_thousand_events_through_a_slack_that_stumbles(
             for one in batch
         ]
         assert replay({"Records": records}) == {"batchItemFailures": []}
-    told = Counter(_name(body) for body in slack.posted())
-    assert set(told.values()) == {1}
-    assert len(told) == events
+    sent = Counter(_name(body) for body in slack.posted())
+    assert set(sent.values()) == {1}
+    assert len(sent) == events
     assert "abcdefghijklmnopqrstuvwx" not in capsys.readouterr().out
 
 

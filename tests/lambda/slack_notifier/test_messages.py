@@ -319,15 +319,15 @@ def test_every_golden_message_and_every_event_is_used() -> None:
     assert events == {event for event, _ in CASES.values()}
 
 
-def test_by_default_failures_recoveries_and_approvals_are_told(
+def test_by_default_failures_recoveries_and_approvals_are_sent(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
-    told = []
+    sent = []
     for name, (recorded, answers) in CASES.items():
         before = len(slack.posted())
         new_notifier(answers)(event(recorded))
-        told += [name] * (len(slack.posted()) - before)
-    assert set(CASES) - set(told) == {
+        sent += [name] * (len(slack.posted()) - before)
+    assert set(CASES) - set(sent) == {
         "pipeline-started",
         "pipeline-succeeded",
         "pipeline-rolled-back",
@@ -337,7 +337,7 @@ def test_by_default_failures_recoveries_and_approvals_are_told(
     }
 
 
-def test_the_service_is_called_as_it_is_told(
+def test_the_service_is_called_as_configured(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
     new_notifier(SERVICE_NAME="Shop")(event("ecs-task-unhealthy"))
@@ -429,7 +429,7 @@ def test_answers_of_another_shape_cost_nothing_but_themselves(
     assert all(isinstance(json.loads(line), dict) for line in capsys.readouterr().out.splitlines())
 
 
-def test_a_command_of_many_lines_is_told_by_its_first(
+def test_a_command_of_many_lines_is_shown_by_its_first(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
     script = 'push() {\n  docker buildx build --push\n}\npush "$TAG"\n'

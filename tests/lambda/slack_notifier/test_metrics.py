@@ -87,7 +87,7 @@ def metrics(new_notifier: Callable[..., Any], capsys: Any) -> list[dict[str, Any
 
 
 def test_the_month(metrics: list[dict[str, Any]]) -> None:
-    """Told forwards, event by event; the function looks backwards instead."""
+    """Computed forwards, event by event; the function looks backwards instead."""
     expected, broken = [], None
     seen = set()
     for event in MONTH["events"]:

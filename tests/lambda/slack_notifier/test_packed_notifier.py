@@ -27,7 +27,7 @@ class Context:
     def get_remaining_time_in_millis(self):
         return 60_000
 
-told = notifier.Notifier(
+function = notifier.Notifier(
     settings.Settings.of(
         {
             "SLACK_SECRET": "/slack/webhook",
@@ -40,12 +40,12 @@ told = notifier.Notifier(
     now=time.time,
     sleep=time.sleep,
 )
-told.handle(json.loads(event), Context())
+function.handle(json.loads(event), Context())
 """
 
 
 @pytest.mark.parametrize("name", ["alarm", "ecs-task-out-of-memory", "unknown"])
-def test_the_packed_notifier_tells_the_same(
+def test_the_packed_notifier_sends_the_same(
     name: str, event: Callable[[str], Any], slack: Any
 ) -> None:
     behaviours = iter(["500 error", "ok"])

@@ -150,11 +150,12 @@ MESSAGES = {
     "unknown-container": "The container app is not in the task definition",
     "artifact-missing": "Did not find the image definition file imagedefinitions.json in the input",
     "unhealthy": "Task failed ELB health checks in (target-group arn:x)",
+    "permission-denied": 'exec: "./entrypoint.sh": permission denied: unknown',
     "task-exits": "app: exit code 137, OutOfMemoryError: Container killed due to memory usage",
     "capacity": "(service x) was unable to place a task. Reason: Capacity is unavailable",
     "deployment-timeout": "ECS deployment circuit breaker: tasks failed to start.",
     "access-denied": "User: x is not authorized to perform: codebuild:StartBuild on resource: y",
-    "build-timeout": "Build ran into its time-out",
+    "build-timeout": "Build timed out",
     "dockerfile": 'ERROR: failed to solve: process "/bin/sh -c npm ci" did not complete',
 }
 
@@ -164,6 +165,32 @@ def test_each_piece_of_advice_is_given(anchor: str) -> None:
     advice = advise(MESSAGES[anchor])
     assert advice is not None
     assert advice.anchor == anchor
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "exec /app/entrypoint.sh: permission denied",
+        "#9 0.211 /bin/sh: ./gradlew: Permission denied",
+        "/bin/bash: line 1: ./gradlew: Permission denied",
+        'process "/bin/sh -c ./gradlew" did not complete successfully: exit code: 126',
+    ],
+)
+def test_a_lost_executable_bit_is_recognised(text: str) -> None:
+    advice = advise(text)
+    assert advice is not None
+    assert advice.anchor == "permission-denied"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "listen tcp :80: bind: permission denied",
+        "permission denied while trying to connect to the Docker daemon socket",
+    ],
+)
+def test_another_permission_is_not_taken_for_it(text: str) -> None:
+    assert advise(text) is None
 
 
 def test_the_first_text_counts_and_anchors_are_unique() -> None:

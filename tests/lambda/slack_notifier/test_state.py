@@ -23,7 +23,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def table(cloud: Emulator) -> str:
-    name = cloud.new_name("told")
+    name = cloud.new_name("sent")
     cloud.client("dynamodb").create_table(
         TableName=name,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
@@ -36,14 +36,14 @@ def table(cloud: Emulator) -> str:
 def test_two_containers_tell_an_event_once(cloud: Emulator, table: str, time: Any) -> None:
     one, other = (State(table, cloud.client, time) for _ in range(2))
     assert one.claim("a", lease=60)
-    with pytest.raises(InFlightError, match="being told by another invocation"):
+    with pytest.raises(InFlightError, match="being sent by another invocation"):
         other.claim("a", lease=60)
-    one.told("a")
+    one.sent("a")
     assert not other.claim("a", lease=60)
     assert not one.claim("a", lease=60)
 
 
-def test_an_event_that_could_not_be_told_is_free_again(
+def test_an_event_that_could_not_be_sent_is_free_again(
     cloud: Emulator, table: str, time: Any
 ) -> None:
     one, other = (State(table, cloud.client, time) for _ in range(2))
@@ -58,9 +58,9 @@ def test_the_claim_of_a_container_that_died_ends(cloud: Emulator, table: str, ti
     assert State(table, cloud.client, time).claim("a", lease=60)
 
 
-def test_what_was_told_is_never_released(cloud: Emulator, table: str, time: Any) -> None:
+def test_what_was_sent_is_never_released(cloud: Emulator, table: str, time: Any) -> None:
     one, other = (State(table, cloud.client, time) for _ in range(2))
-    one.told("a")
+    one.sent("a")
     other.release("a")
     assert not other.claim("a", lease=60)
 
@@ -75,29 +75,41 @@ def test_first_and_threads_are_shared(cloud: Emulator, table: str, time: Any) ->
     assert one.thread("pipeline#1") == "1700000000.000001"
 
 
+def test_a_thread_is_read_as_it_was_written_last(time: Any, scripted: ModuleType) -> None:
+    """A read that may be stale would miss the start's thread, and post a second message."""
+    found = {"Item": {"ts": {"S": "1700000000.000001"}}}
+    aws = scripted.ScriptedAws({"dynamodb.GetItem": found})
+    state = State("told", aws, time)
+    assert state.thread("pipeline#1") == "1700000000.000001"
+    assert state.thread("pipeline#1") == "1700000000.000001"
+    assert aws.asked("dynamodb.GetItem") == [
+        {"TableName": "told", "Key": {"id": {"S": "thread#pipeline#1"}}, "ConsistentRead": True}
+    ]
+
+
 def test_items_expire(cloud: Emulator, table: str, time: Any) -> None:
-    State(table, cloud.client, time).told("a")
+    State(table, cloud.client, time).sent("a")
     [item] = cloud.client("dynamodb").scan(TableName=table)["Items"]
     assert float(item["expires"]["N"]) == time.now + 14 * 86400
 
 
 @pytest.mark.parametrize("name", ["", "no-such-table"])
-def test_memory_alone_still_tells_once(cloud: Emulator, name: str, time: Any, capsys: Any) -> None:
+def test_memory_alone_still_sends_once(cloud: Emulator, name: str, time: Any, capsys: Any) -> None:
     state = State(name, cloud.client, time)
     assert state.claim("a", lease=60)
-    state.told("a")
+    state.sent("a")
     assert not state.claim("a", lease=60)
     state.release("a")
     state.remember_thread("x", "1.1")
     assert state.thread("x") == "1.1"
     assert state.first("k")
-    assert ("State table not reached" in capsys.readouterr().out) == bool(name)
+    assert ("State table not available" in capsys.readouterr().out) == bool(name)
 
 
 def test_memory_is_bounded(cloud: Emulator, time: Any) -> None:
     state = State("", cloud.client, time)
     for number in range(5000):
-        state.told(f"{number}")
+        state.sent(f"{number}")
     assert not state.claim("4999", lease=1)
     assert state.claim("0", lease=1)
 

@@ -61,7 +61,7 @@ _PHASES = "\nphases: {build: {commands: [make]}}"
         ("version: 0.2\nreports: {unit: {}}" + _PHASES, "^reports.unit.files is missing at line 2"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(text, message):
+def test_what_is_wrong_is_reported_with_its_place(text, message):
     with pytest.raises(BuildspecError, match=message):
         parse(text)
 

@@ -18,7 +18,7 @@ def seconds() -> str:
 
 
 def _running(argument: str) -> bool:
-    """Tell whether a process has an argument; those that are dead have none."""
+    """Return whether a process has an argument; those that are dead have none."""
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             if argument.encode() in process.read_bytes().split(b"\0"):

@@ -258,16 +258,16 @@ def test_documented_outcome(case, build):
     assert " ".join(output.split()) == case.output, case.source
 
 
-def test_a_failure_is_told_as_codebuild_tells_it(build):
+def test_a_failure_is_reported_as_codebuild_tells_it(build):
     result = build("version: 0.2\nphases: {build: {commands: ['(exit 3)']}}")
 
     [failed] = [phase for phase in result.phases if phase.status == "FAILED"]
     message = "Error while executing command: (exit 3). Reason: exit status 3"
     assert failed.message == f"COMMAND_EXECUTION_ERROR: {message}"
     stamp = r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6} "
-    told = [re.sub(stamp, "", line) for line in build.lines if re.match(stamp, line)]
-    entered = told.index("Entering phase BUILD")
-    assert told[entered + 1 : entered + 5] == [
+    reported = [re.sub(stamp, "", line) for line in build.lines if re.match(stamp, line)]
+    entered = reported.index("Entering phase BUILD")
+    assert reported[entered + 1 : entered + 5] == [
         "Running command (exit 3)",
         "Command did not exit successfully (exit 3) exit status 3",
         "Phase complete: BUILD State: FAILED",
@@ -282,7 +282,7 @@ def test_a_command_of_several_lines_is_logged_in_lines(build):
     assert "echo two" in build.lines
 
 
-def test_the_first_failure_of_a_phase_is_told(build):
+def test_the_first_failure_of_a_phase_is_reported(build):
     result = build("version: 0.2\nphases: {install: {commands: [exit 1], finally: [exit 2]}}")
 
     assert result.phases[1].message.endswith("command: exit 1. Reason: exit status 1")

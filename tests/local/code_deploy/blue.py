@@ -60,8 +60,8 @@ class Blue(Shop):
 
     def healthy(self, group: str) -> int:
         """How many healthy targets a target group has."""
-        told = self.client("elbv2").describe_target_health(TargetGroupArn=group)
-        states = [each["TargetHealth"]["State"] for each in told["TargetHealthDescriptions"]]
+        reported = self.client("elbv2").describe_target_health(TargetGroupArn=group)
+        states = [each["TargetHealth"]["State"] for each in reported["TargetHealthDescriptions"]]
         return states.count("healthy")
 
     def deployment(self, execution: str) -> str:

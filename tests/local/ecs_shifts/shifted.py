@@ -36,8 +36,8 @@ class Shifted(Shop):
 
     def healthy(self, group: str) -> int:
         """How many healthy targets a target group has."""
-        told = self.client("elbv2").describe_target_health(TargetGroupArn=group)
-        states = [each["TargetHealth"]["State"] for each in told["TargetHealthDescriptions"]]
+        reported = self.client("elbv2").describe_target_health(TargetGroupArn=group)
+        states = [each["TargetHealth"]["State"] for each in reported["TargetHealthDescriptions"]]
         return states.count("healthy")
 
     def newest(self) -> dict[str, Any]:

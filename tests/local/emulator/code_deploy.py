@@ -170,8 +170,8 @@ class Blue:
                 found = self.emulator.client("ssm").get_parameter(Name=self.ids[hook])["Parameter"]
             except ClientError:
                 return None
-            told, own = str(found["Value"]).split()
-            return own if told == deployment else None
+            reported, own = str(found["Value"]).split()
+            return own if reported == deployment else None
 
         return str(eventually(look))
 
@@ -213,7 +213,7 @@ class Blue:
 
 
 class Notices:
-    """What is told of the deployments of a group, from now on."""
+    """The events of the deployments of a group, from now on."""
 
     def __init__(self, blue: Blue) -> None:
         self._sqs = blue.emulator.client("sqs")

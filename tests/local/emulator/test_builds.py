@@ -270,14 +270,14 @@ def test_no_build_outlives_the_emulator(
     machine = tmp_path / "build.json"
     machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
     emulator = new_emulator("--build-environment", str(machine))
-    told = tmp_path / "told"
+    reported = tmp_path / "reported"
     buildspec = spec(
-        f'echo "$$ $CODEBUILD_SRC_DIR" > {told}.new && mv {told}.new {told}; sleep 600'
+        f'echo "$$ $CODEBUILD_SRC_DIR" > {reported}.new && mv {reported}.new {reported}; sleep 600'
     )
     name = deploy(emulator, project(buildspec, Source=NO_SOURCE))
     emulator.client("codebuild").start_build(projectName=name)
-    eventually(told.exists)
-    process, folder = told.read_text().split()
+    eventually(reported.exists)
+    process, folder = reported.read_text().split()
     assert Path("/proc", process).exists()
     assert emulator.stop() == 0
     assert not Path("/proc", process).exists()

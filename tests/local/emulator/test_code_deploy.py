@@ -35,7 +35,7 @@ def test_a_deployment_replaces_the_tasks_and_the_next_goes_the_other_way(
     assert blue.weights() == blue.weights("Test") == {"Blue": 100, "Green": 0}
 
 
-def test_what_a_deployment_tells(emulator: Emulator) -> None:
+def test_the_events_of_a_deployment(emulator: Emulator) -> None:
     blue = Blue(emulator)
     notices = Notices(blue)
     deployment = blue.deploy("good:2", description="a release")
@@ -53,18 +53,18 @@ def test_what_a_deployment_tells(emulator: Emulator) -> None:
     assert target["targetId"] == f"{blue.name}:{blue.name}"
     assert target["targetArn"].endswith(f":service/{blue.name}/{blue.name}")
     assert target["status"] == "Succeeded"
-    told = eventually(lambda: [n for n in [notices.of(deployment)] if len(n) == 2])[0]
-    assert [each["detail"]["state"] for each in told] == ["START", "SUCCESS"]
-    assert told[0]["detail-type"] == "CodeDeploy Deployment State-change Notification"
+    reported = eventually(lambda: [n for n in [notices.of(deployment)] if len(n) == 2])[0]
+    assert [each["detail"]["state"] for each in reported] == ["START", "SUCCESS"]
+    assert reported[0]["detail-type"] == "CodeDeploy Deployment State-change Notification"
     prefix = f"arn:aws:codedeploy:{REGION}:{ACCOUNT}"
     application = blue.group["applicationName"]
-    assert told[0]["resources"] == [
+    assert reported[0]["resources"] == [
         f"{prefix}:application:{application}",
         f"{prefix}:deploymentgroup:{application}/{blue.group['deploymentGroupName']}",
     ]
     group = blue.api.get_deployment_group(**blue.group)["deploymentGroupInfo"]
     assert group["lastSuccessfulDeployment"]["deploymentId"] == deployment
-    assert told[0]["detail"]["instanceGroupId"] == group["deploymentGroupId"]
+    assert reported[0]["detail"]["instanceGroupId"] == group["deploymentGroupId"]
     assert group["targetRevision"] == info["revision"]
     known = blue.api.get_application_revision(
         applicationName=blue.group["applicationName"], revision=info["revision"]
@@ -103,10 +103,10 @@ def test_traffic_moves_in_steps(
             weights.append(now)
             if 0 < now < 100:
                 assert blue.images() == ["good:1", "good:2"]
-                told = {
+                reported = {
                     each["taskSetLabel"]: each for each in blue.target(deployment)["taskSetsInfo"]
                 }
-                assert told["Green"]["trafficWeight"] == now
+                assert reported["Green"]["trafficWeight"] == now
                 blue.forward(5)
         return blue.info(deployment)["status"] in FINAL
 
@@ -172,8 +172,8 @@ def test_hooks_let_a_deployment_go_on(emulator: Emulator) -> None:
     deployment = blue.deploy(AfterInstall="Check", AfterAllowTraffic="Check")
     assert blue.ended(deployment)["status"] == "Succeeded"
     ids = emulator.client("ssm").get_parameter(Name=blue.ids["Check"])["Parameter"]["Value"]
-    told, execution = ids.split()
-    assert told == deployment
+    reported, execution = ids.split()
+    assert reported == deployment
     with pytest.raises(ClientError) as late:
         blue.api.put_lifecycle_event_hook_execution_status(
             deploymentId=deployment, lifecycleEventHookExecutionId=execution, status="Failed"

@@ -1,4 +1,4 @@
-"""ECS without a container engine: deployments, circuit breaker, events, and what the API tells."""
+"""ECS without a container engine: deployments, circuit breaker, events, and the API's responses."""
 
 import json
 import math
@@ -247,9 +247,7 @@ def test_a_broken_release_trips_the_breaker_and_is_rolled_back(
     assert {task["startedBy"] for task in stopped} == {new["id"]}
 
 
-def test_the_events_tell_the_story_in_order(
-    emulator: Emulator, broken: Callable[[str], str]
-) -> None:
+def test_the_events_come_in_order(emulator: Emulator, broken: Callable[[str], str]) -> None:
     service = Handle(emulator, count=1)
     good = service.shown()["deployments"][0]["id"]
     bad = service.release(broken("broken:2"))["deployments"][0]["id"]
@@ -269,14 +267,14 @@ def test_the_events_tell_the_story_in_order(
         ("INFO", "SERVICE_DEPLOYMENT_COMPLETED", good, f"ECS deployment {good} completed."),
     ]
 
-    def told() -> list[tuple[str, ...]]:
+    def reported() -> list[tuple[str, ...]]:
         return [
             tuple(each["detail"][k] for k in ("eventType", "eventName", "deploymentId", "reason"))
             for each in service.events("ECS Deployment State Change")
         ]
 
-    eventually(lambda: len(told()) >= len(expected))
-    assert told() == expected
+    eventually(lambda: len(reported()) >= len(expected))
+    assert reported() == expected
 
     (failed, *_) = (
         task for task in service.tasks("STOPPED") if task["stopCode"] == "EssentialContainerExited"

@@ -16,7 +16,7 @@ def test_a_template_gives_weights(balanced: Balanced) -> None:
     assert "TargetGroupArn" not in balanced.action()
 
 
-def test_one_group_is_told_in_both_ways(balanced: Balanced) -> None:
+def test_one_group_is_reported_in_both_ways(balanced: Balanced) -> None:
     (listener,) = balanced.api.describe_listeners(ListenerArns=[balanced.names["Listener"]])[
         "Listeners"
     ]

@@ -156,7 +156,7 @@ def test_an_artifact_that_the_action_does_not_get(emulator: Emulator) -> None:
     release.fails(release.files(), "Other is not an input artifact")
 
 
-def test_the_failure_of_the_deployment_is_told(emulator: Emulator) -> None:
+def test_the_failure_of_the_deployment_is_reported(emulator: Emulator) -> None:
     release = Releasing(emulator)
     release.blue.alarm("ALARM")
     release.fails(release.files(), "stopped: ALARM_ACTIVE", release.blue.name)

@@ -69,7 +69,7 @@ def follow(releases: Releases, pipeline: Pipeline, execution: str) -> tuple[str,
     status = releases.follow(
         pipeline.name,
         execution,
-        seen=lambda stage: stages.__setitem__(stage.name, stage),
+        on_change=lambda stage: stages.__setitem__(stage.name, stage),
         seconds=20,
     )
     return status, stages
@@ -95,7 +95,7 @@ def test_a_release_is_approved_and_rolled_back_to(
     status, stages = follow(releases, pipeline, rollback)
     assert (status, list(stages)) == ("Failed", ["Gate"])
     assert "not again" in stages["Gate"].reason
-    with pytest.raises(ReleaseError, match="nothing waits for approval"):
+    with pytest.raises(ReleaseError, match="no approval is pending"):
         releases.approve(pipeline.name, "Gate", "Approve")
 
 

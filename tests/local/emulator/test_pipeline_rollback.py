@@ -277,9 +277,9 @@ def test_failed_actions_tell_why_in_their_events(emulator: Emulator) -> None:
     (failed,) = (e for e in inbox.of(execution, "Action") if e["state"] == "FAILED")
     assert failed["execution-result"]["error-code"] == "Rejected"
     assert "because" in failed["execution-result"]["external-execution-summary"]
-    told = inbox.of(execution, "Pipeline")[-1]["execution-trigger"]
-    assert told["branch-name"] == "main"
-    assert told["full-repository-name"] == pipeline.repository
+    reported = inbox.of(execution, "Pipeline")[-1]["execution-trigger"]
+    assert reported["branch-name"] == "main"
+    assert reported["full-repository-name"] == pipeline.repository
 
 
 def test_executions_in_parallel_are_retried_whichever_is_newest(emulator: Emulator) -> None:

@@ -83,10 +83,10 @@ def test_tags_start_pipelines_that_wait_for_tags(emulator: Emulator) -> None:
     }
     inbox = Inbox(pipeline)
     eventually(lambda: inbox.of(execution, "Pipeline"))
-    told = inbox.of(execution, "Pipeline")[0]["execution-trigger"]
-    assert (told["tag-name"], told["commit-id"]) == ("v1", commit)
-    assert told["connection-arn"] == pipeline.connection
-    assert "branch-name" not in told
+    reported = inbox.of(execution, "Pipeline")[0]["execution-trigger"]
+    assert (reported["tag-name"], reported["commit-id"]) == ("v1", commit)
+    assert reported["connection-arn"] == pipeline.connection
+    assert "branch-name" not in reported
 
 
 def test_a_tag_can_come_with_its_commit_with_or_without_a_branch(emulator: Emulator) -> None:

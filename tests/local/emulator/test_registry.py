@@ -169,7 +169,7 @@ def test_images_are_listed_by_pages_and_deleted_by_tag(
     assert registry.call("GET", f"/v2/{name}/manifests/v0")[0] == 404
 
 
-def test_scan_on_push_finds_nothing_unless_told(
+def test_scan_on_push_finds_nothing_by_default(
     emulator: Emulator, repository: Callable[..., str]
 ) -> None:
     name = repository(ImageScanningConfiguration={"ScanOnPush": True})
@@ -190,7 +190,7 @@ def test_findings_can_be_set_before_and_after_the_push(
     ecr = emulator.client("ecr")
     registry = Registry(emulator, name)
 
-    def tell(*severities: str, **more: Any) -> None:
+    def find(*severities: str, **more: Any) -> None:
         findings = [{"name": f"CVE-{n}", "severity": each} for n, each in enumerate(severities)]
         query = {"digest": more.pop("digest")} if "digest" in more else {}
         body = json.dumps({"findings": findings, **more}).encode()
@@ -201,13 +201,13 @@ def test_findings_can_be_set_before_and_after_the_push(
         findings = ecr.describe_image_scan_findings(repositoryName=name, imageId={"imageTag": tag})
         return findings["imageScanFindings"]["findingSeverityCounts"]
 
-    tell("CRITICAL", "HIGH", "HIGH")
+    find("CRITICAL", "HIGH", "HIGH")
     registry.push("v1", b"1")
     assert counts("v1") == {"CRITICAL": 1, "HIGH": 2}
     (details,) = ecr.describe_images(repositoryName=name)["imageDetails"]
     assert details["imageScanFindingsSummary"]["findingSeverityCounts"]["HIGH"] == 2
     registry.push("v2", b"2")
-    tell("LOW", digest=details["imageDigest"])
+    find("LOW", digest=details["imageDigest"])
     assert (counts("v1"), counts("v2")) == ({"LOW": 1}, {"CRITICAL": 1, "HIGH": 2})
     pages = list(
         ecr.get_paginator("describe_image_scan_findings").paginate(
@@ -215,7 +215,7 @@ def test_findings_can_be_set_before_and_after_the_push(
         )
     )
     assert [len(each["imageScanFindings"]["findings"]) for each in pages] == [2, 1]
-    tell(status="FAILED", description="the scanner broke")
+    find(status="FAILED", description="the scanner broke")
     registry.push("v3", b"3")
     failed = ecr.describe_image_scan_findings(repositoryName=name, imageId={"imageTag": "v3"})
     assert failed["imageScanStatus"] == {"status": "FAILED", "description": "the scanner broke"}

@@ -11,7 +11,7 @@ from tests.local.emulator.driver import ROOT, Emulator, Registry, eventually
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_when_told(new_emulator: Callable[..., Emulator], how: signal.Signals) -> None:
+def test_it_ends_on_a_signal(new_emulator: Callable[..., Emulator], how: signal.Signals) -> None:
     assert new_emulator().stop(how) == 0
 
 

@@ -83,8 +83,8 @@ class Managed:
         return found
 
     def targets(self, group: str) -> list[str]:
-        told = self.emulator.client("elbv2").describe_target_health(TargetGroupArn=group)
-        return [each["TargetHealth"]["State"] for each in told["TargetHealthDescriptions"]]
+        reported = self.emulator.client("elbv2").describe_target_health(TargetGroupArn=group)
+        return [each["TargetHealth"]["State"] for each in reported["TargetHealthDescriptions"]]
 
 
 def refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, str]:
@@ -137,8 +137,8 @@ def test_a_deleted_set_leaves_nothing(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as scaled:
         service.ecs.delete_task_set(**service.where, taskSet=made["id"])
     assert refused(scaled)[0] == "InvalidParameterException"
-    told = service.ecs.delete_task_set(**service.where, taskSet=made["id"], force=True)
-    assert told["taskSet"]["status"] == "DRAINING"
+    reported = service.ecs.delete_task_set(**service.where, taskSet=made["id"], force=True)
+    assert reported["taskSet"]["status"] == "DRAINING"
     assert list(service.sets()) == [first]
     assert service.targets(service.green) == []
     assert not service.running(made["id"])
@@ -287,8 +287,8 @@ def test_a_set_that_is_not_there(emulator: Emulator) -> None:
     with pytest.raises(ClientError) as error:
         service.ecs.update_service_primary_task_set(**service.where, primaryTaskSet="ecs-svc/1")
     assert refused(error)[0] == "TaskSetNotFoundException"
-    told = service.ecs.describe_task_sets(**service.where, taskSets=["ecs-svc/1"])
-    assert told["failures"] == [{"arn": "ecs-svc/1", "reason": "MISSING"}]
+    reported = service.ecs.describe_task_sets(**service.where, taskSets=["ecs-svc/1"])
+    assert reported["failures"] == [{"arn": "ecs-svc/1", "reason": "MISSING"}]
 
 
 def test_a_service_of_ecs_has_no_sets(emulator: Emulator) -> None:

@@ -19,7 +19,7 @@ def test_several_may_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert base_image_archives() == archives
 
 
-def test_one_that_is_not_there_is_told_before_an_engine_starts(
+def test_one_that_is_not_there_is_reported_before_an_engine_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BASE_IMAGES", str(tmp_path / "none.tar"))

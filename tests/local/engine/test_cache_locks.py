@@ -45,14 +45,14 @@ def test_installing_waits_for_another_run_and_says_so(
 ) -> None:
     other = (tmp_path / "lock").open("w")
     fcntl.flock(other, fcntl.LOCK_EX)
-    told: list[str] = []
+    reported: list[str] = []
 
-    def tell(line: str) -> None:
-        told.append(line)
+    def progress(line: str) -> None:
+        reported.append(line)
         other.close()
 
-    with installing(tmp_path, tell):
+    with installing(tmp_path, progress):
         pass
-    with installing(tmp_path, tell):
+    with installing(tmp_path, progress):
         pass
-    assert told == ["waiting for another run that sets up a container engine"]
+    assert reported == ["Waiting for another run that sets up a container engine"]

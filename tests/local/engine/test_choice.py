@@ -46,7 +46,7 @@ def test_the_private_engine_is_next(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 @pytest.mark.usefixtures("no_docker")
-def test_without_any_engine_all_reasons_are_told(
+def test_without_any_engine_all_reasons_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
@@ -55,7 +55,7 @@ def test_without_any_engine_all_reasons_are_told(
     with pytest.raises(EngineUnavailableError) as error:
         opened(tmp_path)
     assert "docker: there is no docker command; install Docker" in str(error.value)
-    assert "private: an engine of our own has to be started by root" in str(error.value)
+    assert "private: the private engine has to be started by root" in str(error.value)
     assert not any(tmp_path.iterdir())
 
 

@@ -79,7 +79,7 @@ def test_packages_have_to_be_signed_by_the_distribution(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("targets", ["", "http://vendor.example/|bookworm|stable|Packages\n"])
-def test_a_system_without_its_archive_is_told_so(targets: str) -> None:
+def test_a_system_without_its_archive_is_reported(targets: str) -> None:
     with pytest.raises(EngineUnavailableError, match="no source for debian bookworm: add"):
         sources_list(targets, release("debian", "bookworm"))
 
@@ -125,7 +125,7 @@ def test_unpacking_runs_no_script(tmp_path: Path) -> None:
 
 
 @needs_dpkg
-def test_a_broken_package_is_told(tmp_path: Path) -> None:
+def test_a_broken_package_is_reported(tmp_path: Path) -> None:
     package = tmp_path / "half.deb"
     package.write_bytes(b"!<arch>\n")
     with pytest.raises(EngineUnavailableError, match="'dpkg-deb --extract' failed"):

@@ -59,26 +59,26 @@ def opened(address: tuple[str, int] = ("127.0.0.1", 1)) -> Engine:
         return engine
 
 
-def test_an_engine_that_is_away_is_told(fake: Fake) -> None:
+def test_an_engine_that_is_away_is_reported(fake: Fake) -> None:
     fake.fail("version", "Cannot connect to the Docker daemon.")
     with pytest.raises(EngineUnavailableError, match=r"Cannot connect .*; start Docker"):
         opened()
 
 
-def test_an_engine_that_hangs_is_told(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_hangs_is_reported(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     (fake.folder / "docker").write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(docker, "_ANSWER_SECONDS", 0.05)
     with pytest.raises(EngineUnavailableError, match="does not answer; start Docker"):
         opened()
 
 
-def test_a_missing_buildx_is_told(fake: Fake) -> None:
+def test_a_missing_buildx_is_reported(fake: Fake) -> None:
     fake.fail("buildx", "docker: 'buildx' is not a docker command.")
     with pytest.raises(EngineUnavailableError, match="install Docker's buildx plugin"):
         opened()
 
 
-def test_an_engine_that_cannot_reach_this_machine_is_told(fake: Fake) -> None:
+def test_an_engine_that_cannot_reach_this_machine_is_reported(fake: Fake) -> None:
     fake.fail("login", "first\nconnection refused")
     with pytest.raises(EngineUnavailableError, match=r"^connection refused; .*=private$"):
         opened()

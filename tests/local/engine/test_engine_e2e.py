@@ -29,7 +29,7 @@ ACCOUNT, REGION = "123456789012", "ap-northeast-1"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 APP = {
     "Dockerfile": """\
-FROM node:20-alpine
+FROM node:24-alpine
 RUN addgroup -S app && adduser -S app -G app
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -201,44 +201,59 @@ def test_an_image_runs_and_gets_healthy(engine: Engine, app: Path) -> None:
 
 
 def test_base_images_carry_what_their_names_say(engine: Engine) -> None:
-    assert engine.stand_ins == ("node:20-alpine",)
+    assert engine.stand_ins == ("node:24-alpine",)
     add = "addgroup -g 1001 -S app && adduser -S worker -u 1001 -G app && addgroup node app"
     show = "node --version; npm --version; id -u node; grep app /etc/group"
     output = docker(
         engine,
-        *("run", "--rm", "node:20-alpine", "sh", "-c"),
+        *("run", "--rm", "node:24-alpine", "sh", "-c"),
         f"{add}; {show}",
     )
     node, npm, user, group = output.splitlines()[-4:]
-    assert re.fullmatch(r"v20\.\d+\.\d+", node)
-    assert npm.startswith("10.")
+    assert re.fullmatch(r"v24\.\d+\.\d+", node)
+    assert npm.startswith("11.")
     assert user == "1000"
     assert group == "app:x:1001:node"
+
+
+def test_the_public_gallery_of_ecr_mirrors_them(engine: Engine, tmp_path: Path) -> None:
+    gallery = "public.ecr.aws/docker/library/node:24-alpine"
+    show = ("buildx", "imagetools", "inspect", "--format", "{{ .Manifest.Digest }}")
+    digest = docker(engine, *show, gallery)
+    assert digest == docker(engine, *show, "node:24-alpine")
+    (tmp_path / "Dockerfile").write_text(
+        'ARG DIGEST=""\nFROM public.ecr.aws/docker/library/node:24-alpine${DIGEST:+@${DIGEST}}\n'
+    )
+    build = ("build", "--quiet", "--pull", "--build-arg")
+    assert docker(engine, *build, f"DIGEST={digest}", ".", cwd=tmp_path)
+    assert docker(engine, *build, "DIGEST=", ".", cwd=tmp_path)
+    absent = f"DIGEST=sha256:{'0' * 64}"
+    assert "not found" in docker(engine, *build, absent, ".", cwd=tmp_path, check=False)
 
 
 def test_a_syntax_line_is_understood(engine: Engine, app: Path) -> None:
     file, line = app / "Dockerfile", "# syntax=docker/dockerfile:1\n"
     file.write_text(
-        f"{line}FROM node:20-alpine\nARG GREETING\nRUN <<END\necho $GREETING > /a\nEND\n"
+        f"{line}FROM node:24-alpine\nARG GREETING\nRUN <<END\necho $GREETING > /a\nEND\n"
     )
     build = ("build", "--quiet", "--pull", "--build-arg", "GREETING=hello", ".")
     built = docker(engine, *build, cwd=app)
     assert docker(engine, "run", "--rm", built, "cat", "/a") == "hello"
 
-    file.write_text(f"{line}FROM node:20-alpine\nFORM nothing\n")
+    file.write_text(f"{line}FROM node:24-alpine\nFORM nothing\n")
     assert "line 3: unknown instruction: FORM" in docker(engine, *build, cwd=app, check=False)
-    file.write_text(f"{line}FROM node:20-alpine\nRUN exit 7\n")
+    file.write_text(f"{line}FROM node:24-alpine\nRUN exit 7\n")
     assert "exit code: 7" in docker(engine, *build, cwd=app, check=False)
 
 
 def test_nothing_else_can_be_reached_and_that_is_known_at_once(engine: Engine) -> None:
     started = time.monotonic()
     output = docker(
-        engine, "run", "--rm", "node:20-alpine", "wget", "-qO-", "http://x.invalid", check=False
+        engine, "run", "--rm", "node:24-alpine", "wget", "-qO-", "http://x.invalid", check=False
     )
     assert "bad address" in output
     assert "not found" in docker(engine, "pull", "node:21-alpine", check=False)
-    routes = docker(engine, "run", "--rm", "--network=host", "node:20-alpine", "ip", "route")
+    routes = docker(engine, "run", "--rm", "--network=host", "node:24-alpine", "ip", "route")
     assert routes.splitlines()[-1].startswith("172.30.98.0/24 dev docker0")
     assert "default" not in routes
     assert time.monotonic() - started < 8
@@ -250,19 +265,19 @@ def test_base_images_may_need_a_password(
     htpasswd = tmp_path / "htpasswd"
     htpasswd.write_text(READER)
     with private_engine(beside, ministack, htpasswd) as engine:
-        assert "node:20-alpine" not in docker(engine, "images")
-        assert "no basic auth credentials" in docker(engine, "pull", "node:20-alpine", check=False)
+        assert "node:24-alpine" not in docker(engine, "images")
+        assert "no basic auth credentials" in docker(engine, "pull", "node:24-alpine", check=False)
         login = ("login", "--username", "reader", "--password-stdin")
         assert "401" in docker(engine, *login, input="wrong horse", check=False)
         docker(engine, *login, input="correct horse")
-        docker(engine, "pull", "node:20-alpine")
+        docker(engine, "pull", "node:24-alpine")
 
 
 def test_base_images_of_ones_own_come_from_an_archive(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "registry.example.com/team/base:1"
-    (tmp_path / "Dockerfile").write_text("FROM node:20-alpine\nRUN echo mine >/base\n")
+    (tmp_path / "Dockerfile").write_text("FROM node:24-alpine\nRUN echo mine >/base\n")
     docker(engine, "build", "--tag", name, tmp_path)
     docker(engine, "save", "--output", tmp_path / "base.tar", name)
     docker(engine, "image", "rm", name)
@@ -299,7 +314,7 @@ from local.engine import open_engine
 cache, port = Path(sys.argv[1]), int(sys.argv[2])
 with open_engine(cache, registries={sys.argv[3]: ("127.0.0.1", port)}, progress=print) as engine:
     docker = [engine.environment["PATH"].split(":")[0] + "/docker", "run", "--detach"]
-    image = ["node:20-alpine", "sleep", "1000"]
+    image = ["node:24-alpine", "sleep", "1000"]
     subprocess.run([*docker, *image], env={**engine.environment}, check=True)
     print("running", flush=True)
     sys.stdin.read()

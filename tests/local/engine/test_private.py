@@ -16,7 +16,7 @@ def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_container_without_privileges_is_told(
+def test_a_container_without_privileges_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("unshare", "nsenter", "setpriv", "mount"):
@@ -29,7 +29,7 @@ def test_a_container_without_privileges_is_told(
 
 
 @pytest.mark.usefixtures("as_root")
-def test_a_missing_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_program_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnavailableError, match="'unshare' is missing: install"):
         private._check_permissions()

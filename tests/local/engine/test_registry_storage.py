@@ -35,7 +35,7 @@ def add(folder: Path, content: Path) -> str:
     layer = storage.add_layer(content, {"home/node": 1000})
     return storage.add_image(
         "library/node",
-        "20-alpine",
+        "24-alpine",
         architecture="arm64",
         layers=[layer],
         config={"Cmd": ["node"]},
@@ -50,7 +50,7 @@ def test_an_image_is_stored_as_the_registry_reads_it(tmp_path: Path, content: Pa
     [layer] = manifest["layers"]
     packed = blob(tmp_path, layer["digest"])
 
-    assert (repository / "_manifests/tags/20-alpine/current/link").read_text() == digest
+    assert (repository / "_manifests/tags/24-alpine/current/link").read_text() == digest
     for descriptor in (manifest["config"], layer):
         link = repository / "_layers" / descriptor["digest"].replace(":", "/") / "link"
         assert link.read_text() == descriptor["digest"]
@@ -94,9 +94,9 @@ def test_an_image_is_there_from_its_tag_on(
         with pytest.raises(KeyboardInterrupt):
             add(tmp_path, content)
     storage = RegistryStorage(tmp_path)
-    assert not storage.has("library/node", "20-alpine")
+    assert not storage.has("library/node", "24-alpine")
 
     add(tmp_path, content)
-    assert storage.has("library/node", "20-alpine")
+    assert storage.has("library/node", "24-alpine")
     assert not storage.has("library/node", "22-alpine")
-    assert not storage.has("library/python", "20-alpine")
+    assert not storage.has("library/python", "24-alpine")

@@ -36,7 +36,14 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, monkeypatch: pytest.Mon
     add("node:20-alpine", tmp_path)
 
 
-def test_a_package_that_npm_cannot_fetch_is_told(
+def test_it_is_on_docker_hub_and_in_the_public_gallery_of_ecr(tmp_path: Path) -> None:
+    storage = RegistryStorage(tmp_path)
+    stand_ins._store(STAND_INS["node:24-alpine"], [], storage)
+    assert storage.has("library/node", "24-alpine")
+    assert storage.has("docker/library/node", "24-alpine")
+
+
+def test_a_package_that_npm_cannot_fetch_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     npm = tmp_path / "npm"
@@ -47,13 +54,13 @@ def test_a_package_that_npm_cannot_fetch_is_told(
         stand_ins._npm_package("yarn", "9", tmp_path)
 
 
-def test_a_missing_npm_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_npm_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(EngineUnavailableError, match=r"npm is missing: install Node\.js"):
         stand_ins._npm_package("npm", "10.8.2", tmp_path)
 
 
-def test_another_processor_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(EngineUnavailableError, match="x86_64 and aarch64 only, this is riscv64"):
         stand_ins._architecture()

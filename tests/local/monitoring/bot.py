@@ -1,4 +1,4 @@
-"""The stack under test beside the app's own: a bot that tells everything of one pipeline."""
+"""The stack under test beside the app's own: a bot that sends all notifications of one pipeline."""
 
 import json
 from pathlib import Path
@@ -49,7 +49,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
     )
     PipelineAlarms(
         stack,
-        "Watched",
+        "MonitoredResources",
         name="bot",
         notifications=[bot],
         pipeline=codepipeline.Pipeline.from_pipeline_arn(

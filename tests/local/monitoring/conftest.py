@@ -10,7 +10,7 @@ import pytest
 from local.cloud import ACCOUNT, REGION, Cloud
 from local.toolkit import Toolkit
 from tests.local.monitoring import bot
-from tests.local.monitoring.told import PIPELINE, Told
+from tests.local.monitoring.notifications import PIPELINE, Notifications
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def bot_assembly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Pa
 
 @pytest.fixture(scope="session")
 def monitored(bot_assembly: Future[Path], engine: Cloud) -> Cloud:
-    """The cloud, with Slack told by the app's webhook, and of one pipeline by a bot too."""
+    """The cloud, with notifications by the app's webhook, and of one pipeline by a bot too."""
     session = boto3.Session(
         aws_access_key_id=ACCOUNT, aws_secret_access_key="local", region_name=REGION
     )
@@ -47,15 +47,15 @@ def client(monitored: Cloud) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def webhook(monitored: Cloud) -> Told:
-    """What the app's webhook is told from now on."""
-    return Told(monitored.endpoint)
+def webhook(monitored: Cloud) -> Notifications:
+    """What the app's webhook gets from now on."""
+    return Notifications(monitored.endpoint)
 
 
 @pytest.fixture
-def by_bot(monitored: Cloud) -> Told:
-    """What the bot tells from now on."""
-    return Told(monitored.endpoint, bot.CHANNEL)
+def by_bot(monitored: Cloud) -> Notifications:
+    """What the bot posts from now on."""
+    return Notifications(monitored.endpoint, bot.CHANNEL)
 
 
 @pytest.fixture(autouse=True)

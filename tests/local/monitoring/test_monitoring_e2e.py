@@ -1,6 +1,6 @@
 """From real failures to the message: by real rules and the real function, to Slack's stand-in.
 
-A webhook is told of the app's two pipelines, a bot of one of them.
+A webhook gets notifications of the app's two pipelines, a bot of one of them.
 """
 
 import json
@@ -19,13 +19,13 @@ from local.emulator.slack import WEBHOOK
 from local.release import Commit, ReleaseError, Releases
 from tests.local.emulator.driver import eventually
 from tests.local.monitoring.bot import TOKEN
-from tests.local.monitoring.told import PIPELINE, Told, shown
+from tests.local.monitoring.notifications import PIPELINE, Notifications, shown
 
 pytestmark = pytest.mark.e2e
 
 OTHER_PIPELINE = f"{PIPELINE}-blue-green"
 BROKEN = """\
-FROM node:20-alpine
+FROM node:24-alpine
 RUN echo DB_PASSWORD=hunter2 && echo 'this is the cause' && exit 7
 """
 DEAD = "export const GREETING = 'bye';\nprocess.exit(3);\n"
@@ -55,11 +55,11 @@ def release(
 
     def release(file: str, content: str) -> tuple[Commit, str, str]:
         commit = Commit.of(changed(file, content))
-        repository, branch = releases.watched(PIPELINE)
+        repository, branch = releases.source(PIPELINE)
         (execution,) = releases.push(
             commit, repository=repository, branch=branch, message="Greet <all> & more"
         )
-        status = releases.follow(PIPELINE, execution, seen=lambda _: None, seconds=300)
+        status = releases.follow(PIPELINE, execution, on_change=lambda _: None, seconds=300)
         return commit, execution, status
 
     return release
@@ -75,8 +75,8 @@ def refuse(cloud: Cloud, times: int, status: int, about: str) -> None:
 
 def test_a_failed_build_and_the_recovery_after_it(
     monitored: Cloud,
-    webhook: Told,
-    by_bot: Told,
+    webhook: Notifications,
+    by_bot: Notifications,
     release: Callable[[str, str], tuple[Commit, str, str]],
 ) -> None:
     commit, failed, status = release("Dockerfile", BROKEN)
@@ -100,7 +100,7 @@ def test_a_failed_build_and_the_recovery_after_it(
         assert words in said, said
     texts = [b["text"]["text"] for b in message["blocks"] if b["type"] == "section" and "text" in b]
     assert [text[:3] for text in texts if "this is the cause" in text] == ["```"]  # the log alone
-    # Slack has no time for the next one at first, and is told it once all the same.
+    # Slack rejects the next one at first, and still gets it once.
     refuse(monitored, 1, 429, "Release succeeded again")
     _, succeeded, status = release("src/greeting.js", WELL)
     assert status == "Succeeded"
@@ -121,10 +121,10 @@ def test_a_failed_build_and_the_recovery_after_it(
     assert not [secret for secret in (WEBHOOK, TOKEN, "hunter2") if secret in said]
 
 
-def test_a_rollback_is_told_in_the_words_of_ecs(
+def test_a_rollback_is_reported_in_the_words_of_ecs(
     monitored: Cloud,
-    webhook: Told,
-    by_bot: Told,
+    webhook: Notifications,
+    by_bot: Notifications,
     changed: Callable[[str, str], Path],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -133,8 +133,8 @@ def test_a_rollback_is_told_in_the_words_of_ecs(
     printed = capsys.readouterr().out
     assert "Slack" in printed
     assert f"{PIPELINE}: Release failed" in printed
-    for told in (webhook, by_bot):
-        said = shown(told.first(f"{PIPELINE}: Release failed"))
+    for channel in (webhook, by_bot):
+        said = shown(channel.first(f"{PIPELINE}: Release failed"))
         assert "Deploy" in said
         assert "ECS deployment circuit breaker" in said
         assert "What to do" in said
@@ -146,7 +146,7 @@ def test_a_rollback_is_told_in_the_words_of_ecs(
 
 
 def test_what_slack_never_takes_waits_in_the_queue_until_it_is_replayed(
-    monitored: Cloud, webhook: Told, client: Callable[[str], Any]
+    monitored: Cloud, webhook: Notifications, client: Callable[[str], Any]
 ) -> None:
     # As docs/monitoring.md finds them, and below replays.
     resources = client("cloudformation").list_stack_resources(StackName="delivery-monitoring")
@@ -173,7 +173,10 @@ def test_what_slack_never_takes_waits_in_the_queue_until_it_is_replayed(
     refuse(monitored, 3, 404, f"{OTHER_PIPELINE}: Release failed")
     releases = Releases(monitored.endpoint)
     execution = releases.start(OTHER_PIPELINE, IMAGE="no-such-image")
-    assert releases.follow(OTHER_PIPELINE, execution, seen=lambda _: None, seconds=300) == "Failed"
+    assert (
+        releases.follow(OTHER_PIPELINE, execution, on_change=lambda _: None, seconds=300)
+        == "Failed"
+    )
     eventually(lambda: waiting() == 1, _SECONDS)
     assert not webhook.messages("Release failed")
     client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)

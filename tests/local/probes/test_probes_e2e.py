@@ -1,6 +1,6 @@
 """A probe asks a new version over HTTP before its users do: both engines, by the settings alone.
 
-Somebody asks for the service all the while, and must never get anything but a good answer.
+Requests are sent to the service all the while, and none of them may fail.
 """
 
 import json
@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from local import demo
+from local.availability import AvailabilityMonitor
 from local.cloud import Cloud
-from local.entrances import entrance_of
 from local.release import Commit, Releases, Stage
-from local.visitor import Visitor
+from local.service_url import service_url
 from tests.local.probes.probed import ENGINES, path_of, service_of
 
 pytestmark = pytest.mark.e2e
@@ -27,55 +27,55 @@ def application(folder: Path, greeting: str, status: int = 200) -> Path:
     shutil.copytree(demo.SAMPLE, folder)
     (folder / "src" / "greeting.js").write_text(f"export const GREETING = '{greeting}';\n")
     source = folder / "src" / "app.js"
-    told = source.read_text()
-    assert "[200, { message: GREETING" in told
-    source.write_text(told.replace("[200, { message: GREETING", f"[{status}, {{ message: GREETING"))
+    code = source.read_text()
+    assert "[200, { message: GREETING" in code
+    source.write_text(code.replace("[200, { message: GREETING", f"[{status}, {{ message: GREETING"))
     return folder
 
 
-def release(cloud: Cloud, engine: str, folder: Path) -> tuple[str, str, Visitor]:
-    """Release an application: the status, what was said of failures, and how its users fared."""
+def release(cloud: Cloud, engine: str, folder: Path) -> tuple[str, str, AvailabilityMonitor]:
+    """Release an application: the status, the reasons of failures, and how the service answered."""
     releases, pipeline = Releases(cloud.endpoint), service_of(engine)
-    url = entrance_of(cloud.endpoint, *releases.deploy_targets(pipeline))
+    url = service_url(cloud.endpoint, *releases.deploy_targets(pipeline))
     assert url is not None
     assert url.endswith(path_of(engine))
-    repository, branch = releases.watched(pipeline)
+    repository, branch = releases.source(pipeline)
     reasons: list[str] = []
 
     def seen(stage: Stage) -> None:
         reasons.append(stage.reason)
 
-    with Visitor(url) as visitor:
+    with AvailabilityMonitor(url) as monitor:
         (execution,) = releases.push(
             Commit.of(folder), repository=repository, branch=branch, message="Greet"
         )
-        status = releases.follow(pipeline, execution, seen=seen, seconds=_SECONDS)
-    return status, "\n".join(reasons), visitor
+        status = releases.follow(pipeline, execution, on_change=seen, seconds=_SECONDS)
+    return status, "\n".join(reasons), monitor
 
 
-def greetings(visitor: Visitor) -> list[str]:
-    """Return what the sample has said, in order; the seed image says no JSON."""
-    return [json.loads(told)["message"] for told in visitor.answers if told.startswith("{")]
+def greetings(monitor: AvailabilityMonitor) -> list[str]:
+    """Return the sample's greetings, in order; the seed image responds without JSON."""
+    return [json.loads(text)["message"] for text in monitor.responses if text.startswith("{")]
 
 
 @pytest.mark.parametrize("deployer", ENGINES)
 def test_what_the_probe_finds_wrong_never_reaches_users(
     probed: Cloud, tmp_path: Path, deployer: str
 ) -> None:
-    status, why, visitor = release(probed, deployer, application(tmp_path / "good", "good"))
+    status, why, monitor = release(probed, deployer, application(tmp_path / "good", "good"))
     assert status == "Succeeded", why
-    assert greetings(visitor) == ["good"]
-    assert not visitor.troubles
+    assert greetings(monitor) == ["good"]
+    assert not monitor.failures
     recorded = Releases(probed.endpoint).recorded(service_of(deployer))
 
-    status, why, visitor = release(probed, deployer, application(tmp_path / "bad", "bad", 500))
+    status, why, monitor = release(probed, deployer, application(tmp_path / "bad", "bad", 500))
     assert status == "Failed"
     assert _WHY[deployer] in why
-    assert greetings(visitor) == ["good"]
-    assert not visitor.troubles
+    assert greetings(monitor) == ["good"]
+    assert not monitor.failures
     assert Releases(probed.endpoint).recorded(service_of(deployer)) == recorded
 
-    status, why, visitor = release(probed, deployer, application(tmp_path / "better", "better"))
+    status, why, monitor = release(probed, deployer, application(tmp_path / "better", "better"))
     assert status == "Succeeded", why
-    assert greetings(visitor) == ["good", "better"]
-    assert not visitor.troubles
+    assert greetings(monitor) == ["good", "better"]
+    assert not monitor.failures

@@ -22,7 +22,7 @@ from tests.local.emulator.driver import eventually, packed
 SEED = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 
 _SECONDS = 120.0
-_DOCKERFILE = 'FROM node:20-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
+_DOCKERFILE = 'FROM node:24-alpine\nCOPY app.mjs words /\nCMD ["node", "/app.mjs"]\n'
 _APP = """\
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -134,7 +134,7 @@ class Shop:
         status = self.releases.follow(
             pipeline or self.name,
             execution,
-            seen=lambda stage: stages.update({stage.name: stage}),
+            on_change=lambda stage: stages.update({stage.name: stage}),
             seconds=_SECONDS,
         )
         ended = Ended(id=execution, status=status, stages=stages)
@@ -147,7 +147,7 @@ class Shop:
         return self.end_of(self.begin(app, message=message, **files))
 
     def released(self) -> Pointer:
-        """Release unless something is live already, and tell what is."""
+        """Release unless something is live already, and return what is."""
         if self.pointer().live == SEED:
             assert self.release().status == "Succeeded"
         return self.pointer()
@@ -299,7 +299,7 @@ class Shop:
         return str(eventually(begun))
 
     def approval(self) -> None:
-        """Wait until something waits for approval."""
+        """Wait until an approval is pending."""
 
         def asked() -> bool:
             return any(

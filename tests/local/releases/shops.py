@@ -127,7 +127,7 @@ SHOPS: Mapping[str, _Controls] = {
         triggers=[
             PushTrigger(file_paths=["services/frozen/**"], file_paths_excluded=["**/*.md"]),
             PushTrigger(tags=["v*"]),
-            PullRequestTrigger(file_paths=["services/frozen/**"]),
+            PullRequestTrigger(deploys_unmerged_code=True, file_paths=["services/frozen/**"]),
         ],
     ),
     "retried": _queued,

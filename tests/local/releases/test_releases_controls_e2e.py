@@ -40,7 +40,7 @@ def test_what_is_approved_is_deployed_and_nothing_before(gated: Shop) -> None:
     gated.runs_only(image)
 
 
-def test_what_is_rejected_is_not_deployed_and_the_reason_is_told(gated: Shop) -> None:
+def test_what_is_rejected_is_not_deployed_and_the_reason_is_reported(gated: Shop) -> None:
     with gated.unchanged():
         execution = gated.begin()
         gated.approval()
@@ -91,7 +91,7 @@ def test_inside_of_its_window_a_release_goes_straight_on(
 
 
 def _evaluates(shop: Shop, execution: str) -> bool:
-    """Tell whether a rule of an execution runs."""
+    """Return whether a rule of an execution runs."""
     rules = shop.client("codepipeline").list_rule_executions(
         pipelineName=shop.name, filter={"pipelineExecutionId": execution}
     )["ruleExecutionDetails"]
@@ -123,7 +123,7 @@ def _healthy(shop: Shop) -> str:
 
 
 def _evaluates_after(shop: Shop, execution: str) -> bool:
-    """Tell whether an execution is recorded and watched."""
+    """Return whether an execution is recorded and watched."""
     recorded = shop.runs(execution, "Record")
     return bool(recorded and recorded[0]["status"] == "Succeeded" and _evaluates(shop, execution))
 
@@ -228,6 +228,6 @@ def test_a_failed_build_is_started_once_more_and_can_then_succeed(
 def test_a_build_that_fails_again_is_given_up(new_shop: Callable[[str], Shop]) -> None:
     shop = new_shop("retried")
     with shop.unchanged():
-        ended = shop.release(**{"services/retried/Dockerfile": "FROM node:20-alpine\nRUN exit 7\n"})
+        ended = shop.release(**{"services/retried/Dockerfile": "FROM node:24-alpine\nRUN exit 7\n"})
     fails(ended, "Build", "exit code: 7")
     assert [run["status"] for run in shop.runs(ended.id, "Build")] == ["Failed", "Failed"]

@@ -1,7 +1,6 @@
 """The providers of actions, one module each, and the table of all of them and those of rules."""
 
 from local.emulator.builds.service import CodeBuild
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import Providers
 from local.emulator.pipelines.providers.approval import Approvals
 from local.emulator.pipelines.providers.code_deploy import code_deploy_provider
@@ -16,7 +15,6 @@ from local.emulator.repositories import Repositories
 
 
 def all_providers(
-    clients: Clients,
     codebuild: CodeBuild,
     repositories: Repositories,
     approvals: Approvals,
@@ -30,11 +28,11 @@ def all_providers(
         ("Source", "AWS", "CodeCommit"): codecommit_provider(repositories),
         ("Build", "AWS", "CodeBuild"): builds,
         ("Test", "AWS", "CodeBuild"): builds,
-        ("Deploy", "AWS", "CodeDeployToECS"): code_deploy_provider(clients),
-        ("Deploy", "AWS", "ECS"): ecs_provider(clients),
+        ("Deploy", "AWS", "CodeDeployToECS"): code_deploy_provider(),
+        ("Deploy", "AWS", "ECS"): ecs_provider(),
         ("Approval", "AWS", "Manual"): approvals.provider(),
         ("Invoke", "AWS", "Lambda"): functions,
-        ("Rule", "AWS", "CloudWatchAlarm"): alarm_provider(clients),
+        ("Rule", "AWS", "CloudWatchAlarm"): alarm_provider(),
         ("Rule", "AWS", "CodeBuild"): builds,
         ("Rule", "AWS", "DeploymentWindow"): window_provider(),
         ("Rule", "AWS", "LambdaInvoke"): functions,

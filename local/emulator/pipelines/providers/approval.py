@@ -6,7 +6,6 @@ import time
 import uuid
 from dataclasses import dataclass, field
 
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -32,16 +31,9 @@ class _Request:
 
 
 class Approvals:
-    """The open and the answered requests.
+    """The open and the answered requests."""
 
-    Parameters
-    ----------
-    clients
-        Clients of the emulator.
-    """
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
         self._open: dict[str, _Request] = {}
         self._answered: set[str] = set()
 
@@ -141,7 +133,7 @@ class Approvals:
             "consoleLink": console,
             "approval": {key: value for key, value in approval.items() if value is not None},
         }
-        self._clients("sns").publish(
+        invocation.clients("sns").publish(
             TopicArn=topic,
             Subject=f"APPROVAL NEEDED: {invocation.pipeline} action {invocation.action}"[:100],
             Message=json.dumps(message),

@@ -13,7 +13,6 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.archives import ArchiveError, read
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -34,13 +33,13 @@ _IMAGES: Final = tuple(
 )
 
 
-def code_deploy_provider(clients: Clients) -> Provider:
+def code_deploy_provider() -> Provider:
     """Return the provider."""
 
     def run(invocation: Invocation) -> Outcome:
         try:
-            revision = _register(clients("ecs"), _task_definition(invocation))
-            deployment = _create(clients("codedeploy"), invocation, revision)
+            revision = _register(invocation.clients("ecs"), _task_definition(invocation))
+            deployment = _create(invocation.clients("codedeploy"), invocation, revision)
         except (ClientError, BotoCoreError) as error:
             raise ActionError(str(error), _WRONG) from error
         region = current().region
@@ -49,7 +48,7 @@ def code_deploy_provider(clients: Clients) -> Provider:
             externalExecutionUrl=f"https://console.aws.amazon.com/codesuite/codedeploy/deployments/"
             f"{deployment}?region={region}",
         )
-        _follow(clients("codedeploy"), invocation, deployment)
+        _follow(invocation.clients("codedeploy"), invocation, deployment)
         invocation.report(externalExecutionSummary="Deployment Succeeded")
         return Outcome()
 

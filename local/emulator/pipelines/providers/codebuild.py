@@ -9,6 +9,7 @@ from typing import Any
 
 from local.emulator.builds.record import builds
 from local.emulator.builds.service import CodeBuild, HandOver
+from local.emulator.permissions import permissions
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -16,6 +17,7 @@ from local.emulator.pipelines.action import (
     Outcome,
     Provider,
 )
+from local.emulator.scope import arn
 from local.emulator.service import ServiceError
 
 _POLL_SECONDS = 0.1
@@ -25,6 +27,9 @@ def codebuild_provider(codebuild: CodeBuild) -> Provider:
     """Return the provider."""
 
     def run(invocation: Invocation) -> Outcome:
+        project = arn("codebuild", f"project/{invocation.configuration['ProjectName']}")
+        for action in ("StartBuild", "BatchGetBuilds"):
+            permissions.demand(invocation.clients.role, f"codebuild:{action}", project)
         request = {
             "projectName": invocation.configuration["ProjectName"],
             "environmentVariablesOverride": _variables(invocation.configuration),
@@ -39,6 +44,7 @@ def codebuild_provider(codebuild: CodeBuild) -> Provider:
         )
         while not build["buildComplete"]:
             if invocation.stop.wait(_POLL_SECONDS):
+                permissions.demand(invocation.clients.role, "codebuild:StopBuild", project)
                 codebuild.stop(build["id"])
                 raise ActionAbandoned
             build = builds[build["id"]]

@@ -7,7 +7,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.emulator.archives import ArchiveError, read
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -24,12 +23,12 @@ _DEFAULT_MINUTES = 60
 _WRONG = "ConfigurationError"
 
 
-def ecs_provider(clients: Clients) -> Provider:
+def ecs_provider() -> Provider:
     """Return the provider."""
 
     def run(invocation: Invocation) -> Outcome:
         images = _image_definitions(invocation)
-        ecs = clients("ecs")
+        ecs = invocation.clients("ecs")
         service = _service(ecs, invocation.configuration)
         revision = _register(ecs, service["taskDefinition"], images)
         updated = ecs.update_service(

@@ -11,7 +11,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator import scope
 from local.emulator.builds.run import Location
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -38,14 +37,9 @@ class Jobs:
     reply for 20 minutes fails the action, one that keeps asking for more time does after 24 hours.
     A function that breaks fails it at once here, while AWS waits for the 20 minutes.
 
-    Parameters
-    ----------
-    clients
-        Clients of the emulator.
     """
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self) -> None:
         self._open: dict[str, queue.Queue[dict[str, Any]]] = {}
         self._done: set[str] = set()
         self._answering = threading.Lock()
@@ -153,7 +147,7 @@ class Jobs:
         """Call the function, and answer for it where it breaks without having done so."""
         function = invocation.configuration["FunctionName"]
         try:
-            reply = self._clients("lambda").invoke(
+            reply = invocation.clients("lambda").invoke(
                 FunctionName=function,
                 Payload=json.dumps(self._event(invocation, job, continuation)),
             )
@@ -171,7 +165,7 @@ class Jobs:
                 answers.put({"failureDetails": details})
 
     def _event(self, invocation: Invocation, job: str, continuation: str | None) -> dict[str, Any]:
-        keys = self._clients.environment()
+        keys = invocation.clients.environment()
         data: dict[str, Any] = {
             "actionConfiguration": {"configuration": dict(invocation.configuration)},
             "inputArtifacts": _artifacts(invocation.inputs, invocation.commit),
@@ -179,7 +173,7 @@ class Jobs:
             "artifactCredentials": {
                 "accessKeyId": keys["AWS_ACCESS_KEY_ID"],
                 "secretAccessKey": keys["AWS_SECRET_ACCESS_KEY"],
-                "sessionToken": "",
+                "sessionToken": keys.get("AWS_SESSION_TOKEN", ""),
             },
         }
         if continuation is not None:

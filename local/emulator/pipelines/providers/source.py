@@ -3,10 +3,21 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
+from typing import Final
 
+from local.emulator.archives import flattened
 from local.emulator.connections import unusable
+from local.emulator.permissions import permissions
 from local.emulator.pipelines.action import ActionError, Invocation, Outcome, Provider
+from local.emulator.pipelines.artifacts import Call
 from local.emulator.repositories import Commit, Repositories
+from local.emulator.scope import arn
+
+# https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-CodeCommit.html
+_CODECOMMIT: Final = ("GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus")
+
+_ZIP = "CODE_ZIP"
+_CLONE = "CODEBUILD_CLONE_REF"
 
 
 def connection_provider(repositories: Repositories) -> Provider:
@@ -15,10 +26,24 @@ def connection_provider(repositories: Repositories) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         configuration = invocation.configuration
         connection = configuration["ConnectionArn"]
+        # Its service has two names, and an ARN of one of them: the action has the same.
+        service = connection.split(":")[2]
+        permissions.demand(
+            invocation.clients.role,
+            f"{service}:UseConnection",
+            connection,
+            {f"{service}:FullRepositoryId": configuration["FullRepositoryId"]},
+        )
         if why := unusable(connection):
             raise ActionError(f"[Connection] {why}", "ConfigurationError")
         repository = configuration["FullRepositoryId"]
-        commit = _take(repositories, invocation, repository, configuration["BranchName"])
+        pull = {
+            f"{service}:FullRepositoryId": repository,
+            f"{service}:ProviderAction": "GitPull",
+            f"{service}:ProviderPermissionsRequired": "read_only",
+        }
+        clone: Call = (f"{service}:UseConnection", connection, pull)
+        commit = _take(repositories, invocation, repository, configuration["BranchName"], clone)
         invocation.report(
             externalExecutionId=commit.commit_id,
             externalExecutionSummary=json.dumps(
@@ -59,7 +84,12 @@ def codecommit_provider(repositories: Repositories) -> Provider:
     def run(invocation: Invocation) -> Outcome:
         repository = invocation.configuration["RepositoryName"]
         branch = invocation.configuration["BranchName"]
-        commit = _take(repositories, invocation, repository, branch)
+        for action in _CODECOMMIT:
+            permissions.demand(
+                invocation.clients.role, f"codecommit:{action}", arn("codecommit", repository)
+            )
+        clone: Call = ("codecommit:GitPull", arn("codecommit", repository), {})
+        commit = _take(repositories, invocation, repository, branch, clone)
         invocation.report(
             externalExecutionId=commit.commit_id, externalExecutionSummary=commit.message
         )
@@ -87,15 +117,16 @@ def codecommit_provider(repositories: Repositories) -> Provider:
 
 
 def _check_format(configuration: Mapping[str, str]) -> None:
-    if configuration.get("OutputArtifactFormat", "CODE_ZIP") != "CODE_ZIP":
-        raise ValueError(
-            "OutputArtifactFormat must be CODE_ZIP in this emulator, not "
-            f"{configuration['OutputArtifactFormat']!r}: there is no repository to clone"
-        )
+    if (chosen := _format(configuration)) not in {_ZIP, _CLONE}:
+        raise ValueError(f"OutputArtifactFormat must be {_ZIP} or {_CLONE}, not {chosen!r}")
+
+
+def _format(configuration: Mapping[str, str]) -> str:
+    return configuration.get("OutputArtifactFormat", _ZIP)
 
 
 def _take(
-    repositories: Repositories, invocation: Invocation, repository: str, branch: str
+    repositories: Repositories, invocation: Invocation, repository: str, branch: str, clone: Call
 ) -> Commit:
     wanted = invocation.revision
     if wanted is None:
@@ -110,7 +141,13 @@ def _take(
     if commit is None:
         raise ActionError(missing, "ConfigurationError")
     (place,) = invocation.outputs.values()
-    invocation.artifacts.put(place, repositories.archive(commit))
+    archive = repositories.archive(commit)
+    # On AWS the artifact of a clone is a reference that the build clones by. Here it is the files
+    # that the clone would have; there is no repository, so no history and no ``.git``.
+    if _format(invocation.configuration) == _CLONE:
+        invocation.artifacts.put(place, archive, clone=clone)
+    else:
+        invocation.artifacts.put(place, flattened(archive))
     return commit
 
 

@@ -10,7 +10,6 @@ alarm goes into ALARM state within 60 minutes" has it.
 from collections.abc import Mapping
 from typing import Any
 
-from local.emulator.clients import Clients
 from local.emulator.pipelines.action import (
     ActionAbandoned,
     ActionError,
@@ -24,7 +23,7 @@ _POLL_SECONDS = 0.25
 _STATES = ("ALARM", "OK", "INSUFFICIENT_DATA")
 
 
-def alarm_provider(clients: Clients) -> Provider:
+def alarm_provider() -> Provider:
     """Return the provider."""
 
     def run(invocation: Invocation) -> Outcome:
@@ -35,7 +34,7 @@ def alarm_provider(clients: Clients) -> Provider:
         while True:
             # Whoever moves the clock while the alarm is asked for means what it says by then.
             over = clock.now() >= deadline
-            state = _state(clients, name)
+            state = _state(invocation, name)
             invocation.report(externalExecutionSummary=f"The alarm {name} is in state {state}")
             is_bad = state in monitored
             if is_bad and (over or not waits_for_its_end):
@@ -70,8 +69,8 @@ def _check(configuration: Mapping[str, str]) -> None:
         raise ValueError(f"WaitTime must be a whole number of minutes, not {wait!r}")
 
 
-def _state(clients: Clients, name: str) -> str:
-    found: Mapping[str, Any] = clients("cloudwatch").describe_alarms(
+def _state(invocation: Invocation, name: str) -> str:
+    found: Mapping[str, Any] = invocation.clients("cloudwatch").describe_alarms(
         AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
     )
     alarms = [*found.get("MetricAlarms", ()), *found.get("CompositeAlarms", ())]

@@ -58,7 +58,7 @@ class Cron:
                 raise ValueError(f"The {name} of {expression!r}: {error}") from None
 
     def matches(self, moment: dt.datetime) -> bool:
-        """Tell whether a moment, in its own time zone, is one of the expression's minutes."""
+        """Return whether a moment, in its own time zone, is one of the expression's minutes."""
         return all(field(moment) for field in self._fields)
 
 

@@ -1,4 +1,4 @@
-"""What is watched: a pipeline and what it deploys, as far as it is known."""
+"""The resources that are monitored: a pipeline and what it deploys."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from container_pipelines.build.build_project import BuildProject
 
 @runtime_checkable
 class ReleasePipeline(Protocol):
-    """A pipeline construct, which knows what it builds with and deploys to.
+    """A pipeline construct, with the build and the service that belong to its pipeline.
 
-    Those of this library are such; one of your own is, if it has these attributes.
+    The pipeline constructs of this library are such; yours is, if it has these attributes.
     """
 
     @property
@@ -33,21 +33,21 @@ class ReleasePipeline(Protocol):
 
     @property
     def build(self) -> BuildProject:
-        """What makes the image."""
+        """The build project."""
 
     @property
     def service(self) -> ecs.IBaseService:
-        """What it deploys to."""
+        """The service that it deploys to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """The resources to watch; what is None is not watched.
+class MonitoredResources:
+    """The resources to monitor; what is None is not monitored.
 
     Parameters
     ----------
     name
-        What alarms and messages call it.
+        The name that alarms and messages use.
     pipeline, project, service, target_groups, repository, deployment_group
         The resources.
     build_log_group
@@ -73,24 +73,24 @@ class Watched:
         target_groups: Sequence[elbv2.IApplicationTargetGroup],
         repository: ecr.IRepository | None,
         deployment_group: codedeploy.IEcsDeploymentGroup | None,
-    ) -> Watched:
+    ) -> MonitoredResources:
         """Take from a pipeline construct what the caller has left out.
 
         Parameters
         ----------
         name, pipeline, build, service, target_groups, repository, deployment_group
-            What the caller has said.
+            As the caller has given them.
 
         Returns
         -------
-        Watched
-            What to watch.
+        MonitoredResources
+            The resources to monitor.
 
         Raises
         ------
         ValueError
-            If the name cannot start an alarm's name, there is nothing to watch, there are more
-            than two target groups, or one does not tell its load balancer.
+            If the name cannot start an alarm's name, there is nothing to monitor, there are
+            more than two target groups, or the load balancer of one is not known.
         """
         check_name(
             "name",
@@ -109,10 +109,10 @@ class Watched:
         if not (pipeline or build or service or target_groups or repository or deployment_group):
             raise ValueError(
                 "'pipeline', 'build', 'service', 'target_groups', 'repository' or "
-                "'deployment_group' must be given, got none; give what is to be watched"
+                "'deployment_group' must be given, got none; give the resources to monitor"
             )
         _check_target_groups(target_groups)
-        return Watched(
+        return MonitoredResources(
             name=name,
             pipeline=pipeline,
             project=build,
@@ -124,7 +124,7 @@ class Watched:
         )
 
     def check_region(self, scope: Construct) -> None:
-        """Reject a stack that neither events nor metrics of what is watched reach.
+        """Reject a stack in a region that the resources' events and metrics do not reach.
 
         Parameters
         ----------
@@ -149,8 +149,8 @@ class Watched:
             if Token.is_unresolved(there) or Token.is_unresolved(region) or there == region:
                 continue
             raise ValueError(
-                f"'{parameter}' must be in the region of the stack that watches it, {region}, got "
-                f"{there}: neither its events nor its metrics leave its region; watch it from a "
+                f"'{parameter}' must be in the region of the stack that monitors it, {region}, got "
+                f"{there}: neither its events nor its metrics leave its region; monitor it from a "
                 f"stack there"
             )
 
@@ -166,7 +166,7 @@ def _check_target_groups(groups: Sequence[elbv2.IApplicationTargetGroup]) -> Non
             group.metrics  # noqa: B018 - reading it is the test
         except RuntimeError:
             raise ValueError(
-                f"'target_groups' must tell their load balancer, which metrics are kept by, got "
+                f"'target_groups' must have a load balancer, which their metrics are kept by, got "
                 f"'{group.node.path}' without one; attach it to a listener before, or import it "
                 f"with 'load_balancer_arns'"
             ) from None

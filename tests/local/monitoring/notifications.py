@@ -1,4 +1,4 @@
-"""What Slack is told."""
+"""The notifications that Slack gets."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ def shown(message: dict[str, Any]) -> str:
     )
 
 
-class Told:
-    """What is told from some moment on.
+class Notifications:
+    """The notifications from some moment on.
 
     Parameters
     ----------
     endpoint
         The address of the local cloud.
     channel
-        The bot's channel; by default what webhooks tell, which have one of their own.
+        The bot's channel; by default that of the webhook, which has no name here.
     """
 
     def __init__(self, endpoint: str, channel: str | None = None) -> None:

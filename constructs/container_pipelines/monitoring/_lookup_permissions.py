@@ -1,4 +1,4 @@
-"""What the notifier may look up about what is watched."""
+"""The permissions by which the notifier looks up details of the monitored resources."""
 
 from collections.abc import Iterator
 
@@ -7,11 +7,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcard
-from container_pipelines.monitoring._watched import Watched
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 
-def allow_look_ups(scope: Construct, role: iam.Role, watched: Watched) -> None:
-    """Let the notifier ask for what events leave out, about these resources alone.
+def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResources) -> None:
+    """Let the notifier look up what events leave out, about these resources alone.
 
     In the stack of the role, statements join its policy, where those of all pipelines merge. In
     another one they make a policy of that stack, so that the role's never depends on it.
@@ -19,52 +19,52 @@ def allow_look_ups(scope: Construct, role: iam.Role, watched: Watched) -> None:
     Parameters
     ----------
     scope
-        Whose stack the resources are known in.
+        A construct of the stack that the resources are known in.
     role
         The notifier's role.
-    watched
+    monitored
         The resources.
     """
     if Stack.of(scope) is Stack.of(role):
-        for statement in _statements(scope, watched):
+        for statement in _statements(scope, monitored):
             role.add_to_policy(statement)
         holder: iam.Role | iam.Policy = role
     else:
         holder = iam.Policy(
-            scope, "LookUps", roles=[role], statements=list(_statements(scope, watched))
+            scope, "LookUps", roles=[role], statements=list(_statements(scope, monitored))
         )
-    for resource, reason in _wildcards(scope, watched):
+    for resource, reason in _wildcards(scope, monitored):
         acknowledge_wildcard(holder, resource, reason)
 
 
-def _statements(scope: Construct, watched: Watched) -> Iterator[iam.PolicyStatement]:
-    if watched.pipeline is not None:
+def _statements(scope: Construct, monitored: MonitoredResources) -> Iterator[iam.PolicyStatement]:
+    if monitored.pipeline is not None:
         yield iam.PolicyStatement(
             actions=[
                 "codepipeline:GetPipelineExecution",
                 "codepipeline:ListActionExecutions",
                 "codepipeline:ListPipelineExecutions",
             ],
-            resources=[watched.pipeline.pipeline_arn],
+            resources=[monitored.pipeline.pipeline_arn],
         )
-    if watched.project is not None:
+    if monitored.project is not None:
         yield iam.PolicyStatement(
-            actions=["codebuild:BatchGetBuilds"], resources=[watched.project.project_arn]
+            actions=["codebuild:BatchGetBuilds"], resources=[monitored.project.project_arn]
         )
         yield iam.PolicyStatement(
-            actions=["logs:GetLogEvents"], resources=[_build_logs(scope, watched)]
+            actions=["logs:GetLogEvents"], resources=[_build_logs(scope, monitored)]
         )
-    if watched.deployment_group is not None:
+    if monitored.deployment_group is not None:
         yield iam.PolicyStatement(
             actions=["codedeploy:GetDeployment"],
-            resources=[watched.deployment_group.deployment_group_arn],
+            resources=[monitored.deployment_group.deployment_group_arn],
         )
-    if watched.service is not None:
-        cluster = watched.service.cluster
+    if monitored.service is not None:
+        cluster = monitored.service.cluster
         yield iam.PolicyStatement(
             actions=["ecs:DescribeServices"],
             resources=[
-                _ecs(scope, "service", f"{cluster.cluster_name}/{watched.service.service_name}")
+                _ecs(scope, "service", f"{cluster.cluster_name}/{monitored.service.service_name}")
             ],
         )
         yield iam.PolicyStatement(
@@ -77,23 +77,23 @@ def _statements(scope: Construct, watched: Watched) -> Iterator[iam.PolicyStatem
         )
 
 
-def _wildcards(scope: Construct, watched: Watched) -> Iterator[tuple[str, str]]:
-    if watched.project is not None:
-        yield _build_logs(scope, watched), "Each build has a log stream of its own."
-    if watched.service is not None:
-        cluster = watched.service.cluster.cluster_name
+def _wildcards(scope: Construct, monitored: MonitoredResources) -> Iterator[tuple[str, str]]:
+    if monitored.project is not None:
+        yield _build_logs(scope, monitored), "Each build has its own log stream."
+    if monitored.service is not None:
+        cluster = monitored.service.cluster.cluster_name
         yield "*", "ecs:ListTasks knows no service; it is bound to the cluster."
         yield _tasks(scope, cluster), "The ids of tasks arise with them, within the cluster."
 
 
-def _build_logs(scope: Construct, watched: Watched) -> str:
+def _build_logs(scope: Construct, monitored: MonitoredResources) -> str:
     # By its name: the ARN that the CDK knows ends in ":*" already, and IAM would match no stream.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
-    if watched.build_log_group is not None:
-        name = watched.build_log_group.log_group_name
+    if monitored.build_log_group is not None:
+        name = monitored.build_log_group.log_group_name
     else:
         # Where CodeBuild logs unless a project says otherwise.
-        project = watched.project.project_name if watched.project is not None else ""
+        project = monitored.project.project_name if monitored.project is not None else ""
         name = f"/aws/codebuild/{project}"
     return Stack.of(scope).format_arn(
         service="logs",

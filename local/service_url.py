@@ -1,4 +1,4 @@
-"""Where a service answers: the listener of its load balancer, as it is on this machine."""
+"""The URL of a service: the listener of its load balancer, as it is on this machine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _ANY_PATH: Final = "/*"
 
 
-def entrance_of(endpoint: str, cluster: str, service: str) -> str | None:
-    """Find the address at which people ask for a service.
+def service_url(endpoint: str, cluster: str, service: str) -> str | None:
+    """Find the URL at which a service's users reach it.
 
     Parameters
     ----------

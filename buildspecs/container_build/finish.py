@@ -1,0 +1,52 @@
+"""``post_build``: what CodeBuild takes as artifacts and reports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+
+from container_build.image_test import RESULTS
+from container_build.settings import Settings
+from container_build.source import ARTIFACT, DEPLOY_FILES, TEST_RESULTS, check_own_names
+
+OUTPUT = "output"
+DEPLOY_OUTPUT = "deploy-output"
+DEFINITIONS = "imagedefinitions.json"
+
+
+def finish(settings: Settings, *, is_succeeding: bool) -> None:
+    """Put what the build has made where CodeBuild looks for it; the first write to the source.
+
+    Parameters
+    ----------
+    settings
+        The build's settings.
+    is_succeeding
+        Whether everything so far has succeeded, commands of one's own at the end as well: only then
+        is there anything to deploy from.
+
+    Raises
+    ------
+    BuildFailedError
+        If one of the names is taken.
+    """
+    check_own_names(settings.source)
+    left_out = set() if is_succeeding else {DEFINITIONS}
+    _copy(settings.folder / OUTPUT, settings.source / ARTIFACT, left_out)
+    if is_succeeding:
+        _copy(settings.folder / DEPLOY_OUTPUT, settings.source / DEPLOY_FILES, set())
+    _copy(settings.folder / RESULTS, settings.source / TEST_RESULTS, set())
+
+
+def _copy(origin: Path, target: Path, left_out: set[str]) -> None:
+    """Copy plain files alone: a link that an image's test has left could lead anywhere."""
+    for folder, _, names in os.walk(origin):
+        for name in names:
+            file = Path(folder, name)
+            if name in left_out or not stat.S_ISREG(file.lstat().st_mode):
+                continue
+            copy = target / file.relative_to(origin)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy, follow_symlinks=False)

@@ -1,0 +1,297 @@
+"""Every setting reaches a template.
+
+The samples in samples/settings give each setting a value that is not its default. Here each is
+taken away again, or changed where there is no default, and some template must be another one.
+The stacks are made beside each other in one app for each service of the samples: an app for each
+setting would take minutes.
+"""
+
+import copy
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import aws_cdk as cdk
+import pytest
+from pydantic import BaseModel
+
+from container_pipelines import (
+    SEED_IMAGE,
+    BlueGreenPipeline,
+    EcsRollingPipeline,
+    LoadBalancedService,
+)
+from stacks import Settings
+from stacks.monitoring_stack import MonitoringStack, Release
+from stacks.pipeline_stack import PipelineStack
+from stacks.platform_stack import PlatformStack
+from stacks.registry_stack import RegistryStack
+from stacks.service_stack import ServiceStack
+from stacks.settings import ExistingService
+from stacks.shared_stack import SharedStack
+from tests.setting_paths import setting_paths
+
+FOLDER = Path(__file__).parents[2] / "samples" / "settings"
+EVERYTHING, EXISTING = "everything.json", "existing.json"
+
+ROLE = "arn:aws:iam::111122223333:role/another"
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/another/1/2"
+OTHER: dict[str, Any] = {
+    "platform.existing.vpc_id": "vpc-0a",
+    "platform.existing.availability_zones": ["eu-west-1b", "eu-west-1c"],
+    "platform.existing.private_subnet_ids": ["subnet-0a", "subnet-0b"],
+    "platform.existing.cluster_name": "another",
+    "platform.existing.listener_arn": LISTENER,
+    "platform.existing.load_balancer_security_group_id": "sg-0a",
+    "platform.existing.test_listener_arn": LISTENER,
+    "platform.existing.test_url": "http://another.example.com:8080",
+    "platform.max_availability_zones": 4,
+    "platform.test_port": 9443,
+    "monitoring.slack.parameter": "/another/parameter",
+    "monitoring.slack.secret": "another/secret",
+    "monitoring.chat_application.workspace_id": "T9876543210",
+    "monitoring.chat_application.channel_id": "C9876543210",
+    "monitoring.thresholds.<name>.periods": 4,
+    "services.N.source.repository": lambda repository: f"{repository}-2",
+    "services.N.blue_green.probe.path": lambda path: f"{path}?deep=1",
+    "services.N.build.platforms": ["arm64"],
+    "services.N.build.scan.allow.N.id": "CVE-2026-54321",
+    "services.N.build.scan.allow.N.reason": "another reason",
+    "services.N.build.scan.allow.N.expires": "2027-02-28",
+    "services.N.monitoring.thresholds.<name>.periods": 4,
+    "services.N.release.deployment_window.cron": "* * 8 ? * * *",
+    "services.N.release.alarms.names": ["another"],
+    "services.N.container.cpu": 512,
+    "services.N.container.memory": 2048,
+    "services.N.existing_service.cluster_name": "another",
+    "services.N.existing_service.service_name": "another",
+    "services.N.existing_service.container_name": "another",
+    "services.N.existing_service.task_role_arns": [ROLE],
+}
+"""Another valid value of what has no default, or cannot be left out of a sample by itself."""
+
+EXEMPT = {
+    "services.N.source.type": "the samples have a service for each",
+    "services.N.strategy": "the samples have a service for each",
+    "services.N.blue_green.engine": "the samples have a service for each",
+    "services.N.name": "names the stacks; test_snapshots.py has it",
+    "name": "names the stacks; test_snapshots.py has it",
+    "monitoring.enabled": "decides whether there is a stack; test_settings_monitoring.py has it",
+    "logs.retention_days": "holds for all stacks; test_settings_logs.py has it",
+    "logs.kms_key_arn": "holds for all stacks; test_settings_logs.py has it",
+    "environment.account": "is where the stacks go; test_stacks.py has it",
+    "environment.region": "is where the stacks go; test_stacks.py has it",
+    "services.N.container.seed_image": "is the registry's; test_settings_reach.py has it",
+}
+"""What is not changed, and why."""
+
+SERVICES = {
+    "rolling": (EVERYTHING, "shop", []),
+    "ecs": (EVERYTHING, "search", ["release", "container", "health_check", "scaling"]),
+    "code-deploy": (EXISTING, "payments", ["release", "container", "health_check", "scaling"]),
+    "existing": (EXISTING, "legacy", ["build", "release"]),
+}
+"""The service that is changed, with these sections of the first sample's first service.
+
+So each setting meets each strategy, engine and source that could lose it. The build knows of no
+strategy.
+"""
+
+
+WITH_ALL = ("rolling", "code-deploy")
+"""Where the settings beside the services are changed as well, once for each sample."""
+
+
+class Setting(NamedTuple):
+    """A setting that a sample gives: where it stands, and what it is when left out."""
+
+    path: tuple[str | int, ...]
+    default: Any
+
+    @property
+    def name(self) -> str:
+        steps = ["N" if isinstance(step, int) else step for step in self.path]
+        if "thresholds" in steps:
+            steps[steps.index("thresholds") + 1] = "<name>"
+        return ".".join(map(str, steps))
+
+
+def given(model: BaseModel, *path: str | int) -> Iterator[Setting]:
+    for name in sorted(model.model_fields_set):
+        value = getattr(model, name)
+        nested: Any = {(): value}
+        if isinstance(value, list):
+            nested = {(number,): item for number, item in enumerate(value)}
+        elif isinstance(value, dict):
+            nested = {(key,): item for key, item in value.items()}
+        nested = {step: item for step, item in nested.items() if isinstance(item, BaseModel)}
+        for step, item in nested.items():
+            yield from given(item, *path, name, *step)
+        if not nested:
+            field = type(model).model_fields[name]
+            yield Setting((*path, name), field.get_default(call_default_factory=True))
+
+
+def sample(file: str) -> dict[str, Any]:
+    settings: dict[str, Any] = json.loads((FOLDER / file).read_text())
+    return settings
+
+
+def of_service(file: str, name: str, sections: list[str]) -> dict[str, Any]:
+    """A sample with one of its services alone."""
+    settings = sample(file)
+    (service,) = [service for service in settings["services"] if service["name"] == name]
+    shop = sample(EVERYTHING)["services"][0]
+    settings["services"] = [{**{section: shop[section] for section in sections}, **service}]
+    if service["source"]["type"] == "codecommit":
+        del settings["services"][0]["release"]["triggers"]
+    return settings
+
+
+def with_another(settings: dict[str, Any], setting: Setting) -> dict[str, Any]:
+    """The same settings with one other value."""
+    result = copy.deepcopy(settings)
+    *steps, last = setting.path
+    inner: Any = result
+    for step in steps:
+        inner = inner[step]
+    if setting.name in OTHER:
+        other = OTHER[setting.name]
+        inner[last] = other(inner[last]) if callable(other) else other
+    else:
+        assert inner[last] != setting.default, (
+            f"the sample gives {setting.name} its default: give it another value there"
+        )
+        del inner[last]
+    return result
+
+
+class Stacks:
+    """An app that gets the stacks of one changed setting after the other."""
+
+    def __init__(self, context: Mapping[str, Any], base: dict[str, Any]) -> None:
+        self._app = cdk.App(context=dict(context))
+        self._base = Settings.from_context(base)
+        self._shared = SharedStack(self._app, "shared", connection=True, env=None)
+        self._registry = RegistryStack(
+            self._app, "registry", repository_name="images", seed_image=SEED_IMAGE, env=None
+        )
+        self._platform = self._base.platform.existing or PlatformStack(
+            self._app, "platform", settings=self._base.platform, env=None
+        )
+        self._service = self._make_service("service", self._base)
+        self._pipeline = self._make_pipeline("pipeline", self._base, self._service)
+
+    def add(self, name: str, settings: dict[str, Any], *path: str | int) -> None:
+        """Add the stacks that take a setting; all of them without one."""
+        changed = Settings.from_context(settings)
+        match path:
+            case "platform", "existing", *_:
+                self._make_service(f"{name}-service", changed)
+            case "platform", *_:
+                PlatformStack(self._app, f"{name}-platform", settings=changed.platform, env=None)
+            case ("monitoring", *_) | ("services", _, "monitoring", *_):
+                self._make_monitoring(f"{name}-monitoring", changed)
+            case _:
+                service = self._make_service(f"{name}-service", changed)
+                self._make_pipeline(f"{name}-pipeline", changed, service)
+
+    def add_all(self, name: str, settings: dict[str, Any]) -> None:
+        if self._base.platform.existing is None:
+            self.add(name, settings, "platform")
+        self.add(name, settings, "monitoring")
+        self.add(name, settings)
+
+    def templates(self) -> dict[str, Any]:
+        return {stack.stack_name: stack.template for stack in self._app.synth().stacks}
+
+    def _make_service(self, name: str, settings: Settings) -> LoadBalancedService | ExistingService:
+        (service,) = settings.services
+        if service.existing_service is not None:
+            return service.existing_service
+        platform = settings.platform.existing or self._platform
+        return ServiceStack(
+            self._app,
+            name,
+            settings=service,
+            platform=platform,
+            ecr_repo=self._registry.ecr_repo,
+            env=None,
+        ).service
+
+    def _make_pipeline(
+        self, name: str, settings: Settings, service: LoadBalancedService | ExistingService
+    ) -> EcsRollingPipeline | BlueGreenPipeline:
+        return PipelineStack(
+            self._app,
+            name,
+            settings=settings.services[0],
+            service=settings.services[0].existing_service or service,
+            ecr_repo=self._registry.ecr_repo,
+            recorder=self._shared.recorder,
+            artifact_bucket=self._shared.artifact_bucket,
+            connection_arn=self._shared.connection_arn,
+            env=None,
+        ).pipeline
+
+    def _make_monitoring(self, name: str, settings: Settings) -> None:
+        made = self._service if isinstance(self._service, LoadBalancedService) else None
+        release = Release(
+            name="release",
+            pipeline=self._pipeline,
+            target_groups=[made.target_group] if made else [],
+            alarms=settings.services[0].monitoring,
+        )
+        MonitoringStack(
+            self._app,
+            name,
+            app_name="app",
+            settings=settings.monitoring,
+            releases=[release],
+            env=None,
+        )
+
+
+STACK_NAME = re.compile(r"n\d{3}[\w-]*")
+"""The name of a stack below, and what the CDK makes of it for resources without a name."""
+
+
+def settings_of(service: str) -> list[Setting]:
+    settings = Settings.from_context(of_service(*SERVICES[service]))
+    return [
+        setting
+        for setting in given(settings)
+        if setting.name not in EXEMPT and (service in WITH_ALL or setting.path[0] == "services")
+    ]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_changes_a_template(service: str, context: dict[str, Any]) -> None:
+    base = of_service(*SERVICES[service])
+    stacks = Stacks(context, base)
+    stacks.add_all("n000", base)
+    stacks.add_all("n001", base)  # must make no difference
+    changes = {f"n{n:03}": setting for n, setting in enumerate(settings_of(service), start=2)}
+    for name, setting in changes.items():
+        stacks.add(name, with_another(base, setting), *setting.path)
+    templates = {
+        name: STACK_NAME.sub("", json.dumps(template))
+        for name, template in stacks.templates().items()
+    }
+    different = set()
+    for stack, template in templates.items():
+        name, _, kind = stack.partition("-")
+        if kind and template != templates[f"n000-{kind}"]:
+            different.add(name)
+    assert "n001" not in different
+    assert [s.name for name, s in changes.items() if name not in different] == []
+
+
+def test_the_samples_have_every_setting() -> None:
+    samples = [Settings.from_context(sample(file)) for file in (EVERYTHING, EXISTING)]
+    known = {setting.name for settings in samples for setting in given(settings)}
+    wanted = {path for path, _, leaf in setting_paths() if leaf}
+    assert wanted
+    assert wanted - known == set(), "give these a value in samples/settings, not their default"

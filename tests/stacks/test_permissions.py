@@ -1,0 +1,336 @@
+"""What the roles of the app may not do: attacks, judged by an evaluator that is not ours.
+
+The roles are those of the sample settings, with Slack and a service that CodeDeploy deploys added.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from local.emulator.permissions.evaluator import Evaluator, Request
+from local.roles import Role
+from local.roles.templates import ACCOUNT, REGION, roles_of
+
+HERE = f"{REGION}:{ACCOUNT}"
+APP, OTHER = "my-container-app", "my-container-app-blue-green"
+POINTER = "parameter/container-pipelines"
+
+
+@pytest.fixture(scope="module")
+def app(
+    templates: Callable[[dict[str, Any]], dict[str, Any]], settings_of_every_role: dict[str, Any]
+) -> dict[str, Role]:
+    """Every role by its name, with builds that clone."""
+    delivery = copy.deepcopy(settings_of_every_role)
+    for service in delivery["services"]:
+        service["source"] |= {"connection_arn": CONNECTION, "full_clone": True}
+    return {role.name: role for role in roles_of(templates(delivery))}
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Evaluator]:
+    evaluator = Evaluator()
+    yield evaluator
+    evaluator.close()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A role does something."""
+
+    role: str
+    action: str
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        what = ",".join(f"{key}={value}" for key, value in self.context.items())
+        return f"{self.role}-{self.action}-{self.resource.rpartition(':')[2]}{what}"
+
+
+@pytest.fixture
+def allows(app: dict[str, Role], evaluator: Evaluator) -> Callable[[Call], bool]:
+    """Whether a role may do something."""
+
+    def allows(call: Call) -> bool:
+        role = app[call.role]
+        decision = evaluator.decide(
+            Request(
+                principal=role.arn,
+                account=ACCOUNT,
+                action=call.action,
+                resource=call.resource,
+                context=call.context,
+                policies={name: given for name, given in role.policies.items() if given},
+            )
+        )
+        # A slip in this table must not look like a refusal.
+        assert "{" not in decision.reason.partition(";")[0], decision.reason
+        return decision.allowed
+
+    return allows
+
+
+CONNECTION = f"arn:aws:codeconnections:{HERE}:connection/0f1e"
+# What AWS says of a request through a connection.
+OWN_CODE = {"codeconnections:FullRepositoryId": "your-org/my-container-app"}
+PULL = {
+    "codeconnections:ProviderAction": "GitPull",
+    "codeconnections:ProviderPermissionsRequired": "read_only",
+}
+PUSH = {
+    "codeconnections:ProviderAction": "GitPush",
+    "codeconnections:ProviderPermissionsRequired": "read_write",
+}
+
+BUILD = f"delivery-{APP}-pipeline/BuildRole"
+DEPLOY = f"delivery-{APP}-pipeline/ReleaseDeployRole"
+RECORDING = f"delivery-{APP}-pipeline/ReleaseRecordRecording"
+SOURCE = f"delivery-{APP}-pipeline/ReleaseSourceRole"
+START_BUILD = f"delivery-{APP}-pipeline/ReleaseBuildRole"
+PIPELINE = f"delivery-{APP}-pipeline/ReleaseRole"
+RECORDER = "delivery-shared/RecorderRole"
+EXECUTION = f"delivery-{APP}-service/ServiceExecutionRole"
+TASK = f"delivery-{APP}-service/ServiceTaskRole"
+INFRASTRUCTURE = f"delivery-{OTHER}-service/ServiceInfrastructureRole"
+DEFAULT_GROUP = "delivery-platform/CustomVpcRestrictDefaultSGCustomResourceProviderRole"
+TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+
+def arn(service: str, resource: str) -> str:
+    where = {"iam": f":{ACCOUNT}", "s3": ":"}.get(service, HERE)
+    return f"arn:aws:{service}:{where}:{resource}"
+
+
+BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
+OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
+CLUSTER = "delivery-platform-ClusterEB0386A7"
+OTHER_ROLE = arn("iam", "role/administrator")
+# The execution role of the other service, whose name CloudFormation makes up.
+OTHER_EXECUTION = arn("iam", f"role/delivery-{OTHER}-service-ServiceExecutionRole3DA90452")
+
+ATTACKS = [
+    # The build: it runs what the released repository says.
+    *(
+        Call(BUILD, f"ecr:{action}", arn("ecr", f"repository/{OTHER}"))
+        for action in ("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "PutImage")
+    ),
+    *(
+        Call(BUILD, f"ecr:{action}", arn("ecr", f"repository/{name}"))
+        for action in (
+            "BatchDeleteImage",
+            "DeleteRepository",
+            "DeleteLifecyclePolicy",
+            "PutImageScanningConfiguration",
+            "PutImageTagMutability",
+            "SetRepositoryPolicy",
+            "StartImageScan",
+        )
+        for name in (APP, OTHER)
+    ),
+    Call(BUILD, "ecr:PutRegistryScanningConfiguration", "*"),
+    # In which the deploy files of the other service are.
+    *(
+        Call(role, f"s3:{action}", arn("s3", f"{OTHER_BUCKET}/artifact"))
+        for role in (BUILD, DEPLOY, SOURCE, PIPELINE)
+        for action in ("GetObject", "PutObject")
+    ),
+    Call(BUILD, "s3:PutObject", arn("s3", f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}/a.zip")),
+    Call(BUILD, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "s3:PutBucketPolicy", arn("s3", BUCKET)),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PUSH),
+    Call(
+        BUILD,
+        "codeconnections:UseConnection",
+        CONNECTION,
+        {"codeconnections:FullRepositoryId": "your-org/another"} | PULL,
+    ),
+    Call(BUILD, "codeconnections:PassConnection", CONNECTION),
+    Call(BUILD, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
+    Call(BUILD, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
+    Call(BUILD, "ssm:GetParameters", arn("ssm", "parameter/delivery/slack")),
+    Call(BUILD, "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop-AbCdEf")),
+    Call(BUILD, "logs:GetLogEvents", arn("logs", "log-group:/aws/codebuild/x:log-stream:y")),
+    Call(BUILD, "logs:PutLogEvents", arn("logs", "log-group:/aws/codebuild/x:log-stream:y")),
+    Call(BUILD, "logs:DeleteLogGroup", arn("logs", f"log-group:/aws/codebuild/{APP}:log-stream:")),
+    Call(BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
+    Call(BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
+    Call(BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
+    Call(BUILD, "codepipeline:StartPipelineExecution", arn("codepipeline", OTHER)),
+    Call(BUILD, "codepipeline:PutApprovalResult", arn("codepipeline", f"{APP}/Approve/Approve")),
+    Call(BUILD, "codepipeline:PutJobSuccessResult", "*"),
+    Call(BUILD, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(BUILD, "iam:PassRole", OTHER_EXECUTION, TO_TASKS),
+    Call(BUILD, "sts:AssumeRole", OTHER_ROLE),
+    Call(BUILD, "lambda:InvokeFunction", arn("lambda", "function:delivery-shared-Recorder")),
+    # The deployment: it may replace one service's image, and nothing else about it.
+    Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    Call(DEPLOY, "ecs:DeleteService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(DEPLOY, "ecs:CreateService", arn("ecs", f"service/{CLUSTER}/new")),
+    Call(DEPLOY, "ecs:RunTask", arn("ecs", f"task-definition/{OTHER}:1")),
+    Call(DEPLOY, "ecs:RunTask", arn("ecs", f"task-definition/{APP}:1")),
+    Call(DEPLOY, "ecs:StopTask", arn("ecs", f"task/{CLUSTER}/0123456789abcdef0")),
+    Call(DEPLOY, "ecs:ExecuteCommand", arn("ecs", f"task/{CLUSTER}/0123456789abcdef0")),
+    Call(DEPLOY, "ecs:DeregisterTaskDefinition", "*"),
+    Call(DEPLOY, "ecs:ListTasks", "*", {"ecs:cluster": arn("ecs", "cluster/another")}),
+    Call(DEPLOY, "ecs:TagResource", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(
+        DEPLOY,
+        "ecs:TagResource",
+        arn("ecs", f"task-definition/{OTHER}:1"),
+        {"ecs:CreateAction": "RegisterTaskDefinition"},
+    ),
+    Call(DEPLOY, "iam:PassRole", OTHER_ROLE, TO_TASKS),
+    Call(DEPLOY, "iam:PassRole", OTHER_EXECUTION, TO_TASKS),
+    *(
+        Call(
+            DEPLOY,
+            "iam:PassRole",
+            "{task role}",
+            {"iam:PassedToService": f"{service}.amazonaws.com"},
+        )
+        for service in ("ec2", "lambda", "ecs")
+    ),
+    Call(DEPLOY, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(DEPLOY, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DEPLOY, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
+    # What starts the build.
+    Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
+    Call(START_BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
+    Call(START_BUILD, "s3:GetObject", arn("s3", f"{BUCKET}/artifact")),
+    # The source.
+    Call(SOURCE, "codeconnections:UseConnection", arn("codeconnections", "connection/another")),
+    Call(SOURCE, "codeconnections:PassConnection", arn("codeconnections", "connection/another")),
+    Call(SOURCE, "s3:DeleteObject", arn("s3", f"{BUCKET}/artifact")),
+    # The pipeline.
+    Call(PIPELINE, "sts:AssumeRole", OTHER_ROLE),
+    Call(PIPELINE, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(PIPELINE, "iam:PassRole", "{task role}", TO_TASKS),
+    # The recorder: by its own role it may do nothing to a service, and by that of a pipeline only
+    # what this one deploys.
+    Call(RECORDER, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(RECORDER, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(RECORDER, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(RECORDING, "ssm:PutParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
+    Call(RECORDING, "ssm:PutParameter", arn("ssm", "parameter/delivery/slack")),
+    Call(RECORDING, "ssm:DeleteParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(RECORDING, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    Call(RECORDING, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    # Tasks.
+    Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{OTHER}")),
+    Call(EXECUTION, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
+    Call(EXECUTION, "ssm:GetParameters", arn("ssm", "parameter/delivery/slack")),
+    Call(EXECUTION, "secretsmanager:GetSecretValue", arn("secretsmanager", "secret:shop-AbCdEf")),
+    Call(EXECUTION, "logs:PutLogEvents", arn("logs", "log-group:/aws/lambda/x:log-stream:y")),
+    Call(TASK, "s3:ListAllMyBuckets", "*"),
+    Call(TASK, "ecr:GetAuthorizationToken", "*"),
+    Call(TASK, "sts:AssumeRole", OTHER_ROLE),
+    # What shifts the traffic.
+    Call(
+        INFRASTRUCTURE,
+        "elasticloadbalancing:ModifyRule",
+        arn("elasticloadbalancing", "listener-rule/app/lb/1/2/another"),
+    ),
+    Call(
+        INFRASTRUCTURE,
+        "elasticloadbalancing:ModifyListener",
+        arn("elasticloadbalancing", "listener/app/lb/1/2"),
+    ),
+    Call(
+        INFRASTRUCTURE,
+        "elasticloadbalancing:DeregisterTargets",
+        arn("elasticloadbalancing", "targetgroup/another/1"),
+    ),
+    # CloudFormation's helpers.
+    Call(
+        DEFAULT_GROUP,
+        "ec2:AuthorizeSecurityGroupIngress",
+        arn("ec2", "security-group/sg-0123456789abcdef0"),
+    ),
+    Call(DEFAULT_GROUP, "ec2:DeleteNetworkInterface", arn("ec2", "network-interface/eni-1")),
+]
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_an_attack_is_denied(
+    attack: Call, app: dict[str, Role], allows: Callable[[Call], bool]
+) -> None:
+    resource = attack.resource.replace("{task role}", app[TASK].arn)
+    assert not allows(Call(attack.role, attack.action, resource, attack.context))
+
+
+# Of every role something that it is for: what is denied above is not denied by a mistake here.
+DUTIES = [
+    Call(BUILD, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
+    Call(BUILD, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PULL),
+    Call(BUILD, "codeconnections:UseConnection", CONNECTION),
+    Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
+    Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
+    Call(RECORDER, "codepipeline:PutJobSuccessResult", "*"),
+    Call(RECORDING, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{APP}")),
+]
+
+
+@pytest.mark.parametrize("duty", DUTIES, ids=str)
+def test_a_duty_is_allowed(
+    duty: Call, app: dict[str, Role], allows: Callable[[Call], bool]
+) -> None:
+    resource = duty.resource.replace("{task role}", app[TASK].arn)
+    assert allows(Call(duty.role, duty.action, resource, duty.context))
+
+
+def test_no_role_may_change_what_it_or_another_may_do(
+    app: dict[str, Role], allows: Callable[[Call], bool]
+) -> None:
+    changes = (
+        "AttachRolePolicy",
+        "CreateRole",
+        "DeleteRolePermissionsBoundary",
+        "PutRolePolicy",
+        "UpdateAssumeRolePolicy",
+    )
+    for name, role in app.items():
+        for change in changes:
+            for target in (role.arn, OTHER_ROLE):
+                assert not allows(Call(name, f"iam:{change}", target)), (name, change)
+
+
+def test_every_role_is_trusted_to_one_service_or_to_roles_of_the_app(
+    app: dict[str, Role], evaluator: Evaluator
+) -> None:
+    arns = {role.arn for role in app.values()}
+    strangers = (
+        "ec2.amazonaws.com",
+        arn("iam", "user/somebody"),
+        OTHER_ROLE,
+        "arn:aws:iam::999999999999:role/foreign",
+    )
+    for name, role in app.items():
+        trusted = [
+            principal
+            for statement in role.trust["Statement"]
+            for kind in statement["Principal"].values()
+            for principal in ([kind] if isinstance(kind, str) else kind)
+        ]
+        assert all(each.endswith(".amazonaws.com") or each in arns for each in trusted), name
+        for stranger in strangers:
+            decision = evaluator.decide(
+                Request(
+                    principal=stranger,
+                    account=ACCOUNT,
+                    action="sts:AssumeRole",
+                    resource=role.arn,
+                    context={},
+                    policies={},
+                    resource_policy=role.trust,
+                )
+            )
+            assert not decision.allowed, (name, stranger)
