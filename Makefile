@@ -11,7 +11,7 @@ NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark test test-unit lint synth local-up local-push local-down constraints clean
+.PHONY: help demo benchmark mutants test test-unit lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ local-down: $(PYTHON_PACKAGES) ## Stop the local cloud
 
 benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
 	@$(BIN)/python -m benchmarks
+
+mutants: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Change the code in 100 places, one at a time: which does no test notice? (an hour)
+	@$(BIN)/python -m benchmarks.mutants $(MUTANTS)
 
 constraints: ## Update constraints.txt to the newest versions
 	@rm -rf .cache/constraints && $(PYTHON) -m venv .cache/constraints

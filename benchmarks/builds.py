@@ -1,6 +1,7 @@
 """Builds of the sample application in a local cloud, each on a machine that knows nothing."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -19,6 +20,7 @@ from local.release import Commit
 APPLICATIONS: Final = {
     "sample application": ROOT / "samples" / "my-container-app",
     "two stages, ten seconds of dependencies": Path(__file__).parent / "two-stages",
+    "compiled application": Path(__file__).parent / "compiled",
 }
 BASELINE: Final = Path(__file__).parent / "baseline.yml"
 _BUCKET: Final = "benchmark"
@@ -39,10 +41,13 @@ class Measured:
         From its start to its end.
     pushed
         Bytes that the registry stores more than before.
+    steps
+        Seconds by step, as the build itself tells them.
     """
 
     seconds: float
     pushed: int
+    steps: Mapping[str, float]
 
 
 class Builds:
@@ -134,8 +139,10 @@ class Builds:
             time.sleep(_POLL_SECONDS)
         seconds = time.monotonic() - started
         if build["buildStatus"] != "SUCCEEDED":
-            raise BuildFailedError(f"{self._name}: {self._log(build)}")
-        return Measured(seconds=seconds, pushed=self._stored() - before)
+            raise BuildFailedError(f"{self._name}: {self._log(build)[-3000:]}")
+        return Measured(
+            seconds=seconds, pushed=self._stored() - before, steps=_steps(self._log(build))
+        )
 
     def _forget(self) -> None:
         """Remove what a machine of CodeBuild, new for each build, would not have."""
@@ -157,11 +164,18 @@ class Builds:
         events = self._client("logs").get_log_events(
             logGroupName=build["logs"]["groupName"], logStreamName=build["logs"]["streamName"]
         )["events"]
-        return "\n".join(event["message"] for event in events[-30:])
+        return "\n".join(event["message"] for event in events)
+
+
+def _steps(log: str) -> dict[str, float]:
+    """Read the times that the program of the build writes into its log."""
+    told = re.findall(r"^Took: (.*)$", log, re.MULTILINE)
+    pairs = re.findall(r"([A-Za-z ]+?) ([\d.]+) s(?:, |$)", ", ".join(told))
+    return {name: float(seconds) for name, seconds in pairs}
 
 
 def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
-    """Give the builds that are measured: each application with both buildspecs.
+    """Give the builds that are measured: each application with each buildspec.
 
     Parameters
     ----------
@@ -171,7 +185,7 @@ def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
     Returns
     -------
     dict
-        The builds by application, and by ``usual`` or ``this``.
+        The builds by application, and by ``usual``, ``inline`` or ``this``.
     """
     s3 = clients(cloud.endpoint)("s3")
     s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -185,17 +199,21 @@ def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
         "BUILD_PROGRAM_SHA256": program.sha256,
         **{name: str(variable.value) for name, variable in DockerBuild().variables().items()},
     }
-    buildspecs = {"usual": BASELINE, "this": build_file("build.yml")}
+    buildspecs = {
+        "usual": (BASELINE, {"INLINE_CACHE": "0"}),
+        "inline": (BASELINE, {"INLINE_CACHE": "1"}),
+        "this": (build_file("build.yml"), {}),
+    }
     return {
         application: {
             name: Builds(
                 cloud,
                 f"{name}-{number}",
                 buildspec=buildspec.read_text(),
-                variables=variables,
+                variables={**variables, **own},
                 source=source,
             )
-            for name, buildspec in buildspecs.items()
+            for name, (buildspec, own) in buildspecs.items()
         }
         for number, (application, source) in enumerate(APPLICATIONS.items())
     }

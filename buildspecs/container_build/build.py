@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from container_build.aws import Aws
 from container_build.deploy_files import deploy_files
 from container_build.finish import DEFINITIONS, DEPLOY_OUTPUT, OUTPUT
 from container_build.image import secret_variables
@@ -17,9 +18,10 @@ from container_build.sbom import write_sbom
 from container_build.scan.gate import Gate
 from container_build.settings import Settings
 from container_build.state import read_state, write_state
+from container_build.steps import Steps
 
 
-def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) -> None:
+def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str, str]) -> None:
     """Build, test, push and scan the image, or scan one that is there; then write what deploys it.
 
     Parameters
@@ -27,7 +29,9 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
     settings
         The build's settings.
     programs
-        Runs Docker and the AWS CLI.
+        Runs Docker.
+    aws
+        Asks AWS.
     environ
         The build's variables.
 
@@ -36,14 +40,16 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
     BuildFailedError
         If any of it fails. Then there is nothing to deploy from.
     """
-    state = read_state(settings.folder)
+    state, steps = read_state(settings.folder), Steps()
     secrets = secret_variables(settings, environ)
     if state.existing_image:
         state = replace(state, digest=state.existing_image.rpartition("@")[2])
     else:
         if settings.test_command:
-            test_image(settings, state, programs, secrets)
-        state = push_image(settings, state, programs, secrets)
+            with steps.step("test"):
+                test_image(settings, state, programs, secrets)
+        with steps.step("image"):
+            state = push_image(settings, state, programs, aws, secrets)
     write_state(settings.folder, state, settings.repository.uri)
     image = f"{settings.repository.uri}@{state.digest}"
     output = settings.folder / OUTPUT
@@ -55,24 +61,28 @@ def build(settings: Settings, programs: Programs, environ: Mapping[str, str]) ->
             print("The image is live, or was before: it has passed the scan gate")
         else:
             gate = Gate(
-                *(settings.scan_gate, settings.repository, state.digest, programs),
+                *(settings.scan_gate, settings.repository, state.digest, aws),
                 is_one_image=state.is_one_image,
             )
             waiting = pool.submit(gate.wait)
         try:
             # What can be done while the scan runs.
             if settings.sbom_generator and not state.existing_image:
-                write_sbom(settings, state, programs, secrets, output / "sbom")
+                with steps.step("bill of materials"):
+                    write_sbom(settings, state, programs, secrets, output / "sbom")
             if settings.deploy_files_parameter:
-                to_deploy = deploy_files(programs, settings.deploy_files_parameter, image)
+                with steps.step("deploy files"):
+                    to_deploy = deploy_files(aws, settings.deploy_files_parameter, image)
         except BaseException:
             if gate is not None:
                 gate.stop()
             raise
         if gate is not None:
-            waiting.result()
+            with steps.step("scan"):
+                waiting.result()
             gate.decide(output / "scan-findings.json")
     _write(settings, image, to_deploy)
+    steps.print()
     print(f"Ready to deploy {image}")
 
 

@@ -23,9 +23,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from container_build.aws import Aws
 from container_build.environment import clean_environment
 from container_build.failure import BuildFailedError
 from container_build.programs import AwsError, Programs
+from container_build.settings import aws_domain
 from container_build.source import DEPLOY_FILES, check_own_names
 
 _PLACEHOLDER = "<IMAGE1_NAME>"
@@ -46,13 +48,13 @@ READ_ONLY = (
 """What DescribeTaskDefinition tells and RegisterTaskDefinition does not take."""
 
 
-def deploy_files(programs: Programs, parameter: str, image: str) -> dict[str, str]:
+def deploy_files(aws: Aws, parameter: str, image: str) -> dict[str, str]:
     """Make the three files.
 
     Parameters
     ----------
-    programs
-        Runs the AWS CLI.
+    aws
+        Asks AWS.
     parameter
         The parameter's name.
     image
@@ -68,12 +70,12 @@ def deploy_files(programs: Programs, parameter: str, image: str) -> dict[str, st
     BuildFailedError
         If something is missing or does not fit together.
     """
-    answer = _ask(programs, "ssm", "get-parameter", "--name", parameter)
+    answer = _ask(aws, "ssm", "GetParameter", {"Name": parameter})
     settings = _parsed(answer, parameter)
     revision = _expected(settings, "taskDefinition", str, parameter)
     container = _expected(settings, "container", str, parameter)
     app_spec = _expected(settings, "appSpec", dict, parameter)
-    answer = _ask(programs, "ecs", "describe-task-definition", "--task-definition", revision)
+    answer = _ask(aws, "ecs", "DescribeTaskDefinition", {"taskDefinition": revision})
     definition = _template(_expected(answer, "taskDefinition", dict, revision), container)
     files = {
         "taskdef.json": json.dumps(definition, indent=2, ensure_ascii=False) + "\n",
@@ -111,8 +113,9 @@ def write_deploy_files(environ: Mapping[str, str]) -> None:
     source = Path(environ["CODEBUILD_SRC_DIR"]).resolve()
     check_own_names(source)
     with tempfile.TemporaryDirectory() as folder:
-        programs = Programs(clean_environment(environ, source, Path(folder)), Path(folder))
-        files = deploy_files(programs, environ["DEPLOY_FILES_PARAMETER"], image)
+        environment = clean_environment(environ, source, Path(folder))
+        aws = Aws(Programs(environment, Path(folder)), environment, aws_domain(image))
+        files = deploy_files(aws, environ["DEPLOY_FILES_PARAMETER"], image)
     target = source / DEPLOY_FILES
     target.mkdir()
     for name, content in files.items():
@@ -157,11 +160,11 @@ def _yaml(document: Any, indent: int = 0) -> str:
     return "".join(lines)
 
 
-def _ask(programs: Programs, *arguments: str) -> Any:
+def _ask(aws: Aws, service: str, operation: str, request: Mapping[str, str]) -> Any:
     try:
-        return programs.aws(*arguments)
+        return aws.ask(service, operation, request)
     except AwsError as error:
-        raise _refused(f"aws {arguments[0]} {arguments[1]} failed: {error}") from None
+        raise _refused(str(error)) from None
 
 
 def _parsed(answer: Any, parameter: str) -> Any:

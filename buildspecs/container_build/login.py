@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+
+from container_build.aws import Aws
 from container_build.failure import BuildFailedError
 from container_build.programs import AwsError, Programs
 from container_build.settings import Repository
 
 
-def ecr_password(programs: Programs, repository: Repository) -> str:
+def ecr_password(aws: Aws, repository: Repository) -> str:
     """Ask for the password of a registry of Amazon ECR.
 
     Parameters
     ----------
-    programs
-        Runs the AWS CLI.
+    aws
+        Asks AWS.
     repository
         A repository of the registry. The password holds for its region, which need not be the
         build's, and for every account that lets the build's role in.
@@ -30,12 +34,17 @@ def ecr_password(programs: Programs, repository: Repository) -> str:
 
     Notes
     -----
-    https://docs.aws.amazon.com/cli/latest/reference/ecr/get-login-password.html
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
     """
     try:
-        return programs.aws_text("ecr", "get-login-password", "--region", repository.region).strip()
+        answer = aws.ask("ecr", "GetAuthorizationToken", {}, repository.region)
+        token = answer["authorizationData"][0]["authorizationToken"]
+        return base64.b64decode(token).decode().partition(":")[2]
     except AwsError as error:
         raise BuildFailedError(f"Amazon ECR gives no login: {error}") from None
+    except (LookupError, TypeError, ValueError, binascii.Error):
+        # Without the cause: it could quote the token.
+        raise BuildFailedError("Amazon ECR gives no login: its answer is not readable.") from None
 
 
 def log_in(programs: Programs, registry: str, user: str, password: str, *, name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from container_build.aws import Aws
 from container_build.builder import start_builder
 from container_build.image import check_paths
 from container_build.login import ecr_password, log_in
@@ -12,10 +13,11 @@ from container_build.release import chosen_image, commit_of
 from container_build.settings import Settings
 from container_build.source import check_own_names
 from container_build.state import State, write_state
+from container_build.steps import Steps
 from container_build.tag import new_tag
 
 
-def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None:
+def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: str) -> None:
     """Do all that can be done before the image is built, side by side where it can be.
 
     Parameters
@@ -23,7 +25,9 @@ def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None
     settings
         The build's settings.
     programs
-        Runs Docker and the AWS CLI.
+        Runs Docker.
+    aws
+        Asks AWS.
     chosen_builder
         A builder of one's own (``BUILDX_BUILDER``); one is made without it.
 
@@ -35,20 +39,27 @@ def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None
     if settings.is_new:
         check_own_names(settings.source)
         check_paths(settings)
+    steps = Steps()
     with ThreadPoolExecutor() as pool:
-        password = pool.submit(ecr_password, programs, settings.repository)
-        chosen = None if settings.is_new else pool.submit(chosen_image, programs, settings)
+        password = pool.submit(ecr_password, aws, settings.repository)
+        chosen = None if settings.is_new else pool.submit(chosen_image, aws, settings)
         if settings.docker_hub_token:
-            log_in(
-                *(programs, "", settings.docker_hub_user, settings.docker_hub_token),
-                name="Docker Hub",
-            )
+            with steps.step("Docker Hub"):
+                log_in(
+                    *(programs, "", settings.docker_hub_user, settings.docker_hub_token),
+                    name="Docker Hub",
+                )
+        tag = pool.submit(new_tag, aws, settings) if settings.is_new else None
         wants_builder = settings.is_new and not chosen_builder
         builder: Future[str] | None = None
         # One login at a time: each writes the one file that holds them all.
         if wants_builder and not settings.pull_through_cache:
             builder = pool.submit(start_builder, programs, settings.folder, "")
-        log_in(programs, settings.repository.registry, "AWS", password.result(), name="Amazon ECR")
+        with steps.step("Amazon ECR"):
+            log_in(
+                *(programs, settings.repository.registry, "AWS", password.result()),
+                name="Amazon ECR",
+            )
         if wants_builder and settings.pull_through_cache:
             builder = pool.submit(
                 start_builder, programs, settings.folder, settings.pull_through_cache
@@ -63,8 +74,8 @@ def prepare(settings: Settings, programs: Programs, chosen_builder: str) -> None
                 is_recorded=is_recorded,
             )
         else:
-            tag = new_tag(programs, settings)
-            state = State(
-                commit=settings.commit, tag=tag, builder=builder.result() if builder else ""
-            )
+            with steps.step("builder"):
+                name = builder.result() if builder else ""
+            state = State(commit=settings.commit, tag=tag.result() if tag else "", builder=name)
     write_state(settings.folder, state, settings.repository.uri)
+    steps.print()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from container_build.aws import Aws
 from container_build.environment import clean_environment
 from container_build.failure import BuildFailedError
 from container_build.programs import Programs
-from container_build.settings import read_settings
+from container_build.settings import aws_domain, read_settings
 
 _PHASES = ("prepare", "build", "finish")
 _DEPLOY_FILES = "deploy-files"
@@ -39,15 +40,16 @@ def _run(phase: str) -> None:
     settings = read_settings(os.environ)
     environment = clean_environment(os.environ, settings.source, settings.folder)
     programs = Programs(environment, settings.folder)
+    aws = Aws(programs, environment, aws_domain(settings.repository.uri))
     # Imported where they are needed: a phase reads no more than its own modules.
     if phase == "prepare":
         from container_build.prepare import prepare
 
-        prepare(settings, programs, environment.get("BUILDX_BUILDER", ""))
+        prepare(settings, programs, aws, environment.get("BUILDX_BUILDER", ""))
     elif phase == "build":
         from container_build.build import build
 
-        build(settings, programs, os.environ)
+        build(settings, programs, aws, os.environ)
     else:
         from container_build.finish import finish
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from container_build.aws import Aws
 from container_build.failure import BuildFailedError
 from container_build.hints import failure_of, give_hint
 from container_build.image import build_command, labels
@@ -19,7 +20,11 @@ from container_build.tag import LENGTH, is_taken, with_number
 
 
 def push_image(
-    settings: Settings, state: State, programs: Programs, secrets: Mapping[str, str]
+    settings: Settings,
+    state: State,
+    programs: Programs,
+    aws: Aws,
+    secrets: Mapping[str, str],
 ) -> State:
     """Build the image and push it, with the layers of all stages as a cache.
 
@@ -31,6 +36,8 @@ def push_image(
         How far the build is.
     programs
         Runs Docker.
+    aws
+        Asks AWS.
     secrets
         The variables with the image's secrets.
 
@@ -45,7 +52,7 @@ def push_image(
         If the image cannot be built or pushed, or has no digest.
     """
     status, said = _push(settings, state, programs, secrets)
-    if status and state.tag == settings.commit[:LENGTH] and is_taken(programs, settings, state.tag):
+    if status and state.tag == settings.commit[:LENGTH] and is_taken(aws, settings, state.tag):
         print(f"Another build of this commit has taken the tag {state.tag}")
         state = replace(state, tag=with_number(state.tag, settings))
         status, said = _push(settings, state, programs, secrets)

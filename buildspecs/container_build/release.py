@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from container_build.aws import Aws
 from container_build.failure import BuildFailedError
 from container_build.programs import AwsError, Programs
 from container_build.settings import Settings
@@ -14,13 +15,13 @@ _DIGEST = r"sha256:[0-9a-f]{64}"
 _REVISION = "org.opencontainers.image.revision"
 
 
-def chosen_image(programs: Programs, settings: Settings) -> tuple[str, bool]:
+def chosen_image(aws: Aws, settings: Settings) -> tuple[str, bool]:
     """Find the image that is to be released again.
 
     Parameters
     ----------
-    programs
-        Runs the AWS CLI.
+    aws
+        Asks AWS.
     settings
         The build's settings.
 
@@ -43,7 +44,7 @@ def chosen_image(programs: Programs, settings: Settings) -> tuple[str, bool]:
                 "This pipeline does not record the previous image: name one by its digest."
             )
         try:
-            image = _parameter(programs, settings.previous_parameter)
+            image = _parameter(aws, settings.previous_parameter)
         except AwsError as error:
             raise BuildFailedError(
                 f"The previous image cannot be read from the parameter "
@@ -51,7 +52,7 @@ def chosen_image(programs: Programs, settings: Settings) -> tuple[str, bool]:
             ) from None
         return _checked(image, settings), True
     image = f"{settings.repository.uri}@{wanted}" if wanted.startswith("sha256:") else wanted
-    return _checked(image, settings), _is_recorded(programs, settings, image)
+    return _checked(image, settings), _is_recorded(aws, settings, image)
 
 
 def commit_of(programs: Programs, image: str) -> str:
@@ -95,18 +96,18 @@ def _checked(image: str, settings: Settings) -> str:
     return image
 
 
-def _is_recorded(programs: Programs, settings: Settings, image: str) -> bool:
+def _is_recorded(aws: Aws, settings: Settings, image: str) -> bool:
     for parameter in (settings.live_parameter, settings.previous_parameter):
         try:
-            if parameter and _parameter(programs, parameter) == image:
+            if parameter and _parameter(aws, parameter) == image:
                 return True
         except AwsError as error:
             print(f"The record {parameter} cannot be read, so the scan decides: {error}")
     return False
 
 
-def _parameter(programs: Programs, name: str) -> str:
-    answer = programs.aws("ssm", "get-parameter", "--name", name)
+def _parameter(aws: Aws, name: str) -> str:
+    answer = aws.ask("ssm", "GetParameter", {"Name": name})
     try:
         return str(answer["Parameter"]["Value"])
     except (TypeError, KeyError):

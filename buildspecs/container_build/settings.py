@@ -175,6 +175,24 @@ def read_repository(uri: str) -> Repository:
     return Repository(uri, *match.groups())
 
 
+def aws_domain(uri: str) -> str:
+    """Take the domain of AWS's partition out of the address of an image or repository.
+
+    Parameters
+    ----------
+    uri
+        The address.
+
+    Returns
+    -------
+    str
+        The domain, such as ``amazonaws.com``.
+    """
+    _, found, rest = uri.partition("/")[0].partition(".dkr.ecr")
+    # Of dual-stack addresses (.dkr-ecr.<region>.on.aws), which name no partition, the usual one.
+    return rest.split(".", 2)[-1] if found else "amazonaws.com"
+
+
 def _options(document: str) -> ImageOptions:
     given = _parsed("BUILD_OPTIONS", document, dict)
     return ImageOptions(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from container_build.programs import Programs
+from container_build.aws import Aws
+from container_build.failure import BuildFailedError
+from container_build.programs import AwsError
 from container_build.settings import Settings
 
 LENGTH = 7
 
 
-def new_tag(programs: Programs, settings: Settings) -> str:
+def new_tag(aws: Aws, settings: Settings) -> str:
     """Choose a tag that is free.
 
     Parameters
     ----------
-    programs
-        Runs Docker, logged in to the registry.
+    aws
+        Asks AWS.
     settings
         The build's settings.
 
@@ -23,11 +25,16 @@ def new_tag(programs: Programs, settings: Settings) -> str:
     str
         The tag. Tags do not move, so building a commit again, or building what has no commit, takes
         the build's number along.
+
+    Raises
+    ------
+    BuildFailedError
+        If ECR does not say whether the tag is there.
     """
     tag = settings.commit[:LENGTH]
     if not tag:
         return f"build-{settings.build_number}"
-    return with_number(tag, settings) if is_taken(programs, settings, tag) else tag
+    return with_number(tag, settings) if is_taken(aws, settings, tag) else tag
 
 
 def with_number(tag: str, settings: Settings) -> str:
@@ -35,9 +42,16 @@ def with_number(tag: str, settings: Settings) -> str:
     return f"{tag}-{settings.build_number}"
 
 
-def is_taken(programs: Programs, settings: Settings, tag: str) -> bool:
-    """Ask the registry whether a tag is there."""
-    status, _ = programs.docker_answer(
-        "buildx", "imagetools", "inspect", f"{settings.repository.uri}:{tag}"
-    )
-    return status == 0
+def is_taken(aws: Aws, settings: Settings, tag: str) -> bool:
+    """Ask ECR whether a tag is there; raises `BuildFailedError` if it does not say."""
+    repository = settings.repository
+    request = {
+        "registryId": repository.account,
+        "repositoryName": repository.name,
+        "imageIds": [{"imageTag": tag}],
+    }
+    try:
+        answer = aws.ask("ecr", "BatchGetImage", request, repository.region)
+    except AwsError as error:
+        raise BuildFailedError(f"The tag {tag} cannot be looked up: {error}") from None
+    return bool(answer.get("images"))

@@ -6,12 +6,17 @@ acknowledgement is made then.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
-from constructs import IConstruct, IValidation
+from constructs import IConstruct, IValidation, Node
+
+from container_pipelines._checks import is_token
+
+_METADATA_KEY: Final = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
 
 def acknowledge(scope: IConstruct, finding: str, reason: str) -> None:
@@ -29,47 +34,55 @@ def acknowledge(scope: IConstruct, finding: str, reason: str) -> None:
     Validations.of(scope).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 
-def acknowledge_wildcard(role: iam.Role | iam.Policy, resource: str, reason: str) -> None:
-    """Acknowledge that a role's statement names a resource with a wildcard.
+def acknowledge_wildcards(role: iam.Role | iam.Policy, reasons: Mapping[str, str]) -> None:
+    """Acknowledge that a role's statements name resources with a wildcard.
 
     Parameters
     ----------
     role
         The role, or a separate policy.
-    resource
-        The resource as the statement has it.
-    reason
-        Why it cannot be narrower; for a reviewer.
+    reasons
+        Why each cannot be narrower, for a reviewer; by the resource as the statement has it.
     """
-    finding = _finding(role, resource)
-    acknowledge(role, finding, reason)
-    role.node.add_validation(_FinalForm(role, resource, finding, reason))
+    # Without a token a resource is in its final form.
+    stack = Stack.of(role) if any(map(is_token, reasons)) else None
+    findings = _findings(stack, reasons)
+    Validations.of(role).acknowledge(
+        *(
+            Acknowledgment(id=finding, reason=reason)
+            for finding, reason in zip(findings, reasons.values(), strict=True)
+        )
+    )
+    if stack is not None:
+        node = role.node
+        node.add_validation(_FinalForms(node, stack, findings, reasons))
 
 
 @jsii.implements(IValidation)
-class _FinalForm:
+class _FinalForms:
     def __init__(
-        self, role: iam.Role | iam.Policy, resource: str, finding: str, reason: str
+        self, node: Node, stack: Stack, findings: list[str], reasons: Mapping[str, str]
     ) -> None:
-        self._role = role
-        self._resource = resource
-        self._finding = finding
-        self._reason = reason
+        self._node = node
+        self._stack = stack
+        self._findings = findings
+        self._reasons = reasons
 
     def validate(self) -> list[str]:
-        finding = _finding(self._role, self._resource)
-        if finding != self._finding:
-            # What acknowledge() records; but that adds a stack trace, which at this moment names a
-            # temporary folder, and two syntheses would differ.
-            self._role.node.add_metadata(
-                Validations.ACKNOWLEDGED_RULES_METADATA_KEY,
-                {f"Annotation::{finding}": self._reason},
-            )
+        findings = _findings(self._stack, self._reasons)
+        for early, final, reason in zip(
+            self._findings, findings, self._reasons.values(), strict=True
+        ):
+            if final != early:
+                # What acknowledge() records; but that adds a stack trace, which at this moment
+                # names a temporary folder, and two syntheses would differ.
+                self._node.add_metadata(_METADATA_KEY, {f"Annotation::{final}": reason})
         return []
 
 
-def _finding(role: iam.Role | iam.Policy, resource: str) -> str:
-    return f"AwsSolutions-IAM5[Resource::{_flat(Stack.of(role).resolve(resource))}]"
+def _findings(stack: Stack | None, reasons: Mapping[str, str]) -> list[str]:
+    resources = list(reasons) if stack is None else stack.resolve(list(reasons))
+    return [f"AwsSolutions-IAM5[Resource::{_flat(resource)}]" for resource in resources]
 
 
 def _flat(resource: Any) -> str:

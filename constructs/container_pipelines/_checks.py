@@ -6,8 +6,36 @@ about -1.9e289) would reject good input, so every check lets it through.
 
 import re
 from collections.abc import Sequence
+from typing import Final
 
 from aws_cdk import Duration, Token
+
+# As aws-cdk-lib encodes them (core/lib/private/encoding.ts).
+_TOKEN_IN_TEXT: Final = re.compile(r"\$\{Token\[[a-zA-Z0-9:._-]+\]\}|-1\.[0-9]{10,16}e\+289")
+_FIRST_TOKEN_NUMBER: Final = -(2.0**961)
+_LAST_TOKEN_NUMBER: Final = -(1.9375 * 2.0**960)
+
+
+def is_token(value: object) -> bool:
+    """Tell whether a value is a token, as :meth:`aws_cdk.Token.is_unresolved` does.
+
+    For texts and numbers without asking the CDK, which runs in another process.
+
+    Parameters
+    ----------
+    value
+        A text, a number or an object of the CDK.
+
+    Returns
+    -------
+    bool
+        Whether it is a token; a text, whether there is one in it.
+    """
+    if isinstance(value, str):
+        return "Token[" in value and _TOKEN_IN_TEXT.search(value) is not None
+    if isinstance(value, int | float):
+        return _FIRST_TOKEN_NUMBER < value <= _LAST_TOKEN_NUMBER
+    return Token.is_unresolved(value)
 
 
 def check_range(
@@ -31,7 +59,7 @@ def check_range(
     ValueError
         If the value is outside of the bounds.
     """
-    if Token.is_unresolved(value) or minimum <= value <= maximum:
+    if is_token(value) or minimum <= value <= maximum:
         return
     raise ValueError(
         f"'{parameter}' must be from {minimum} to {maximum}, got {value}; omit it to {default}"
@@ -42,8 +70,8 @@ def check_duration(
     parameter: str,
     value: Duration,
     *,
-    minimum: Duration,
-    maximum: Duration,
+    minimum: int,
+    maximum: int,
     default: str,
     unit: str = "seconds",
 ) -> None:
@@ -56,7 +84,7 @@ def check_duration(
     value
         What was given.
     minimum, maximum
-        The bounds, both allowed.
+        The bounds in that unit, both allowed.
     default
         What leaving the parameter out means, as the end of the sentence "omit it to ...".
     unit
@@ -69,13 +97,13 @@ def check_duration(
     """
     if value.is_unresolved():
         return
-    seconds = value.to_seconds(integral=False)
-    whole = seconds % {"seconds": 1, "minutes": 60, "days": 86400}[unit] == 0
-    if whole and minimum.to_seconds() <= seconds <= maximum.to_seconds():
+    units = value.to_seconds(integral=False) / {"seconds": 1, "minutes": 60, "days": 86400}[unit]
+    if units % 1 == 0 and minimum <= units <= maximum:
         return
+    of_unit = getattr(Duration, unit)
     raise ValueError(
-        f"'{parameter}' must be from {minimum.to_human_string()} to {maximum.to_human_string()} "
-        f"in whole {unit}, "
+        f"'{parameter}' must be from {of_unit(minimum).to_human_string()} to "
+        f"{of_unit(maximum).to_human_string()} in whole {unit}, "
         f"got {value.to_human_string()}; omit it to {default}"
     )
 
@@ -103,7 +131,7 @@ def check_name(
     ValueError
         If the name breaks the rule.
     """
-    if Token.is_unresolved(value):
+    if is_token(value):
         return
     if minimum <= len(value) <= maximum and re.fullmatch(pattern, value):
         return
@@ -131,7 +159,7 @@ def check_one_of(parameter: str, value: str, allowed: Sequence[str], *, fix: str
     ValueError
         If the value is not in the set.
     """
-    if Token.is_unresolved(value) or value in allowed:
+    if is_token(value) or value in allowed:
         return
     choices = ", ".join(f"'{choice}'" for choice in allowed)
     raise ValueError(f"'{parameter}' must be one of {choices}, got '{value}'; {fix}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from slack_notifier import console, runtime_events
+from slack_notifier import console, deployment_events
 from slack_notifier.aws import Clients
 from slack_notifier.commits import commit_of_action, commit_of_revision
 from slack_notifier.history import broken_since
@@ -222,7 +222,7 @@ class Lookups:
             or "fail" in task.get("stoppedReason", "").lower()
             for reason in (
                 task.get("stoppedReason", ""),
-                *map(runtime_events.ending, task.get("containers", [])),
+                *map(deployment_events.ending, task.get("containers", [])),
             )
             if reason
         )

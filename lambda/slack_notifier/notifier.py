@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from slack_notifier.aws import Clients
-from slack_notifier.describe import describe
+from slack_notifier.event_readers import notice_of
 from slack_notifier.log import ERROR, INFO, log, write
 from slack_notifier.lookups import Lookups
 from slack_notifier.message import build_message
@@ -108,7 +108,7 @@ class Notifier:
         return None
 
     def _process(self, record: Record, deadline: float) -> None:
-        notice = describe(record)
+        notice = notice_of(record)
         if self._may_be_sent(notice):
             lookups = Lookups(self._clients, lambda: self._clock() + _DELIVERY < deadline)
             notice = lookups.complete(notice)

@@ -88,23 +88,27 @@ if answers is not None:
         end(status, text)
 if kind.startswith("aws s3 cp"):
     pathlib.Path(arguments[-1]).write_bytes((here / "program").read_bytes())
-elif kind == "aws ecr get-login-password":
-    end(0, {password!r})
+elif kind == "aws ecr get-authorization-token":
+    import base64
+
+    token = base64.b64encode(b"AWS:" + {password!r}.encode()).decode()
+    end(0, json.dumps({{"authorizationData": [{{"authorizationToken": token}}]}}))
+elif kind == "aws ecr batch-get-image" and "imageTag" in value("--cli-input-json"):
+    (image,) = json.loads(value("--cli-input-json"))["imageIds"]
+    end(0, json.dumps({{"images": [{{}}] if image["imageTag"] in scenario["tags"] else []}}))
 elif kind == "aws ecr batch-get-image":
     end(0, json.dumps({{"images": [{{"imageManifest": json.dumps({{"layers": []}})}}]}}))
 elif kind == "aws ecr describe-image-scan-findings":
     end(0, json.dumps(scenario["scan"]))
 elif kind == "aws ssm get-parameter":
-    found = scenario["parameters"].get(value("--name"))
+    found = scenario["parameters"].get(json.loads(value("--cli-input-json"))["Name"])
     if found is None:
         end(254, "An error occurred (ParameterNotFound) when calling GetParameter: none")
     end(0, json.dumps({{"Parameter": {{"Value": found}}}}))
 elif kind == "aws ecs describe-task-definition":
     end(0, json.dumps({{"taskDefinition": scenario["definition"]}}))
 elif kind == "docker buildx imagetools inspect":
-    if "--format" in arguments:
-        end(0, json.dumps(scenario["image"]))
-    end(0 if arguments[-1] in scenario["tags"] else 1, "not found")
+    end(0, json.dumps(scenario["image"]))
 if kind.startswith("docker buildx build") and os.environ.get("BUILDX_GIT_INFO") != "false":
     # As buildx does.
     os.system(f"git -C '{{arguments[-1]}}' status >/dev/null 2>&1")

@@ -256,3 +256,31 @@ def test_what_came_with_the_source_is_not_handed_over(project: Project) -> None:
     failed = project.build({**files, "Dockerfile": "FROM scratch\nCOPY absent /\n"})
     assert failed.status == "FAILED"
     assert failed.artifact is None
+
+
+def test_what_runs_in_the_image_sees_nothing_of_the_build(
+    new_project: Callable[..., Project],
+) -> None:
+    spy = "env; tr '\\0' '\\n' </proc/1/environ; ls /root/.docker /root/.aws /run/docker.sock 2>&1"
+    project = new_project(docker_build=DockerBuild(test_command=("sh", "-c", spy)))
+    dockerfile = (
+        f"FROM node:24-alpine AS spy\nRUN ({spy}) >/seen; true\n"
+        "FROM node:24-alpine\nCOPY --from=spy /seen /\n"
+    )
+    build = project.build({"Dockerfile": dockerfile}, commit=COMMIT)
+    # Nothing of it is there, which is how `ls` ends.
+    assert build.status == "FAILED"
+    assert "The image's test has failed" in build.last_words
+    seen = build.said[build.said.index("Building and testing") :]
+    assert "PATH=" in seen
+    assert seen.count("No such file or directory") >= 3
+    for name in ("AWS_", "CODEBUILD_", "BUILD_", "REPOSITORY_URI", "DOCKER", "SCAN_GATE"):
+        assert f"\n{name}" not in seen
+    quiet = new_project(docker_build=DockerBuild())
+    released = quiet.build({"Dockerfile": dockerfile}, commit=COMMIT)
+    assert released.status == "SUCCEEDED"
+    told = quiet.files(quiet.tags()[TAG])["seen"].decode()
+    assert "PATH=" in told
+    assert not [
+        line for line in told.splitlines() if line.startswith(("AWS_", "CODEBUILD_", "BUILD"))
+    ]

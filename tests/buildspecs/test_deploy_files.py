@@ -1,5 +1,5 @@
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +7,7 @@ import boto3
 import pytest
 import yaml
 
+from container_build.aws import Aws
 from container_build.deploy_files import READ_ONLY, deploy_files
 from container_build.failure import BuildFailedError
 from container_build.programs import AwsError, Programs
@@ -56,20 +57,28 @@ DEFINITION = {
 }
 
 
-class Aws(Programs):
+class Answers(Aws):
     """Answers with one parameter and one task definition."""
 
     def __init__(self, settings: Any, definition: Any) -> None:
-        super().__init__({"PATH": "/nowhere"}, Path("/"))
+        super().__init__(Programs({"PATH": "/nowhere"}, Path("/")), {}, "amazonaws.com")
         self._settings, self._definition = settings, definition
-        self.calls: list[str] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def aws(self, *arguments: str) -> Any:
-        self.calls.append(" ".join(arguments))
-        answer = self._settings if arguments[1] == "get-parameter" else self._definition
+    def ask(
+        self,
+        service: str,
+        operation: str,
+        request: Mapping[str, Any],
+        region: str = "",
+        *,
+        is_patient: bool = True,
+    ) -> Any:
+        self.calls.append((f"{service} {operation}", dict(request)))
+        answer = self._settings if operation == "GetParameter" else self._definition
         if answer is None:
-            raise AwsError("An error occurred (AccessDeniedException) when calling it: no")
-        if arguments[1] == "get-parameter":
+            raise AwsError(f"An error occurred (AccessDeniedException) when calling {operation}")
+        if operation == "GetParameter":
             text = answer if isinstance(answer, str) else json.dumps(answer)
             return {"Parameter": {"Value": text}}
         return {"taskDefinition": answer}
@@ -81,7 +90,7 @@ Make = Callable[..., dict[str, str]]
 @pytest.fixture
 def make() -> Make:
     def make(settings: Any = SETTINGS, definition: Any = DEFINITION) -> dict[str, str]:
-        return deploy_files(Aws(settings, definition), "my-parameter", IMAGE)
+        return deploy_files(Answers(settings, definition), "my-parameter", IMAGE)
 
     return make
 
@@ -119,11 +128,11 @@ def test_the_image_is_named_by_digest(make: Make) -> None:
 
 
 def test_the_revision_of_the_stack_is_asked_for_and_no_newer_one() -> None:
-    aws = Aws(SETTINGS, DEFINITION)
+    aws = Answers(SETTINGS, DEFINITION)
     deploy_files(aws, "my-parameter", IMAGE)
     assert aws.calls == [
-        "ssm get-parameter --name my-parameter",
-        f"ecs describe-task-definition --task-definition {REVISION}",
+        ("ssm GetParameter", {"Name": "my-parameter"}),
+        ("ecs DescribeTaskDefinition", {"taskDefinition": REVISION}),
     ]
 
 
@@ -143,8 +152,8 @@ def test_what_is_left_out_is_what_ecs_does_not_take() -> None:
         ({"settings": {**SETTINGS, "container": 5}}, "must have 'container'"),
         ({"settings": {**SETTINGS, "appSpec": {}}}, "must have 'appSpec'"),
         ({"settings": {**SETTINGS, "container": "web"}}, "the container 'web', got proxy, app"),
-        ({"settings": None}, "aws ssm get-parameter failed: An error occurred .AccessDenied"),
-        ({"definition": None}, "aws ecs describe-task-definition failed"),
+        ({"settings": None}, "AccessDeniedException. when calling GetParameter"),
+        ({"definition": None}, "AccessDeniedException. when calling DescribeTaskD"),
         ({"definition": {"family": "my-app"}}, "the container 'app', got none"),
         (
             {"definition": {**DEFINITION, "executionRoleArn": ""}},

@@ -196,7 +196,7 @@ def check_call(kind: str, folder: str, variables: Mapping[str, str], machine: Ma
     secrets = {SECRET} if kind.startswith("docker buildx build") else set()
     assert {SECRET, HUB_TOKEN, PASSWORD} & set(variables.values()) == secrets, kind
     entries = variables["PATH"].split(":")
-    assert all(entry.startswith("/") for entry in entries), kind
+    assert {entry.startswith("/") for entry in entries} == {True}, kind
     named = {
         name for name, value in variables.items() if source in value and name != "CODEBUILD_SRC_DIR"
     }

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from container_build.aws import Aws
 from container_build.failure import BuildFailedError
 from container_build.printable import printable
 from container_build.programs import AwsError, NoAnswerError, Programs
@@ -35,31 +36,43 @@ ARM64 = "sha256:" + "c" * 64
 ATTESTATION = "sha256:" + "d" * 64
 OCI_IMAGE = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-NAMED = "--region eu-west-1 --registry-id 111122223333 --repository-name team/my-app"
+NAMED = {"registryId": "111122223333", "repositoryName": "team/my-app"}
 MARK = {"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}
 TODAY = dt.date(2026, 6, 15)
 
 
-class Aws(Programs):
-    """Answers from a scenario, the last one of each command and image for ever; notes each call."""
+def digest_of(request: Mapping[str, Any]) -> str:
+    (named,) = request.get("imageIds") or [request["imageId"]]
+    return str(named["imageDigest"])
+
+
+class Scenario(Aws):
+    """Answers from a scenario, the last one of each operation and image for ever; notes each."""
 
     def __init__(self, scenario: dict[str, list[Any]]) -> None:
-        super().__init__({"PATH": "/nowhere"}, Path("/"))
+        super().__init__(Programs({"PATH": "/nowhere"}, Path("/")), {}, "amazonaws.com")
         self.scenario = scenario
-        self.calls: list[str] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def aws_text(self, *arguments: str) -> str:
-        line = " ".join(arguments)
-        found = re.search(r"imageDigest=(\S+)", line)
-        assert found
-        asked = sum(arguments[1] in call and found[1] in call for call in self.calls)
-        self.calls.append(line)
-        replies = self.scenario[f"{arguments[1]} {found[1]}"]
+    def ask(
+        self,
+        service: str,
+        operation: str,
+        request: Mapping[str, Any],
+        region: str = "",
+        *,
+        is_patient: bool = True,
+    ) -> Any:
+        assert (service, region, is_patient) == ("ecr", "eu-west-1", False)
+        key = f"{operation} {digest_of(request)}"
+        asked = sum(key == f"{o} {digest_of(r)}" for o, r in self.calls)
+        self.calls.append((operation, dict(request)))
+        replies = self.scenario[key]
         reply = replies[min(asked, len(replies) - 1)]
         if isinstance(reply, dict) and "error" in reply:
             code = re.search(r"\((\w+)\)", reply["error"])
             raise AwsError(printable(reply["error"], 1000), code[1] if code else "")
-        return reply if isinstance(reply, str) else json.dumps(reply)
+        return json.loads(reply) if isinstance(reply, str) else reply
 
 
 def error(code: str, message: str = "no") -> dict[str, str]:
@@ -140,12 +153,12 @@ def build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., S
     def build(
         *replies: Any, images: Any = SINGLE, document: str | None = None, **settings: Any
     ) -> SimpleNamespace:
-        scenario = {f"batch-get-image {DIGEST}": [images]}
+        scenario = {f"BatchGetImage {DIGEST}": [images]}
         if isinstance(replies[0], dict) and any(key.startswith("sha256:") for key in replies[0]):
-            scenario |= {f"describe-image-scan-findings {k}": v for k, v in replies[0].items()}
+            scenario |= {f"DescribeImageScanFindings {k}": v for k, v in replies[0].items()}
         else:
-            scenario[f"describe-image-scan-findings {DIGEST}"] = list(replies)
-        aws, artifact = Aws(scenario), tmp_path / "scan-findings.json"
+            scenario[f"DescribeImageScanFindings {DIGEST}"] = list(replies)
+        aws, artifact = Scenario(scenario), tmp_path / "scan-findings.json"
         given = {"poll_interval": 0.001, "max_wait": 30, **settings}
         status, capsys_before = 0, capsys.readouterr()
         assert capsys_before.err == ""
@@ -176,20 +189,16 @@ def build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., S
 Build = Callable[..., SimpleNamespace]
 
 
-def test_low_findings_pass_and_the_cli_is_asked_by_digest(build: Build) -> None:
+def test_low_findings_pass_and_ecr_is_asked_by_digest(build: Build) -> None:
     done = build(scan(basic("CVE-2026-0001", "LOW")))
     assert done.status == 0
     assert done.verdict == "Scan gate: PASSED with 1 finding (LOW 1), none of which blocks."
-    accepted = " ".join([*INDEXES, *MANIFESTS])
-    image = f"imageDigest={DIGEST}"
-    resolve, describe = done.calls
-    assert resolve == (
-        f"ecr batch-get-image {NAMED} --image-ids {image} --accepted-media-types {accepted} "
-        "--output json"
-    )
-    assert describe == (
-        f"ecr describe-image-scan-findings {NAMED} --image-id {image} --no-paginate --output json"
-    )
+    image = {"imageDigest": DIGEST}
+    accepted = [*INDEXES, *MANIFESTS]
+    assert done.calls == [
+        ("BatchGetImage", {**NAMED, "imageIds": [image], "acceptedMediaTypes": accepted}),
+        ("DescribeImageScanFindings", {**NAMED, "imageId": image}),
+    ]
     assert done.artifact["verdict"] == "passed"
     assert done.artifact["findings"][0]["id"] == "CVE-2026-0001"
 
@@ -281,11 +290,7 @@ def test_both_shapes_over_several_pages_arrive(build: Build) -> None:
     assert done.status == 1
     ids = [f["id"] for f in done.artifact["findings"]]
     assert ids == ["CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"]
-    assert [c.rpartition("--no-paginate ")[2] for c in done.calls[1:4]] == [
-        "--output json",
-        "--next-token one --output json",
-        "--next-token two --output json",
-    ]
+    assert [request.get("nextToken") for _, request in done.calls[1:4]] == [None, "one", "two"]
 
 
 def test_pages_that_do_not_end_are_no_result(build: Build) -> None:
@@ -304,7 +309,7 @@ def test_a_scan_that_is_not_there_yet_is_waited_for(build: Build) -> None:
     )
     assert done.status == 0
     assert len(done.calls) == 6
-    assert not any("start-image-scan" in call for call in done.calls)
+    assert {"StartImageScan" in operation for operation, _ in done.calls} == {False}
 
 
 def test_findings_that_still_arrive_are_waited_for(build: Build) -> None:
@@ -349,8 +354,6 @@ def test_a_scan_without_result_fails_at_once(build: Build, status: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        ("<html>busy</html>", "no JSON"),
-        ("", "no JSON"),
         ("[]", "no readable document"),
         ({"registryId": "111122223333"}, "no readable scan status"),
         ({"imageScanStatus": {"status": "COMPLETE"}}, "no readable findings"),
@@ -407,8 +410,9 @@ def test_each_platform_of_an_index_is_judged(build: Build) -> None:
     assert done.status == 1
     assert re.search(r"CVE-2 +HIGH +openssl +3\.0\.1 +linux/arm64", done.output)
     assert [image["digest"] for image in done.artifact["images"]] == [AMD64, ARM64]
-    assert not any(ATTESTATION in call for call in done.calls)
-    assert not any(DIGEST in call for call in done.calls[1:])
+    asked = [digest_of(request) for _, request in done.calls]
+    assert ATTESTATION not in asked
+    assert DIGEST not in asked[1:]
 
 
 @pytest.mark.parametrize(
@@ -579,10 +583,10 @@ def test_no_other_failure_is_taken_for_an_image_that_cannot_be_scanned(build: Bu
 @pytest.mark.parametrize("operation", ["images", "findings"])
 def test_an_error_that_may_pass_is_waited_for(build: Build, code: str, operation: str) -> None:
     if operation == "images":
-        aws = Aws(
+        aws = Scenario(
             {
-                f"batch-get-image {DIGEST}": [error(code), SINGLE],
-                f"describe-image-scan-findings {DIGEST}": [scan()],
+                f"BatchGetImage {DIGEST}": [error(code), SINGLE],
+                f"DescribeImageScanFindings {DIGEST}": [scan()],
             }
         )
         gate = Gate('{"poll_interval": 0.001}', read_repository(URI), DIGEST, aws)
@@ -667,7 +671,7 @@ def test_a_finding_that_nobody_has_rated_does_not_block(
 
 
 class Clock:
-    """A clock that only waiting moves; a question takes a second, as with the AWS CLI."""
+    """A clock that only waiting moves; a question takes a second, as the AWS CLI would."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -682,15 +686,23 @@ class Clock:
         return False
 
 
-class Asked(Programs):
-    """Answers by a function."""
+class Asked(Aws):
+    """Answers by a function of the seconds that have gone by."""
 
     def __init__(self, clock: Clock, answer: Callable[[float], Any]) -> None:
-        super().__init__({"PATH": "/nowhere"}, Path("/"))
+        super().__init__(Programs({"PATH": "/nowhere"}, Path("/")), {}, "amazonaws.com")
         self._clock, self._answer = clock, answer
         self.asked: list[float] = []
 
-    def aws(self, *arguments: str) -> Any:
+    def ask(
+        self,
+        service: str,
+        operation: str,
+        request: Mapping[str, Any],
+        region: str = "",
+        *,
+        is_patient: bool = True,
+    ) -> Any:
         self._clock.time += 1
         self.asked.append(self._clock.time - 1000)
         answer = self._answer(self._clock.time - 1000)
@@ -699,7 +711,7 @@ class Asked(Programs):
         return answer
 
 
-def wait_for(clock: Clock, aws: Programs, **settings: Any) -> Gate:
+def wait_for(clock: Clock, aws: Aws, **settings: Any) -> Gate:
     gate = Gate(
         json.dumps(settings),
         read_repository(URI),
@@ -782,7 +794,7 @@ def test_an_entry_holds_through_its_last_day(expires: str, blocks: int) -> None:
 def test_an_index_in_an_index_is_looked_through() -> None:
     nested = manifest(manifests=[{"mediaType": OCI_INDEX, "digest": AMD64}])
     inner = manifest(manifests=[entry(ARM64, "linux", "arm64")])
-    aws = Aws({f"batch-get-image {DIGEST}": [nested], f"batch-get-image {AMD64}": [inner]})
+    aws = Scenario({f"BatchGetImage {DIGEST}": [nested], f"BatchGetImage {AMD64}": [inner]})
     found = images_behind(Registry(aws, read_repository(URI)), Image(DIGEST, ""))
     assert found == [Image(ARM64, "linux/arm64")]
 
@@ -810,12 +822,14 @@ def test_the_program_needs_no_more_than_python_3_9(module: Path) -> None:
 def ecr() -> Iterator[SimpleNamespace]:
     """An ECR endpoint with three pages of enhanced findings."""
     asked: list[tuple[str, dict[str, Any]]] = []
+    agents: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             operation = self.headers["X-Amz-Target"].rpartition(".")[2]
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             asked.append((operation, request))
+            agents.append(self.headers["User-Agent"])
             if operation == "BatchGetImage":
                 reply = SINGLE
             else:
@@ -837,15 +851,14 @@ def ecr() -> Iterator[SimpleNamespace]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}", asked=asked)
+    yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}", asked=asked, agents=agents)
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_the_real_cli_brings_all_pages(
-    ecr: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.mark.parametrize("directly", [True, False], ids=["directly", "by the CLI"])
+def test_all_pages_arrive_over_http(ecr: SimpleNamespace, tmp_path: Path, directly: bool) -> None:
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -853,17 +866,21 @@ def test_the_real_cli_brings_all_pages(
         "AWS_ACCESS_KEY_ID": "example",
         "AWS_SECRET_ACCESS_KEY": "example",
     }
-    programs = Programs(environment, tmp_path)
-    gate = Gate('{"poll_interval": 0.01}', read_repository(URI), DIGEST, programs)
+    aws = Aws(Programs(environment, tmp_path), environment, "amazonaws.com")
+    if not directly:
+        # A profile is nothing plain.
+        environment["AWS_PROFILE"] = "default"
+    gate = Gate('{"poll_interval": 0.01}', read_repository(URI), DIGEST, aws)
     gate.wait()
     with pytest.raises(BuildFailedError, match=r"BLOCKED by 1 finding \(CRITICAL 1\)"):
         gate.decide(tmp_path / "findings.json")
     named = {"registryId": "111122223333", "repositoryName": "team/my-app"}
     assert ecr.asked[0][1].items() >= named.items()
     assert ecr.asked[0][1]["imageIds"] == [{"imageDigest": DIGEST}]
+    assert ecr.agents.count(None) == (7 if directly else 0)
     pages = [request for operation, request in ecr.asked if operation != "BatchGetImage"]
     assert [page.get("nextToken") for page in pages] == [None, "1", "2"] * 2
-    assert all(page["imageId"] == {"imageDigest": DIGEST} for page in pages)
+    assert {page["imageId"] == {"imageDigest": DIGEST} for page in pages} == {True}
 
 
 def test_letters_outside_of_the_locale_end_no_build(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from container_pipelines import (
 from stacks import Settings
 from stacks.monitoring_stack import MonitoringStack, Release
 from stacks.pipeline_stack import PipelineStack
+from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
 from stacks.service_stack import ServiceStack
@@ -178,9 +179,7 @@ class Stacks:
         self._registry = RegistryStack(
             self._app, "registry", repository_name="images", seed_image=SEED_IMAGE, env=None
         )
-        self._platform = self._base.platform.existing or PlatformStack(
-            self._app, "platform", settings=self._base.platform, env=None
-        )
+        self._existing = ExistingPlatform(**sample(EXISTING)["platform"]["existing"])
         self._service = self._make_service("service", self._base)
         self._pipeline = self._make_pipeline("pipeline", self._base, self._service)
 
@@ -211,12 +210,17 @@ class Stacks:
         (service,) = settings.services
         if service.existing_service is not None:
             return service.existing_service
-        platform = settings.platform.existing or self._platform
+        # A listener for each, as the rules of one must not be in each other's way.
+        existing = settings.platform.existing or self._existing
+        own = {
+            listener: getattr(existing, listener).replace("/app/", f"/app/{name}-")
+            for listener in ("listener_arn", "test_listener_arn")
+        }
         return ServiceStack(
             self._app,
             name,
             settings=service,
-            platform=platform,
+            platform=existing.model_copy(update=own),
             ecr_repo=self._registry.ecr_repo,
             env=None,
         ).service
@@ -231,7 +235,6 @@ class Stacks:
             service=settings.services[0].existing_service or service,
             ecr_repo=self._registry.ecr_repo,
             recorder=self._shared.recorder,
-            artifact_bucket=self._shared.artifact_bucket,
             connection_arn=self._shared.connection_arn,
             env=None,
         ).pipeline

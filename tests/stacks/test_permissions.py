@@ -320,7 +320,7 @@ def test_every_role_is_trusted_to_one_service_or_to_roles_of_the_app(
             for kind in statement["Principal"].values()
             for principal in ([kind] if isinstance(kind, str) else kind)
         ]
-        assert all(each.endswith(".amazonaws.com") or each in arns for each in trusted), name
+        assert {each.endswith(".amazonaws.com") or each in arns for each in trusted} == {True}, name
         for stranger in strangers:
             decision = evaluator.decide(
                 Request(

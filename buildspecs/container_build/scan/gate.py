@@ -11,8 +11,8 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from container_build.aws import Aws
 from container_build.failure import BuildFailedError
-from container_build.programs import Programs
 from container_build.scan.decision import decide
 from container_build.scan.findings import Finding, Image, UnreadableError
 from container_build.scan.images import images_behind
@@ -42,8 +42,8 @@ class Gate:
         Where the image is.
     digest
         The image.
-    programs
-        Runs the AWS CLI.
+    aws
+        Asks AWS.
     is_one_image
         Whether the digest is known to be that of one image, so that there is no index to look into.
     today, now
@@ -63,7 +63,7 @@ class Gate:
         document: str,
         repository: Repository,
         digest: str,
-        programs: Programs,
+        aws: Aws,
         *,
         is_one_image: bool = False,
         today: Callable[[], dt.date] = utc_today,
@@ -77,7 +77,7 @@ class Gate:
                 f"Scan gate: NO READABLE RESULT: {error}.", _UNREADABLE
             ) from None
         self._repository, self._digest = repository, digest
-        self._registry = Registry(programs, repository)
+        self._registry = Registry(aws, repository)
         self._is_one_image = is_one_image
         self._today, self._now = today, now
         self._stopped = threading.Event()

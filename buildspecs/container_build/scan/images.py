@@ -42,9 +42,9 @@ def images_behind(registry: Registry, image: Image) -> list[Image]:
         If AWS does not answer now.
     """
     answer = registry.ask(
-        "batch-get-image",
-        *("--image-ids", f"imageDigest={image.digest}"),
-        *("--accepted-media-types", *INDEXES, *MANIFESTS),
+        "BatchGetImage",
+        imageIds=[{"imageDigest": image.digest}],
+        acceptedMediaTypes=[*INDEXES, *MANIFESTS],
     )
     images = expect(list, answer.get("images"), "images")
     if not images:

@@ -57,13 +57,10 @@ def read_scan(registry: Registry, image: Image) -> Scan:
     status = ""
     tokens: list[str] = []
     while True:
-        # Page by page: older releases of the CLI merge the pages themselves and then lose all
-        # enhanced findings but the first page's.
         page = registry.ask(
-            "describe-image-scan-findings",
-            *("--image-id", f"imageDigest={image.digest}"),
-            "--no-paginate",
-            *(("--next-token", tokens[-1]) if tokens else ()),
+            "DescribeImageScanFindings",
+            imageId={"imageDigest": image.digest},
+            **({"nextToken": tokens[-1]} if tokens else {}),
         )
         _check_image(page, image)
         status, said = _status(page)

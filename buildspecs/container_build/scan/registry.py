@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from container_build.programs import AwsError, NoAnswerError, Programs
+from container_build.aws import Aws
+from container_build.programs import AwsError, NoAnswerError
 from container_build.scan.findings import NotYetError, UnreadableError, expect
 from container_build.settings import Repository
 
@@ -21,29 +22,26 @@ class Registry:
 
     Parameters
     ----------
-    programs
-        Runs the AWS CLI.
+    aws
+        Asks AWS.
     repository
         The repository.
     """
 
-    def __init__(self, programs: Programs, repository: Repository) -> None:
-        self._programs = programs
-        self._options = [
-            *("--region", repository.region),
-            *("--registry-id", repository.account),
-            *("--repository-name", repository.name),
-        ]
+    def __init__(self, aws: Aws, repository: Repository) -> None:
+        self._aws = aws
+        self._region = repository.region
+        self._named = {"registryId": repository.account, "repositoryName": repository.name}
 
-    def ask(self, operation: str, *options: str) -> dict[str, Any]:
+    def ask(self, operation: str, **request: Any) -> dict[str, Any]:
         """Ask once.
 
         Parameters
         ----------
         operation
-            The command of ``aws ecr``.
-        *options
-            Its options, without those that name the repository.
+            The operation.
+        **request
+            Its parameters, without those that name the repository.
 
         Returns
         -------
@@ -58,7 +56,9 @@ class Registry:
             If it will not.
         """
         try:
-            answer = self._programs.aws("ecr", operation, *self._options, *options)
+            answer = self._aws.ask(
+                "ecr", operation, {**self._named, **request}, self._region, is_patient=False
+            )
         except NoAnswerError as error:
             raise NotYetError(str(error)) from None
         except AwsError as error:

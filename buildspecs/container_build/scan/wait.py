@@ -8,9 +8,9 @@ from typing import TypeVar
 from container_build.scan.findings import NotYetError, UnreadableError
 
 LONGEST_PAUSE = 10.0
-# A question takes about a second, so that within the first minute a result is noticed within three,
-# and twenty builds ask seven times a second. ECR publishes no quota for the question; it is asked
-# less often as soon as ECR throttles.
+# Within the first minute a result is noticed within three seconds, and twenty builds ask at most
+# ten times a second. ECR publishes no quota for the question; as soon as it throttles, it is asked
+# less often.
 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
 _SHORT_PAUSES_FOR = 60.0
 _PROGRESS_EVERY = 15.0

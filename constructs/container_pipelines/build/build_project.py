@@ -14,7 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines.build.build_report import BuildReport
@@ -240,7 +240,7 @@ class BuildProject(Construct):
             reasons.append("Neither do the ec2:Describe actions.")
         if scan_gate.enhanced_scanning:
             reasons.append("Neither do those by which Amazon Inspector tells of findings.")
-        acknowledge_wildcard(self.role, "*", " ".join(reasons))
+        acknowledge_wildcards(self.role, {"*": " ".join(reasons)})
         if docker_hub is not None:
             docker_hub.grant_pull(self.role)
         for secret in docker_build.secrets.values():
@@ -283,7 +283,10 @@ class BuildProject(Construct):
         self.repository.grant_pull_push(self.role)
         self.log_group.grant_write(self.role)
         # Grants the parameters and secrets that variables name; the rendering is the L2's own.
-        codebuild.Project.serialize_env_variables(dict(variables), True, self.role)
+        plain = (None, codebuild.BuildEnvironmentVariableType.PLAINTEXT)
+        stored = {name: value for name, value in variables.items() if value.type not in plain}
+        if stored:
+            codebuild.Project.serialize_env_variables(stored, True, self.role)
         # CloudFormation must not start a build before its role may do anything. Not the whole L2
         # waits: the role names the security group that the L2 makes.
         project = self.project.node.default_child
@@ -331,10 +334,12 @@ class BuildProject(Construct):
             ),
         ):
             self.role.add_to_policy(statement)
-        acknowledge_wildcard(
+        acknowledge_wildcards(
             self.role,
-            interfaces,
-            "An interface has no id before it is made; the subnets bound what may be made.",
+            {
+                interfaces: "An interface has no id before it is made; the subnets bound what may "
+                "be made."
+            },
         )
         acknowledge(
             self.project.node.find_child("PolicyDocument"),
@@ -417,8 +422,8 @@ def _check(
     check_duration(
         "timeout",
         timeout,
-        minimum=Duration.minutes(5),
-        maximum=Duration.hours(36),
+        minimum=5,
+        maximum=36 * 60,
         unit="minutes",
         default="stop a build after 30 minutes",
     )
@@ -426,8 +431,8 @@ def _check(
         check_duration(
             "queued_timeout",
             queued_timeout,
-            minimum=Duration.minutes(5),
-            maximum=Duration.hours(8),
+            minimum=5,
+            maximum=8 * 60,
             unit="minutes",
             default="let builds wait for 8 hours",
         )

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_codebuild as codebuild
 
-from container_pipelines._checks import check_name
+from container_pipelines._checks import check_name, is_token
 from container_pipelines.build.build_secret import BuildSecret
 
 _PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
@@ -190,7 +189,7 @@ def _check_platforms(platforms: Sequence[Platform]) -> None:
 def _check_known(texts: Sequence[str]) -> None:
     """Reject tokens, whose quotes could break the JSON document, and what no argument can hold."""
     for text in texts:
-        if Token.is_unresolved(text):
+        if is_token(text):
             raise ValueError(
                 "'docker_build.arguments' and 'docker_build.test_command' must be known at "
                 "synthesis, got a token; give the value itself, or use 'secrets'"

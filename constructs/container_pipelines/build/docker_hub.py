@@ -11,7 +11,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_secret import BuildSecret, check_parameter_name
 
@@ -207,9 +207,10 @@ class PullThroughCache:
             ],
             resource_arns=[cached],
         )
-        acknowledge_wildcard(
+        acknowledge_wildcards(
             role,
-            cached,
-            "The cache makes a repository for each image that a Dockerfile names; all of them are "
-            "below its prefix.",
+            {
+                cached: "The cache makes a repository for each image that a Dockerfile names; all "
+                "of them are below its prefix."
+            },
         )

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 
-from container_pipelines._checks import check_duration, check_name, check_one_of
+from container_pipelines._checks import check_duration, check_name, check_one_of, is_token
 
 # CodeBuild holds all environment variables of a build together in about 5500 characters.
 _MOST_CHARACTERS = 4000
@@ -143,8 +143,8 @@ class ScanGate:
         check_duration(
             "scan_gate.max_wait",
             self.max_wait,
-            minimum=Duration.minutes(1),
-            maximum=Duration.minutes(60),
+            minimum=1 * 60,
+            maximum=60 * 60,
             default="wait 10 minutes",
         )
         allowed = [entry.id.casefold() for entry in self.allow]
@@ -186,9 +186,7 @@ class ScanGate:
 
 def _check_known(parameter: str, value: str | Duration) -> None:
     """Reject a token: all of this goes into one JSON document, whose quotes it could break."""
-    unresolved = (
-        value.is_unresolved() if isinstance(value, Duration) else Token.is_unresolved(value)
-    )
+    unresolved = value.is_unresolved() if isinstance(value, Duration) else is_token(value)
     if unresolved:
         raise ValueError(
             f"'{parameter}' must be known at synthesis, got a token; give the value itself"

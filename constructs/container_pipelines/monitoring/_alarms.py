@@ -99,7 +99,7 @@ def _drafts(
         case AlarmName.MISSING_TASKS if monitored.service is not None:
             yield _Draft(
                 name=alarm,
-                metric=missing_tasks(monitored.service, threshold.period),
+                metric=missing_tasks(monitored, threshold.period),
                 description=f"{monitored.name}: fewer tasks run than desired; see the service's "
                 f"events and its stopped tasks",
                 # Without Container Insights nothing is known; OK would be a lie, ALARM as well.
@@ -132,7 +132,7 @@ def _of_pipeline(
         )
     yield _Draft(
         name=alarm,
-        metric=pipeline_metric(monitored.pipeline, metric, statistic, threshold.period),
+        metric=pipeline_metric(monitored, metric, statistic, threshold.period),
         description=f"{monitored.name}: {description}",
         # There is data only when an execution ends. None is no release, and no failure.
         missing=_QUIET,

@@ -80,7 +80,7 @@ def _pipeline(level: str) -> _Pattern:
         states = _states(_PIPELINE_STATES, notify_on)
         if monitored.pipeline is None or not states:
             return None
-        detail: dict[str, Any] = {"pipeline": [monitored.pipeline.pipeline_name], "state": states}
+        detail: dict[str, Any] = {"pipeline": [monitored.pipeline_name], "state": states}
         if level == "Action":
             # Approvals have a kind of their own; without this they would be sent twice.
             detail["type"] = {"category": [{"anything-but": ["Approval"]}]}
@@ -103,7 +103,7 @@ def _approvals(
         source=["aws.codepipeline"],
         detail_type=["CodePipeline Action Execution State Change"],
         detail={
-            "pipeline": [monitored.pipeline.pipeline_name],
+            "pipeline": [monitored.pipeline_name],
             "type": {"category": ["Approval"]},
             "state": states,
         },
@@ -152,8 +152,7 @@ def _deployments(
             Stack.of(scope).format_arn(
                 service="ecs",
                 resource="service",
-                resource_name=f"{monitored.service.cluster.cluster_name}/"
-                f"{monitored.service.service_name}",
+                resource_name=f"{monitored.cluster_name}/{monitored.service_name}",
             )
         ],
         detail=detail,
@@ -187,8 +186,8 @@ def _tasks(
         source=["aws.ecs"],
         detail_type=["ECS Task State Change"],
         detail={
-            "clusterArn": [monitored.service.cluster.cluster_arn],
-            "group": [f"service:{monitored.service.service_name}"],
+            "clusterArn": [monitored.cluster_arn],
+            "group": [f"service:{monitored.service_name}"],
             "lastStatus": ["STOPPED"],
             # Not the tasks that scaling or a deployment stops.
             "$or": [

@@ -1,5 +1,6 @@
 """EventBridge rules that send events of the monitored resources to a target."""
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -119,6 +120,7 @@ class RuleTarget:
         )
 
 
+@functools.cache
 def plain_text(kind: EventKind) -> events.RuleTargetInput:
     """Render an event as text for people.
 

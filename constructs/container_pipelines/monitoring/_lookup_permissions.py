@@ -1,12 +1,14 @@
 """The permissions by which the notifier looks up details of the monitored resources."""
 
-from collections.abc import Iterator
+import functools
 
 from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 
@@ -25,87 +27,60 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
     monitored
         The resources.
     """
-    if Stack.of(scope) is Stack.of(role):
-        for statement in _statements(scope, monitored):
-            role.add_to_policy(statement)
-        holder: iam.Role | iam.Policy = role
-    else:
-        holder = iam.Policy(
-            scope, "LookUps", roles=[role], statements=list(_statements(scope, monitored))
-        )
-    for resource, reason in _wildcards(scope, monitored):
-        acknowledge_wildcard(holder, resource, reason)
-
-
-def _statements(scope: Construct, monitored: MonitoredResources) -> Iterator[iam.PolicyStatement]:
+    stack = Stack.of(scope)
+    holder = role if stack is Stack.of(role) else iam.Policy(scope, "LookUps", roles=[role])
+    allow = functools.partial(iam.Grant.add_to_principal, grantee=holder)
+    reasons: dict[str, str] = {}
     if monitored.pipeline is not None:
-        yield iam.PolicyStatement(
+        allow(
             actions=[
                 "codepipeline:GetPipelineExecution",
                 "codepipeline:ListActionExecutions",
                 "codepipeline:ListPipelineExecutions",
             ],
-            resources=[monitored.pipeline.pipeline_arn],
+            resource_arns=[monitored.pipeline.pipeline_arn],
         )
     if monitored.project is not None:
-        yield iam.PolicyStatement(
-            actions=["codebuild:BatchGetBuilds"], resources=[monitored.project.project_arn]
-        )
-        yield iam.PolicyStatement(
-            actions=["logs:GetLogEvents"], resources=[_build_logs(scope, monitored)]
-        )
+        allow(actions=["codebuild:BatchGetBuilds"], resource_arns=[monitored.project.project_arn])
+        build_logs = _build_logs(stack, monitored.project, monitored.build_log_group)
+        allow(actions=["logs:GetLogEvents"], resource_arns=[build_logs])
+        reasons[build_logs] = "Each build has its own log stream."
     if monitored.deployment_group is not None:
-        yield iam.PolicyStatement(
+        allow(
             actions=["codedeploy:GetDeployment"],
-            resources=[monitored.deployment_group.deployment_group_arn],
+            resource_arns=[monitored.deployment_group.deployment_group_arn],
         )
     if monitored.service is not None:
-        cluster = monitored.service.cluster
-        yield iam.PolicyStatement(
+        ecs_arn = functools.partial(stack.format_arn, service="ecs")
+        service = f"{monitored.cluster_name}/{monitored.service_name}"
+        tasks = ecs_arn(resource="task", resource_name=f"{monitored.cluster_name}/*")
+        allow(
             actions=["ecs:DescribeServices"],
-            resources=[
-                _ecs(scope, "service", f"{cluster.cluster_name}/{monitored.service.service_name}")
-            ],
+            resource_arns=[ecs_arn(resource="service", resource_name=service)],
         )
-        yield iam.PolicyStatement(
-            actions=["ecs:DescribeTasks"], resources=[_tasks(scope, cluster.cluster_name)]
-        )
-        yield iam.PolicyStatement(
+        allow(actions=["ecs:DescribeTasks"], resource_arns=[tasks])
+        allow(
             actions=["ecs:ListTasks"],
-            resources=["*"],
-            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+            resource_arns=["*"],
+            conditions={"ArnEquals": {"ecs:cluster": monitored.cluster_arn}},
         )
+        reasons["*"] = "ecs:ListTasks knows no service; it is bound to the cluster."
+        reasons[tasks] = "The ids of tasks arise with them, within the cluster."
+    if reasons:
+        acknowledge_wildcards(holder, reasons)
 
 
-def _wildcards(scope: Construct, monitored: MonitoredResources) -> Iterator[tuple[str, str]]:
-    if monitored.project is not None:
-        yield _build_logs(scope, monitored), "Each build has its own log stream."
-    if monitored.service is not None:
-        cluster = monitored.service.cluster.cluster_name
-        yield "*", "ecs:ListTasks knows no service; it is bound to the cluster."
-        yield _tasks(scope, cluster), "The ids of tasks arise with them, within the cluster."
-
-
-def _build_logs(scope: Construct, monitored: MonitoredResources) -> str:
+def _build_logs(stack: Stack, project: codebuild.IProject, log_group: logs.ILogGroup | None) -> str:
     # By its name: the ARN that the CDK knows ends in ":*" already, and IAM would match no stream.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
-    if monitored.build_log_group is not None:
-        name = monitored.build_log_group.log_group_name
+    if log_group is not None:
+        name = log_group.log_group_name
     else:
         # Where CodeBuild logs unless a project says otherwise.
-        project = monitored.project.project_name if monitored.project is not None else ""
-        name = f"/aws/codebuild/{project}"
-    return Stack.of(scope).format_arn(
+        name = f"/aws/codebuild/{project.project_name}"
+    return stack.format_arn(
         service="logs",
         resource="log-group",
         resource_name=f"{name}:log-stream:*",
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
-
-
-def _tasks(scope: Construct, cluster_name: str) -> str:
-    return _ecs(scope, "task", f"{cluster_name}/*")
-
-
-def _ecs(scope: Construct, resource: str, name: str) -> str:
-    return Stack.of(scope).format_arn(service="ecs", resource=resource, resource_name=name)

@@ -12,22 +12,22 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_codepipeline as codepipeline
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 # Where fewer requests came in a period, one failure would be many per cent.
 _FEWEST_REQUESTS: Final = 10
 
 
 def pipeline_metric(
-    pipeline: codepipeline.IPipeline, name: str, statistic: str, period: Duration, label: str = ""
+    monitored: MonitoredResources, name: str, statistic: str, period: Duration, label: str = ""
 ) -> cloudwatch.Metric:
     """Read a metric that CodePipeline keeps of a pipeline."""
     return cloudwatch.Metric(
         namespace="AWS/CodePipeline",
         metric_name=name,
-        dimensions_map={"PipelineName": pipeline.pipeline_name},
+        dimensions_map={"PipelineName": monitored.pipeline_name},
         statistic=statistic,
         period=period,
         label=label or None,
@@ -35,14 +35,14 @@ def pipeline_metric(
 
 
 def release_metric(
-    pipeline: codepipeline.IPipeline, name: str, statistic: str, period: Duration, label: str = ""
+    monitored: MonitoredResources, name: str, statistic: str, period: Duration, label: str = ""
 ) -> cloudwatch.Metric:
     """Read a metric that the notifier keeps of a pipeline's releases."""
     return cloudwatch.Metric(
         namespace="ContainerPipelines",
         metric_name=name,
         # The notifier calls the service what the pipeline is called.
-        dimensions_map={"Service": pipeline.pipeline_name, "Pipeline": pipeline.pipeline_name},
+        dimensions_map={"Service": monitored.pipeline_name, "Pipeline": monitored.pipeline_name},
         statistic=statistic,
         period=period,
         label=label or None,
@@ -57,22 +57,22 @@ def build_metric(
 
 
 def insight(
-    service: ecs.IBaseService, name: str, statistic: str, period: Duration, label: str = ""
+    monitored: MonitoredResources, name: str, statistic: str, period: Duration, label: str = ""
 ) -> cloudwatch.Metric:
     """Read a metric that Container Insights keeps of a service."""
-    return _of_service("ECS/ContainerInsights", service, name, statistic, period, label)
+    return _of_service("ECS/ContainerInsights", monitored, name, statistic, period, label)
 
 
 def utilisation(
-    service: ecs.IBaseService, name: str, statistic: str, period: Duration, label: str = ""
+    monitored: MonitoredResources, name: str, statistic: str, period: Duration, label: str = ""
 ) -> cloudwatch.Metric:
     """Read a metric that ECS keeps of a service."""
-    return _of_service("AWS/ECS", service, name, statistic, period, label)
+    return _of_service("AWS/ECS", monitored, name, statistic, period, label)
 
 
 def _of_service(
     namespace: str,
-    service: ecs.IBaseService,
+    monitored: MonitoredResources,
     name: str,
     statistic: str,
     period: Duration,
@@ -82,8 +82,8 @@ def _of_service(
         namespace=namespace,
         metric_name=name,
         dimensions_map={
-            "ClusterName": service.cluster.cluster_name,
-            "ServiceName": service.service_name,
+            "ClusterName": monitored.cluster_name,
+            "ServiceName": monitored.service_name,
         },
         statistic=statistic,
         period=period,
@@ -91,13 +91,13 @@ def _of_service(
     )
 
 
-def missing_tasks(service: ecs.IBaseService, period: Duration) -> cloudwatch.MathExpression:
+def missing_tasks(monitored: MonitoredResources, period: Duration) -> cloudwatch.MathExpression:
     """Count the tasks that should run and do not."""
     return cloudwatch.MathExpression(
         expression="desired - running",
         using_metrics={
-            "desired": insight(service, "DesiredTaskCount", "Average", period),
-            "running": insight(service, "RunningTaskCount", "Average", period),
+            "desired": insight(monitored, "DesiredTaskCount", "Average", period),
+            "running": insight(monitored, "RunningTaskCount", "Average", period),
         },
         period=period,
         label="Missing tasks",
@@ -110,10 +110,11 @@ def server_errors(
     """Return the percentage of requests that the targets of all groups answered with 5xx."""
     metrics: dict[str, cloudwatch.IMetric] = {}
     for number, group in enumerate(groups):
-        metrics[f"e{number}"] = group.metrics.http_code_target(
+        of_group = group.metrics
+        metrics[f"e{number}"] = of_group.http_code_target(
             elbv2.HttpCodeTarget.TARGET_5XX_COUNT, period=period, statistic="Sum"
         )
-        metrics[f"r{number}"] = group.metrics.request_count(period=period, statistic="Sum")
+        metrics[f"r{number}"] = of_group.request_count(period=period, statistic="Sum")
     # Only the group that has the traffic counts requests, and no failure is no data.
     errors, requests = (
         " + ".join(f"FILL({letter}{number}, 0)" for number in range(len(groups))) for letter in "er"

@@ -75,6 +75,10 @@ class AlertTopic(Construct):
         super().__init__(scope, construct_id)
         self.encryption_key = encryption_key or topic_key(self)
         self.topic = encrypted_topic(self, self.encryption_key)
+        topic_arn = self.topic.topic_arn
+        self._targets = {
+            kind: RuleTarget(topic_arn, message=plain_text(kind)) for kind in EventKind
+        }
         for email in emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
@@ -106,7 +110,7 @@ class AlertTopic(Construct):
                 kind=kind,
                 monitored=monitored,
                 notify_on=self.notify_on,
-                target=RuleTarget(self.topic.topic_arn, message=plain_text(kind)),
+                target=self._targets[kind],
             )
         notify_of_alarms(self.topic, self.notify_on, alarms)
 
@@ -191,11 +195,12 @@ def notify_of_alarms(
     alarms
         The alarms.
     """
+    action = cloudwatch_actions.SnsAction(topic)
     for alarm in alarms.values():
         if NotifyOn.FAILED in notify_on:
-            alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
+            alarm.add_alarm_action(action)
         if NotifyOn.RECOVERED in notify_on:
-            alarm.add_ok_action(cloudwatch_actions.SnsAction(topic))
+            alarm.add_ok_action(action)
 
 
 def _check_emails(emails: Sequence[str]) -> None:

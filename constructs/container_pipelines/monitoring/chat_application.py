@@ -106,6 +106,7 @@ class ChatApplication(Construct):
         super().__init__(scope, construct_id)
         self.encryption_key = encryption_key or topic_key(self)
         self.topic = encrypted_topic(self, self.encryption_key)
+        self._target = RuleTarget(self.topic.topic_arn)
         self.role = iam.Role(
             self,
             "Role",
@@ -158,6 +159,6 @@ class ChatApplication(Construct):
                 kind=kind,
                 monitored=monitored,
                 notify_on=self.notify_on,
-                target=RuleTarget(self.topic.topic_arn),
+                target=self._target,
             )
         notify_of_alarms(self.topic, self.notify_on, alarms)

@@ -6,8 +6,6 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_codepipeline as codepipeline
-from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
@@ -21,6 +19,7 @@ from container_pipelines.monitoring._metrics import (
     server_errors,
     utilisation,
 )
+from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.pipeline_alarms import PipelineAlarms
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 
@@ -84,42 +83,37 @@ class DeliveryDashboard(Construct):
                 "shown"
             )
         super().__init__(scope, construct_id)
+        rows = [row for service in services for row in _rows(service)]
+        if notifier is not None and notifier.alarms:
+            rows.append([_status("Alarms of the Slack notifier", list(notifier.alarms.values()))])
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=dashboard_name,
             default_interval=Duration.days(28),
             period_override=cloudwatch.PeriodOverride.INHERIT,
+            widgets=rows,
         )
-        for service in services:
-            self.dashboard.add_widgets(
-                cloudwatch.TextWidget(markdown=f"# {service.monitored.name}", width=24, height=1)
-            )
-            for row in _rows(service):
-                self.dashboard.add_widgets(*row)
-        if notifier is not None and notifier.alarms:
-            self.dashboard.add_widgets(
-                _status("Alarms of the Slack notifier", list(notifier.alarms.values()))
-            )
 
 
 def _rows(service: PipelineAlarms) -> Iterator[list[cloudwatch.IWidget]]:
     monitored = service.monitored
+    yield [cloudwatch.TextWidget(markdown=f"# {monitored.name}", width=24, height=1)]
     if service.alarms:
         yield [_status("Alarms", list(service.alarms.values()))]
     if monitored.pipeline is not None:
-        yield from (_measured if service.measured else _releases)(monitored.pipeline)
+        yield from (_measured if service.measured else _releases)(monitored)
     if monitored.project is not None:
         yield _builds(monitored.project)
     if monitored.service is not None:
-        yield _deployments(monitored.service)
+        yield _deployments(monitored)
     if monitored.target_groups:
         yield _health(monitored.target_groups)
 
 
-def _measured(pipeline: codepipeline.IPipeline) -> Iterator[list[cloudwatch.IWidget]]:
-    releases = release_metric(pipeline, "Releases", "Sum", _DAY, "Releases")
-    failed = release_metric(pipeline, "ReleasesFailed", "Sum", _DAY, "Failed")
+def _measured(monitored: MonitoredResources) -> Iterator[list[cloudwatch.IWidget]]:
+    releases = release_metric(monitored, "Releases", "Sum", _DAY, "Releases")
+    failed = release_metric(monitored, "ReleasesFailed", "Sum", _DAY, "Failed")
     rate = cloudwatch.MathExpression(
         expression="100 * (1 - failed / releases)",
         using_metrics={"failed": failed, "releases": releases},
@@ -130,7 +124,7 @@ def _measured(pipeline: codepipeline.IPipeline) -> Iterator[list[cloudwatch.IWid
         _value("Releases", releases),
         _value("Success rate", rate),
         *(
-            _value(title, release_metric(pipeline, name, "Average", _DAY, "Seconds"))
+            _value(title, release_metric(monitored, name, "Average", _DAY, "Seconds"))
             for title, name in (
                 ("Release duration", "ReleaseDuration"),
                 ("Lead time", "LeadTime"),
@@ -143,25 +137,25 @@ def _measured(pipeline: codepipeline.IPipeline) -> Iterator[list[cloudwatch.IWid
         _graph(
             "Lead time and time to restore (s)",
             [
-                release_metric(pipeline, "LeadTime", "p50", _DAY, "Lead time"),
-                release_metric(pipeline, "TimeToRestore", "Average", _DAY, "Time to restore"),
-                release_metric(pipeline, "ReleaseDuration", "p50", _DAY, "Duration"),
+                release_metric(monitored, "LeadTime", "p50", _DAY, "Lead time"),
+                release_metric(monitored, "TimeToRestore", "Average", _DAY, "Time to restore"),
+                release_metric(monitored, "ReleaseDuration", "p50", _DAY, "Duration"),
             ],
         ),
     ]
 
 
-def _releases(pipeline: codepipeline.IPipeline) -> Iterator[list[cloudwatch.IWidget]]:
+def _releases(monitored: MonitoredResources) -> Iterator[list[cloudwatch.IWidget]]:
     yield [
         _graph(
             "Failed releases a day",
-            [pipeline_metric(pipeline, "FailedPipelineExecutions", "Sum", _DAY, "Failed")],
+            [pipeline_metric(monitored, "FailedPipelineExecutions", "Sum", _DAY, "Failed")],
         ),
         _graph(
             "Release duration (s)",
             [
-                pipeline_metric(pipeline, "PipelineDuration", "Average", _DAY, "Average"),
-                pipeline_metric(pipeline, "PipelineDuration", "Maximum", _DAY, "Longest"),
+                pipeline_metric(monitored, "PipelineDuration", "Average", _DAY, "Average"),
+                pipeline_metric(monitored, "PipelineDuration", "Maximum", _DAY, "Longest"),
             ],
         ),
     ]
@@ -187,28 +181,28 @@ def _builds(project: codebuild.IProject) -> list[cloudwatch.IWidget]:
     ]
 
 
-def _deployments(service: ecs.IBaseService) -> list[cloudwatch.IWidget]:
+def _deployments(monitored: MonitoredResources) -> list[cloudwatch.IWidget]:
     return [
         _graph(
             "Tasks",
             [
-                insight(service, "RunningTaskCount", "Average", _MINUTE, "Running"),
-                insight(service, "DesiredTaskCount", "Average", _MINUTE, "Desired"),
-                insight(service, "PendingTaskCount", "Average", _MINUTE, "Pending"),
-                missing_tasks(service, _MINUTE),
+                insight(monitored, "RunningTaskCount", "Average", _MINUTE, "Running"),
+                insight(monitored, "DesiredTaskCount", "Average", _MINUTE, "Desired"),
+                insight(monitored, "PendingTaskCount", "Average", _MINUTE, "Pending"),
+                missing_tasks(monitored, _MINUTE),
             ],
             width=8,
         ),
         _graph(
             "Deployments at a time",
-            [insight(service, "DeploymentCount", "Maximum", _MINUTE, "Deployments")],
+            [insight(monitored, "DeploymentCount", "Maximum", _MINUTE, "Deployments")],
             width=8,
         ),
         _graph(
             "Processor and memory (%)",
             [
-                utilisation(service, "CPUUtilization", "Average", _FIVE_MINUTES, "Processor"),
-                utilisation(service, "MemoryUtilization", "Average", _FIVE_MINUTES, "Memory"),
+                utilisation(monitored, "CPUUtilization", "Average", _FIVE_MINUTES, "Processor"),
+                utilisation(monitored, "MemoryUtilization", "Average", _FIVE_MINUTES, "Memory"),
             ],
             width=8,
         ),
@@ -216,15 +210,14 @@ def _deployments(service: ecs.IBaseService) -> list[cloudwatch.IWidget]:
 
 
 def _health(groups: Sequence[elbv2.IApplicationTargetGroup]) -> list[cloudwatch.IWidget]:
+    metrics = [group.metrics for group in groups]
     labels = [""] if len(groups) == 1 else [f" {number}" for number in range(1, len(groups) + 1)]
     return [
         _graph(
             "Requests",
             [
-                group.metrics.request_count(
-                    period=_MINUTE, statistic="Sum", label=f"Requests{label}"
-                )
-                for group, label in zip(groups, labels, strict=True)
+                of_group.request_count(period=_MINUTE, statistic="Sum", label=f"Requests{label}")
+                for of_group, label in zip(metrics, labels, strict=True)
             ],
             right=[server_errors(groups, _MINUTE)],
             width=8,
@@ -232,10 +225,10 @@ def _health(groups: Sequence[elbv2.IApplicationTargetGroup]) -> list[cloudwatch.
         _graph(
             "Response time (s)",
             [
-                group.metrics.target_response_time(
+                of_group.target_response_time(
                     period=_MINUTE, statistic=statistic, label=f"{statistic}{label}"
                 )
-                for group, label in zip(groups, labels, strict=True)
+                for of_group, label in zip(metrics, labels, strict=True)
                 for statistic in ("p50", "p99")
             ],
             width=8,
@@ -244,12 +237,12 @@ def _health(groups: Sequence[elbv2.IApplicationTargetGroup]) -> list[cloudwatch.
             "Healthy and unhealthy targets",
             [
                 metric
-                for group, label in zip(groups, labels, strict=True)
+                for of_group, label in zip(metrics, labels, strict=True)
                 for metric in (
-                    group.metrics.healthy_host_count(
+                    of_group.healthy_host_count(
                         period=_MINUTE, statistic="Minimum", label=f"Healthy{label}"
                     ),
-                    group.metrics.unhealthy_host_count(
+                    of_group.unhealthy_host_count(
                         period=_MINUTE, statistic="Maximum", label=f"Unhealthy{label}"
                     ),
                 )

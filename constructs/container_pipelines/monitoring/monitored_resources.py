@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_codepipeline as codepipeline
@@ -16,7 +16,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._checks import check_name
+from container_pipelines._checks import check_name, is_token
 from container_pipelines.build.build_project import BuildProject
 
 
@@ -52,6 +52,11 @@ class MonitoredResources:
         The resources.
     build_log_group
         Where the project logs.
+
+    Attributes
+    ----------
+    pipeline_name, cluster_name, cluster_arn, service_name
+        What events, metrics and permissions name; empty without a pipeline or a service.
     """
 
     name: str
@@ -62,6 +67,24 @@ class MonitoredResources:
     target_groups: tuple[elbv2.IApplicationTargetGroup, ...]
     repository: ecr.IRepository | None
     deployment_group: codedeploy.IEcsDeploymentGroup | None
+    pipeline_name: str = field(init=False, default="")
+    cluster_name: str = field(init=False, default="")
+    cluster_arn: str = field(init=False, default="")
+    service_name: str = field(init=False, default="")
+
+    def __post_init__(self) -> None:
+        # Dozens of metrics, rules and statements name them, and each time that the CDK is asked
+        # is a message to another process.
+        names: dict[str, str] = {}
+        if self.pipeline is not None:
+            names["pipeline_name"] = self.pipeline.pipeline_name
+        if self.service is not None:
+            cluster = self.service.cluster
+            names["cluster_name"] = cluster.cluster_name
+            names["cluster_arn"] = cluster.cluster_arn
+            names["service_name"] = self.service.service_name
+        for attribute, name in names.items():
+            object.__setattr__(self, attribute, name)
 
     @staticmethod
     def of(
@@ -137,6 +160,8 @@ class MonitoredResources:
             If a resource is known to be in another region than the stack.
         """
         region = Stack.of(scope).region
+        if is_token(region):
+            return
         for parameter, resource in (
             ("pipeline", self.pipeline),
             ("build", self.project),
@@ -146,7 +171,7 @@ class MonitoredResources:
             if resource is None:
                 continue
             there = resource.env.region
-            if Token.is_unresolved(there) or Token.is_unresolved(region) or there == region:
+            if is_token(there) or there == region:
                 continue
             raise ValueError(
                 f"'{parameter}' must be in the region of the stack that monitors it, {region}, got "

@@ -173,6 +173,9 @@ class SlackNotifier(Construct):
             role=self.role.without_policy_updates(),
         )
         self.function.node.add_dependency(self.role)
+        self._target = RuleTarget(
+            self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
+        )
         # One permission for all rules of the account: one for each would soon fill the policy.
         self.function.add_permission(
             "Rules",
@@ -214,15 +217,17 @@ class SlackNotifier(Construct):
         alarms
             The alarms, by their names.
         """
-        target = RuleTarget(
-            self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
-        )
         # Recoveries and the metrics of releases arise from successes and failures, sent or not.
         ends = {NotifyOn.FAILED, NotifyOn.SUCCEEDED}
         for kind in sorted(kinds):
             notify_on = self.notify_on | ends if kind is EventKind.RELEASES else self.notify_on
             add_rule(
-                scope, "Slack", kind=kind, monitored=monitored, notify_on=notify_on, target=target
+                scope,
+                "Slack",
+                kind=kind,
+                monitored=monitored,
+                notify_on=notify_on,
+                target=self._target,
             )
         states = [
             state
@@ -239,7 +244,7 @@ class SlackNotifier(Construct):
                     detail_type=["CloudWatch Alarm State Change"],
                     detail={"alarmName": list(alarms), "state": {"value": states}},
                 ),
-                targets=[target],
+                targets=[self._target],
             )
         grant_lookups(scope, self.role, monitored)
 

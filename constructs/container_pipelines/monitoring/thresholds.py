@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 
-from container_pipelines._checks import check_one_of, check_range
+from container_pipelines._checks import check_one_of, check_range, is_token
 
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
@@ -39,7 +39,7 @@ def _check_evaluation(
     parameter: str, period: Duration, periods: int, datapoints: int | None
 ) -> None:
     check_range(f"{parameter}.periods", periods, minimum=1, maximum=1440, default="look at one")
-    if datapoints is not None and not Token.is_unresolved(periods):
+    if datapoints is not None and not is_token(periods):
         check_range(
             f"{parameter}.datapoints", datapoints, minimum=1, maximum=periods, default="need all"
         )
@@ -52,7 +52,7 @@ def _check_evaluation(
             f"{period.to_human_string()}; round it"
         )
     longest = 7 if seconds >= 3600 else 1
-    if not Token.is_unresolved(periods) and seconds * periods > longest * 86400:
+    if not is_token(periods) and seconds * periods > longest * 86400:
         raise ValueError(
             f"'{parameter}.periods' must together be at most {longest} days, got {periods} of "
             f"{period.to_human_string()}; take fewer"
@@ -91,7 +91,7 @@ class Threshold:
     datapoints: int | None = None
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.value) and self.value <= 0:
+        if not is_token(self.value) and self.value <= 0:
             raise ValueError(
                 f"'threshold.value' must be above 0, got {self.value}; leave the alarm out with "
                 f"None"

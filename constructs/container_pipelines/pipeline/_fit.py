@@ -4,11 +4,12 @@ import weakref
 from typing import Any, Final
 
 import jsii
-from aws_cdk import Annotations, Stack, Token
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IValidation
 
+from container_pipelines._checks import is_token
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.registry.image_pointer import ImagePointer
 
@@ -34,12 +35,12 @@ def check_place(service: ecs.IBaseService, scope: Construct) -> None:
     ValueError
         If the deploy action would look for it in the wrong place.
     """
-    own = Stack.of(scope)
+    own, there = Stack.of(scope), service.env
     for what, theirs, ours in (
-        ("account", service.env.account, own.account),
-        ("region", service.env.region, own.region),
+        ("account", there.account, own.account),
+        ("region", there.region, own.region),
     ):
-        known = not Token.is_unresolved(theirs) and not Token.is_unresolved(ours)
+        known = not is_token(theirs) and not is_token(ours)
         if known and theirs != ours:
             raise ValueError(
                 f"'service' must be in the {what} of its pipeline, {ours}, got {theirs}: the "

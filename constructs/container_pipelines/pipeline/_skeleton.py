@@ -11,12 +11,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
-from container_pipelines.pipeline.artifact_bucket import ArtifactBucket, grant_artifacts
+from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
     OnFailure,
@@ -95,13 +95,15 @@ class PipelineSkeleton:
         self._further_build_variables = dict(build_variables or {})
         self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
+        self._artifacts = ArtifactAccess(self.artifact_bucket)
         self.role = iam.Role(
             scope,
             "Role",
             assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
             description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
         )
-        self._grant_artifacts(self.role, write=True)
+        self._assumed_by = iam.ArnPrincipal(self.role.role_arn)
+        self._artifacts.grant(self.role, write=True)
         self.pipeline = codepipeline.Pipeline(
             scope,
             "Pipeline",
@@ -122,8 +124,9 @@ class PipelineSkeleton:
             use_pipeline_role_for_actions=False,
             role=self.role.without_policy_updates(),
         )
-        # A new pipeline starts at once: its role must be complete by then.
-        self.pipeline.node.add_dependency(self.role)
+        # A new pipeline starts at once: its roles must be complete by then.
+        self._node = self.pipeline.node
+        self._node.add_dependency(self.role)
         self._add_source(source)
         self._add_build(source, build)
 
@@ -145,11 +148,11 @@ class PipelineSkeleton:
             The role; grant it what the action does.
         """
         role = self._role_without_artifacts(construct_id, description)
-        self._grant_artifacts(role, write=writes)
+        self._artifacts.grant(role, write=writes)
         return role
 
     def add_deploy_stage(
-        self, actions: Sequence[codepipeline.IAction], service: ecs.IBaseService
+        self, action: codepipeline.IAction, service: ecs.IBaseService
     ) -> codepipeline.IStage:
         """Add the gates and, after them, the stage that deploys and records.
 
@@ -158,10 +161,10 @@ class PipelineSkeleton:
 
         Parameters
         ----------
-        actions
-            The actions that deploy; their run orders say which waits for which.
+        action
+            The action that deploys, the first of its stage.
         service
-            What they deploy to.
+            What it deploys to.
 
         Returns
         -------
@@ -170,13 +173,9 @@ class PipelineSkeleton:
         """
         self._add_gates()
         self._grant_alarms()
-        return self._controls.add_deploy_stage(
-            self.pipeline, [*actions, *self._recording(actions, service)]
-        )
+        return self._controls.add_deploy_stage(self.pipeline, [action, *self._recording(service)])
 
-    def _recording(
-        self, actions: Sequence[codepipeline.IAction], service: ecs.IBaseService
-    ) -> list[codepipeline.IAction]:
+    def _recording(self, service: ecs.IBaseService) -> list[codepipeline.IAction]:
         if self._image_pointer is None:
             return []
         recorder = self._recorder or ReleaseRecorder(self._scope, "Recorder")
@@ -187,7 +186,7 @@ class PipelineSkeleton:
                 service=service,
                 container_name=self._container_name,
                 image_pointer=self._image_pointer,
-                run_order=1 + max(int(a.action_properties.run_order or 1) for a in actions),
+                run_order=2,
             )
         ]
 
@@ -195,11 +194,11 @@ class PipelineSkeleton:
         role = iam.Role(
             self._scope,
             construct_id,
-            assumed_by=iam.ArnPrincipal(self.role.role_arn),
+            assumed_by=self._assumed_by,
             description=description,
         )
         role.grant_assume_role(self.role)
-        self.pipeline.node.add_dependency(role)
+        self._node.add_dependency(role)
         return role
 
     def _add_source(self, source: Source) -> None:
@@ -219,7 +218,7 @@ class PipelineSkeleton:
             resource_arns=[build.project.project_arn],
         )
         # The build, not the action, reads and writes the artifacts.
-        self._grant_artifacts(build.role, write=True)
+        self._artifacts.grant(build.role, write=True)
         if self._image_pointer is not None:
             self._image_pointer.grant_read(build)
         if source.full_clone:
@@ -279,14 +278,10 @@ class PipelineSkeleton:
             grantee=self.role, actions=["cloudwatch:DescribeAlarms"], resource_arns=arns
         )
         if composite:
-            acknowledge_wildcard(
+            acknowledge_wildcards(
                 self.role,
-                "*",
-                "CloudWatch shows composite alarms only to roles that may read all alarms.",
+                {"*": "CloudWatch shows composite alarms only to roles that may read all alarms."},
             )
-
-    def _grant_artifacts(self, role: iam.Role, *, write: bool) -> None:
-        grant_artifacts(self.artifact_bucket, role, write=write)
 
 
 def check_pipeline_name(pipeline_name: str | None) -> None:

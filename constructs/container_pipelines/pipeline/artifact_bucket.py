@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_duration
 
 _MOST_DAYS: Final = 2**31 - 1
@@ -62,8 +62,8 @@ class ArtifactBucket(s3.Bucket):
             check_duration(
                 "expiration",
                 expiration,
-                minimum=Duration.days(1),
-                maximum=Duration.days(_MOST_DAYS),
+                minimum=1,
+                maximum=_MOST_DAYS,
                 default="keep artifacts for 90 days",
                 unit="days",
             )
@@ -90,8 +90,8 @@ class ArtifactBucket(s3.Bucket):
         )
 
 
-def grant_artifacts(bucket: s3.IBucket, role: iam.Role, *, write: bool) -> None:
-    """Allow to take artifacts from a pipeline's bucket and, for what makes some, to put them.
+class ArtifactAccess:
+    """Grants on a pipeline's artifacts, for the roles that hand them on.
 
     These are the actions that AWS lists for a pipeline's roles, where the grants of
     :class:`aws_cdk.aws_s3.Bucket` allow whole families such as ``s3:GetObject*`` and deleting.
@@ -100,33 +100,45 @@ def grant_artifacts(bucket: s3.IBucket, role: iam.Role, *, write: bool) -> None:
     ----------
     bucket
         The artifact bucket.
-    role
-        The role of the pipeline, of one of its actions, or of a build.
-    write
-        Whether it writes artifacts too.
 
     Notes
     -----
     https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
     """
-    iam.Grant.add_to_principal(
-        grantee=role,
-        actions=["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
-        resource_arns=[bucket.bucket_arn],
-    )
-    objects = bucket.arn_for_objects("*")
-    read = ["s3:GetObject", "s3:GetObjectVersion"]
-    iam.Grant.add_to_principal(
-        grantee=role,
-        actions=[*read, "s3:PutObject", "s3:PutObjectAcl"] if write else read,
-        resource_arns=[objects],
-    )
-    acknowledge_wildcard(
-        role,
-        objects,
-        "CodePipeline chooses the keys of artifacts. The bucket holds nothing else: the one "
-        "pipeline's, unless its owner lets pipelines that share it trust each other.",
-    )
-    if bucket.encryption_key is not None:
-        key = bucket.encryption_key
-        key.grant_encrypt_decrypt(role) if write else key.grant_decrypt(role)
+
+    def __init__(self, bucket: s3.IBucket) -> None:
+        self._bucket_arn = bucket.bucket_arn
+        self._objects_arn = bucket.arn_for_objects("*")
+        self._key = bucket.encryption_key
+
+    def grant(self, role: iam.Role, *, write: bool) -> None:
+        """Allow to take artifacts and, for what makes some, to put them.
+
+        Parameters
+        ----------
+        role
+            The role of the pipeline, of one of its actions, or of a build.
+        write
+            Whether it writes artifacts too.
+        """
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
+            resource_arns=[self._bucket_arn],
+        )
+        read = ["s3:GetObject", "s3:GetObjectVersion"]
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=[*read, "s3:PutObject", "s3:PutObjectAcl"] if write else read,
+            resource_arns=[self._objects_arn],
+        )
+        acknowledge_wildcards(
+            role,
+            {
+                self._objects_arn: "CodePipeline chooses the keys of artifacts. The bucket holds "
+                "nothing else: the one pipeline's, unless its owner lets pipelines that share it "
+                "trust each other."
+            },
+        )
+        if self._key is not None:
+            self._key.grant_encrypt_decrypt(role) if write else self._key.grant_decrypt(role)

@@ -26,7 +26,7 @@ from container_pipelines.service.load_balanced_service import LoadBalancedServic
 from container_pipelines.service.validation_hooks import HttpProbe, TrafficTest, bind_hooks
 
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
-_LONGEST_ECS_ACTION: Final = Duration.minutes(60)
+_LONGEST_ECS_ACTION_MINUTES: Final = 60
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
 _LONGEST_CODE_DEPLOY_ACTION: Final = Duration.days(5)
 # What starting tasks takes at the very least, beside the times that are known.
@@ -194,7 +194,7 @@ class BlueGreenPipeline(Construct):
         else:
             target.grant_deploy(self.deploy_role)
             action = self._ecs_action(target.service, skeleton.build_output, timeout)
-        skeleton.add_deploy_stage([action], service.service)
+        skeleton.add_deploy_stage(action, service.service)
 
     def _ecs_action(
         self, service: ecs.IBaseService, artifact: codepipeline.Artifact, timeout: Duration
@@ -273,21 +273,21 @@ def _timeout(
             )
         return _LONGEST_CODE_DEPLOY_ACTION
     least = known + _START.to_minutes()
-    if least > _LONGEST_ECS_ACTION.to_minutes():
+    longest = _LONGEST_ECS_ACTION_MINUTES
+    if least > longest:
         raise ValueError(
-            f"'service' must be deployed within {_LONGEST_ECS_ACTION.to_human_string()}, which "
-            f"CodePipeline's ECS action waits at most, got {known:.0f} minutes for traffic shift, "
-            f"bake time, pause and probes, and {_START.to_minutes():.0f} to start tasks; shorten "
-            f"them, or let CodeDeploy deploy it (CodeDeployBlueGreen)"
+            f"'service' must be deployed within {Duration.minutes(longest).to_human_string()}, "
+            f"which CodePipeline's ECS action waits at most, got {known:.0f} minutes for traffic "
+            f"shift, bake time, pause and probes, and {_START.to_minutes():.0f} to start tasks; "
+            f"shorten them, or let CodeDeploy deploy it (CodeDeployBlueGreen)"
         )
     if deployment_timeout is None:
-        most = _LONGEST_ECS_ACTION.to_minutes()
-        return Duration.minutes(min(most, max(30, -(-known // 1) + 20)))
+        return Duration.minutes(min(longest, max(30, -(-known // 1) + 20)))
     check_duration(
         "deployment_timeout",
         deployment_timeout,
-        minimum=Duration.minutes(1),
-        maximum=_LONGEST_ECS_ACTION,
+        minimum=1,
+        maximum=longest,
         unit="minutes",
         default="wait 20 minutes longer than the deployment's known times",
     )

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from aws_cdk import Stack
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.pipeline.deploy_target import DeployTarget
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
@@ -177,11 +176,6 @@ class CodeDeployGroup(Construct):
             )
         for statement in statements:
             self.role.add_to_policy(statement)
-        acknowledge_wildcard(
-            self.role, "*", "The Describe actions of Elastic Load Balancing know no resource."
-        )
-        acknowledge_wildcard(
-            self.role,
-            deploy_target.task_sets_arn(Stack.of(self.role)),
-            "The ids of the service's task sets arise with them.",
+        acknowledge_wildcards(
+            self.role, {"*": "The Describe actions of Elastic Load Balancing know no resource."}
         )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, Token, Tokenization
+from aws_cdk import Duration, Tokenization
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codepipeline as codepipeline
 
-from container_pipelines._checks import check_duration, check_name, check_one_of
+from container_pipelines._checks import check_duration, check_name, check_one_of, is_token
 
 # The fields of a cron expression as the rule's reference lists them. Its versions differ on seconds
 # and on whether months start at 0: each is allowed what one of them allows.
@@ -58,7 +58,7 @@ class DeploymentWindow:
     time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        if not Token.is_unresolved(self.cron):
+        if not is_token(self.cron):
             _check_cron(self.cron)
         check_name(
             "deployment_window.time_zone",
@@ -211,8 +211,8 @@ def _check_minutes(parameter: str, duration: Duration, *, default: str) -> None:
     check_duration(
         parameter,
         duration,
-        minimum=Duration.minutes(1),
-        maximum=Duration.days(60),
+        minimum=1,
+        maximum=60 * 24 * 60,
         unit="minutes",
         default=default,
     )

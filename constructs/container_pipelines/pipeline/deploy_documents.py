@@ -14,7 +14,7 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ssm as ssm
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.validation_hooks import BoundHook
@@ -139,7 +139,7 @@ def have_deploy_files_written(
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
         iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcard(build.role, "*", "ecs:DescribeTaskDefinition has no resource in IAM.")
+    acknowledge_wildcards(build.role, {"*": "ecs:DescribeTaskDefinition has no resource in IAM."})
     variables = {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
     if build.has_own_buildspec:
         return {**variables, **build.carry_program()}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._checks import is_token
 from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
@@ -164,7 +166,7 @@ class DeployTarget:
         role = self.definition.obtain_execution_role()
         repository.grant_pull(role)
         if isinstance(role, iam.Role):
-            acknowledge_wildcard(role, "*", LOGIN_REASON)
+            acknowledge_wildcards(role, {"*": LOGIN_REASON})
 
     def grant_deploy(self, role: iam.Role) -> None:
         """Allow an action to register a revision and to update the service with it.
@@ -184,51 +186,39 @@ class DeployTarget:
             If the service is of the app and deploys by CodeDeploy.
         """
         self._check_controller()
-        stack = Stack.of(role)
-        cluster = self.service.cluster.cluster_name
+        cluster = self.service.cluster
+        cluster_name = cluster.cluster_name
+        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
         # Not the service's own attribute: for an imported one it depends on a flag of the app
         # whether that names the cluster, as the ARN of every service does by now.
-        service_arn = stack.format_arn(
-            service="ecs",
-            resource="service",
-            resource_name=f"{cluster}/{self.service.service_name}",
+        service_arn = f"{ecs_arn}service/{cluster_name}/{self.service.service_name}"
+        family_arn = f"{ecs_arn}task-definition/{self.family}:*"
+        tasks_arn = f"{ecs_arn}task/{cluster_name}/*"
+        allow = partial(iam.Grant.add_to_principal, grantee=role)
+        allow(actions=["ecs:DescribeServices", "ecs:UpdateService"], resource_arns=[service_arn])
+        allow(actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"])
+        allow(
+            actions=["ecs:TagResource"],
+            resource_arns=[family_arn],
+            conditions={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
         )
-        cluster_arn = self.service.cluster.cluster_arn
-        family_arn = stack.format_arn(
-            service="ecs", resource="task-definition", resource_name=f"{self.family}:*"
+        allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
+        allow(actions=["ecs:DescribeTasks"], resource_arns=[tasks_arn])
+        allow(
+            actions=["ecs:ListTasks"],
+            resource_arns=["*"],
+            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
         )
-        tasks_arn = stack.format_arn(service="ecs", resource="task", resource_name=f"{cluster}/*")
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ecs:DescribeServices", "ecs:UpdateService"],
-                resources=[service_arn],
-            ),
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"]),
-            iam.PolicyStatement(
-                actions=["ecs:TagResource"],
-                resources=[family_arn],
-                conditions={"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
-            ),
-            iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
-            iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[tasks_arn]),
-            iam.PolicyStatement(
-                actions=["ecs:ListTasks"],
-                resources=["*"],
-                conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
-            ),
-            self._pass_task_roles(),
-        ):
-            role.add_to_policy(statement)
-        for resource, reason in (
-            (
-                "*",
-                "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster. "
-                + _REGISTER_REASON,
-            ),
-            (family_arn, "Each release tags the new revision of the family that it registers."),
-            (tasks_arn, "Each release starts new tasks in the cluster."),
-        ):
-            acknowledge_wildcard(role, resource, reason)
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(
+            role,
+            {
+                "*": "DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
+                "cluster. " + _REGISTER_REASON,
+                family_arn: "Each release tags the new revision of the family that it registers.",
+                tasks_arn: "Each release starts new tasks in the cluster.",
+            },
+        )
 
     def grant_register(self, role: iam.Role) -> None:
         """Allow an action to register a revision that CodeDeploy then deploys.
@@ -242,11 +232,11 @@ class DeployTarget:
         -----
         https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECSbluegreen.html
         """
-        role.add_to_policy(
-            iam.PolicyStatement(actions=["ecs:RegisterTaskDefinition"], resources=["*"])
+        iam.Grant.add_to_principal(
+            grantee=role, actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"]
         )
-        role.add_to_policy(self._pass_task_roles())
-        acknowledge_wildcard(role, "*", _REGISTER_REASON)
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(role, {"*": _REGISTER_REASON})
 
     def grant_task_sets(self, role: iam.Role) -> None:
         """Allow CodeDeploy to start new tasks beside the old ones, and to end the old ones.
@@ -256,48 +246,25 @@ class DeployTarget:
         role
             The role that CodeDeploy takes.
         """
-        stack = Stack.of(role)
-        service_arn = stack.format_arn(
-            service="ecs",
-            resource="service",
-            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}",
+        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+        path = f"{self.service.cluster.cluster_name}/{self.service.service_name}"
+        task_sets = f"{ecs_arn}task-set/{path}/*"
+        allow = partial(iam.Grant.add_to_principal, grantee=role)
+        allow(
+            actions=["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"],
+            resource_arns=[f"{ecs_arn}service/{path}"],
         )
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ecs:DescribeServices", "ecs:UpdateServicePrimaryTaskSet"],
-                resources=[service_arn],
-            ),
-            iam.PolicyStatement(
-                actions=["ecs:CreateTaskSet", "ecs:DeleteTaskSet"],
-                resources=[self.task_sets_arn(stack)],
-            ),
-            self._pass_task_roles(),
-        ):
-            role.add_to_policy(statement)
-
-    def task_sets_arn(self, stack: Stack) -> str:
-        """Name all task sets of the service.
-
-        Parameters
-        ----------
-        stack
-            The stack that names them.
-
-        Returns
-        -------
-        str
-            An ARN with a wildcard.
-        """
-        return stack.format_arn(
-            service="ecs",
-            resource="task-set",
-            resource_name=f"{self.service.cluster.cluster_name}/{self.service.service_name}/*",
+        allow(actions=["ecs:CreateTaskSet", "ecs:DeleteTaskSet"], resource_arns=[task_sets])
+        self._grant_pass_task_roles(role)
+        acknowledge_wildcards(
+            role, {task_sets: "The ids of the service's task sets arise with them."}
         )
 
-    def _pass_task_roles(self) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
+    def _grant_pass_task_roles(self, role: iam.Role) -> None:
+        iam.Grant.add_to_principal(
+            grantee=role,
             actions=["iam:PassRole"],
-            resources=[task_role.role_arn for task_role in self.task_roles],
+            resource_arns=[task_role.role_arn for task_role in self.task_roles],
             conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         )
 
@@ -317,7 +284,7 @@ class DeployTarget:
 
 
 def _container_name(definition: ecs.TaskDefinition, container_name: str | None) -> str:
-    if container_name is not None and not Token.is_unresolved(container_name):
+    if container_name is not None and not is_token(container_name):
         container = definition.find_container(container_name)
         if container is None:
             raise ValueError(

@@ -118,8 +118,8 @@ class EcsRollingPipeline(Construct):
         check_duration(
             "deployment_timeout",
             deployment_timeout,
-            minimum=Duration.minutes(1),
-            maximum=Duration.minutes(60),
+            minimum=1,
+            maximum=60,
             unit="minutes",
             default="wait 30 minutes",
         )
@@ -152,15 +152,13 @@ class EcsRollingPipeline(Construct):
         )
         target.grant_deploy(self.deploy_role)
         skeleton.add_deploy_stage(
-            [
-                actions.EcsDeployAction(
-                    action_name="Deploy",
-                    service=service,
-                    input=skeleton.build_output,
-                    deployment_timeout=deployment_timeout,
-                    role=self.deploy_role.without_policy_updates(),
-                    variables_namespace="DeployVariables",
-                )
-            ],
+            actions.EcsDeployAction(
+                action_name="Deploy",
+                service=service,
+                input=skeleton.build_output,
+                deployment_timeout=deployment_timeout,
+                role=self.deploy_role.without_policy_updates(),
+                variables_namespace="DeployVariables",
+            ),
             service,
         )

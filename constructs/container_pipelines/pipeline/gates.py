@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
-from container_pipelines._checks import check_duration, check_name
+from container_pipelines._checks import check_duration, check_name, is_token
 
 # What a value of an action's configuration may hold.
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
@@ -121,8 +121,8 @@ class Approval(Gate):
         check_duration(
             "approval.timeout",
             self.timeout,
-            minimum=Duration.minutes(5),
-            maximum=Duration.days(60),
+            minimum=5,
+            maximum=60 * 24 * 60,
             unit="minutes",
             default="wait for the account's default, 7 days unless it was changed",
         )
@@ -190,7 +190,7 @@ class Check(Gate):
         if self.user_parameters is None:
             return
         object.__setattr__(self, "user_parameters", dict(self.user_parameters))
-        if any(map(Token.is_unresolved, self.user_parameters.values())):
+        if any(map(is_token, self.user_parameters.values())):
             return
         length = len(json.dumps(dict(self.user_parameters), separators=(",", ":")))
         if length > _LONGEST_VALUE:

@@ -1,9 +1,10 @@
 """The step of a pipeline that writes down what is live."""
 
 import json
+from functools import partial
 from typing import Final
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_ecs as ecs
@@ -12,9 +13,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
-from container_pipelines._checks import check_duration, check_name
+from container_pipelines._checks import check_duration, check_name, is_token
 from container_pipelines.registry.image_pointer import ImagePointer
 
 # What a value of an action's configuration may hold.
@@ -75,19 +76,20 @@ class ReleaseRecorder(Construct):
         timeout: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
-        self._timeout = timeout or Duration.hours(1)
-        if self._timeout.is_unresolved():
+        timeout = timeout or Duration.hours(1)
+        if timeout.is_unresolved():
             raise ValueError(
                 "'timeout' must be known at synthesis, got a token; give the duration itself"
             )
         check_duration(
             "timeout",
-            self._timeout,
-            minimum=Duration.minutes(1),
-            maximum=Duration.hours(23),
+            timeout,
+            minimum=1,
+            maximum=23 * 60,
             unit="minutes",
             default="wait for 1 hour",
         )
+        self._timeout_seconds = timeout.to_seconds()
         super().__init__(scope, construct_id)
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
         self.role = iam.Role(
@@ -96,6 +98,7 @@ class ReleaseRecorder(Construct):
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
             description="Answers the pipelines that have a release recorded",
         )
+        self._assumed_by = iam.ArnPrincipal(self.role.role_arn)
         self.log_group.grant_write(self.role)
         self.role.add_to_policy(
             iam.PolicyStatement(
@@ -103,7 +106,9 @@ class ReleaseRecorder(Construct):
                 resources=["*"],
             )
         )
-        acknowledge_wildcard(self.role, "*", "The answer to a job of CodePipeline has no resource.")
+        acknowledge_wildcards(
+            self.role, {"*": "The answer to a job of CodePipeline has no resource."}
+        )
         self.function = lambda_.Function(
             self,
             "Function",
@@ -179,10 +184,12 @@ class ReleaseRecorder(Construct):
         recording = iam.Role(
             scope,
             f"{action_name}Recording",
-            assumed_by=iam.ArnPrincipal(self.role.role_arn),
+            assumed_by=self._assumed_by,
             description="Looks at the service, writes its image pointer and marks its images",
         )
-        _grant_look(recording, service)
+        cluster, service_name = service.cluster, service.service_name
+        cluster_name = cluster.cluster_name
+        _grant_look(recording, cluster_name, cluster.cluster_arn, service_name)
         image_pointer.grant_read(recording)
         image_pointer.grant_write(recording)
         repository = image_pointer.repository
@@ -198,14 +205,14 @@ class ReleaseRecorder(Construct):
             resource_arns=[self.function.function_arn],
         )
         parameters = {
-            "cluster": service.cluster.cluster_name,
-            "service": service.service_name,
+            "cluster": cluster_name,
+            "service": service_name,
             "container": container_name,
             "image": image,
             "pointer": image_pointer.parameter_name,
             "previous": image_pointer.previous_parameter_name,
             "role": recording.role_arn,
-            "timeout": str(self._timeout.to_seconds()),
+            "timeout": str(self._timeout_seconds),
             **({"repository": repository.repository_name} if repository else {}),
         }
         _check_length(parameters)
@@ -219,54 +226,43 @@ class ReleaseRecorder(Construct):
         )
 
 
-def _grant_look(role: iam.Role, service: ecs.IBaseService) -> None:
+def _grant_look(role: iam.Role, cluster_name: str, cluster_arn: str, service_name: str) -> None:
     """Allow to see what became of a deployment, and why."""
-    stack = Stack.of(role)
-    cluster = service.cluster.cluster_name
-
-    def arn(resource: str, name: str) -> str:
-        return stack.format_arn(service="ecs", resource=resource, resource_name=name)
-
     # Not the service's own attribute, for the reason that DeployTarget has.
-    path = f"{cluster}/{service.service_name}"
-    service_arn = arn("service", path)
-    deployments = arn("service-deployment", f"{path}/*")
-    revisions = arn("service-revision", f"{path}/*")
-    tasks = arn("task", f"{cluster}/*")
-    for statement in (
-        iam.PolicyStatement(
-            actions=["ecs:DescribeServices", "ecs:ListServiceDeployments"], resources=[service_arn]
-        ),
-        iam.PolicyStatement(
-            actions=["ecs:DescribeServiceDeployments"], resources=[service_arn, deployments]
-        ),
-        iam.PolicyStatement(
-            actions=["ecs:DescribeServiceRevisions"], resources=[service_arn, revisions]
-        ),
-        iam.PolicyStatement(actions=["ecs:DescribeTasks"], resources=[tasks]),
-        iam.PolicyStatement(
-            actions=["ecs:ListTasks"],
-            resources=["*"],
-            conditions={"ArnEquals": {"ecs:cluster": service.cluster.cluster_arn}},
-        ),
-        iam.PolicyStatement(actions=["ecs:DescribeTaskDefinition"], resources=["*"]),
-    ):
-        role.add_to_policy(statement)
-    for resource, reason in (
-        (
-            "*",
-            "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the cluster.",
-        ),
-        (deployments, "The ids of the service's deployments arise with them."),
-        (revisions, "The ids of the service's revisions arise with them."),
-        (tasks, "The ids of tasks arise with them; the resource is bound to the cluster."),
-    ):
-        acknowledge_wildcard(role, resource, reason)
+    path = f"{cluster_name}/{service_name}"
+    ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+    service_arn = f"{ecs_arn}service/{path}"
+    deployments = f"{ecs_arn}service-deployment/{path}/*"
+    revisions = f"{ecs_arn}service-revision/{path}/*"
+    tasks = f"{ecs_arn}task/{cluster_name}/*"
+    allow = partial(iam.Grant.add_to_principal, grantee=role)
+    allow(
+        actions=["ecs:DescribeServices", "ecs:ListServiceDeployments"], resource_arns=[service_arn]
+    )
+    allow(actions=["ecs:DescribeServiceDeployments"], resource_arns=[service_arn, deployments])
+    allow(actions=["ecs:DescribeServiceRevisions"], resource_arns=[service_arn, revisions])
+    allow(actions=["ecs:DescribeTasks"], resource_arns=[tasks])
+    allow(
+        actions=["ecs:ListTasks"],
+        resource_arns=["*"],
+        conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
+    )
+    allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
+    acknowledge_wildcards(
+        role,
+        {
+            "*": "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
+            "cluster.",
+            deployments: "The ids of the service's deployments arise with them.",
+            revisions: "The ids of the service's revisions arise with them.",
+            tasks: "The ids of tasks arise with them; the resource is bound to the cluster.",
+        },
+    )
 
 
 def _check_length(parameters: dict[str, str]) -> None:
     """Reject names that are too long in any case; what a token stands for is not counted."""
-    known = {key: "" if Token.is_unresolved(text) else text for key, text in parameters.items()}
+    known = {key: "" if is_token(text) else text for key, text in parameters.items()}
     length = len(json.dumps(known, separators=(",", ":")))
     if length > _LONGEST_PARAMETERS:
         raise ValueError(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_codepipeline as codepipeline
+
+from container_pipelines._checks import is_token
 
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitBranchFilterCriteria.html
 _MOST_PATTERNS: Final = 8
@@ -273,7 +274,7 @@ def _check_patterns(parameter: str, patterns: tuple[str, ...]) -> None:
                 f"'{parameter}' must name each pattern once, got '{pattern}' more than once; drop "
                 f"the repetition"
             )
-        if Token.is_unresolved(pattern):
+        if is_token(pattern):
             continue
         if not pattern.strip() or len(pattern) > _LONGEST_PATTERN or "\n" in pattern:
             raise ValueError(

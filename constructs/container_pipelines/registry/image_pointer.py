@@ -3,7 +3,7 @@
 import weakref
 from typing import Final
 
-from aws_cdk import RemovalPolicy, Stack, Stage, Token
+from aws_cdk import RemovalPolicy, Stack, Stage
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
 from constructs import Construct, IConstruct
 
-from container_pipelines._checks import check_name
+from container_pipelines._checks import check_name, is_token
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -98,7 +98,7 @@ class ImagePointer(Construct):
         seed_image: str = SEED_IMAGE,
         repository: ecr.IRepository | None = None,
     ) -> None:
-        if Token.is_unresolved(parameter_name):
+        if is_token(parameter_name):
             raise ValueError(
                 "'parameter_name' must be a plain string, got a token; give the path itself: the "
                 "stack that reads the pointer names it in a template parameter"
@@ -115,16 +115,21 @@ class ImagePointer(Construct):
         self.parameter_name = parameter_name
         self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        maker = _maker(Stack.of(self))
-        for construct_id, name, description in (
+        stack = Stack.of(self)
+        ssm_arn = stack.format_arn(service="ssm", resource="parameter")
+        self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
+        maker = _maker(stack)
+        for construct_id, name, arn, description in (
             (
                 "LiveImage",
                 self.parameter_name,
+                self._arns[0],
                 "The image that is live; written by the release, read by the service.",
             ),
             (
                 "PreviousImage",
                 self.previous_parameter_name,
+                self._arns[1],
                 "The image that was live before; written by the release.",
             ),
         ):
@@ -148,7 +153,7 @@ class ImagePointer(Construct):
                     [
                         iam.PolicyStatement(
                             actions=["ssm:PutParameter"],
-                            resources=[self._arn(name)],
+                            resources=[arn],
                             # Absent is what a request without the parameter may leave the key.
                             conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
                         )
@@ -194,7 +199,7 @@ class ImagePointer(Construct):
             ("account", own.account, theirs.account),
             ("region", own.region, theirs.region),
         ):
-            known = not Token.is_unresolved(here) and not Token.is_unresolved(there)
+            known = not is_token(here) and not is_token(there)
             if known and here != there:
                 raise ValueError(
                     f"'image_pointer' must be in the {what} of the service that reads it, {there}, "
@@ -256,15 +261,7 @@ class ImagePointer(Construct):
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=[action],
-            resource_arns=[
-                self._arn(self.parameter_name),
-                self._arn(self.previous_parameter_name),
-            ],
-        )
-
-    def _arn(self, name: str) -> str:
-        return Stack.of(self).format_arn(
-            service="ssm", resource="parameter", resource_name=name.removeprefix("/")
+            resource_arns=self._arns,
         )
 
 

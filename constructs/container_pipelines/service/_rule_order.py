@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Token
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct, IConstruct
+
+from container_pipelines._checks import is_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def check_order(
     ValueError
         If another rule has its priority, or one of the two would take all that the other is for.
     """
-    if Token.is_unresolved(priority):
+    if is_token(priority):
         return
     new = _Rule(
         f"{scope.node.path}/{construct_id}", priority, tuple(path_patterns), tuple(host_headers)
@@ -90,7 +91,7 @@ def _covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
 
 def _matches(wide: str, narrow: str) -> bool:
     """Tell whether one pattern takes all that another does; of tokens nothing is known."""
-    if Token.is_unresolved(wide) or Token.is_unresolved(narrow):
+    if is_token(wide) or is_token(narrow):
         return False
     wildcards = {"*": ".*", "?": "[^*]"}
     pattern = "".join(wildcards.get(letter, re.escape(letter)) for letter in wide)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jsii
-from aws_cdk import Stack, Token
+from aws_cdk import Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import IValidation
 
-from container_pipelines._checks import check_range
+from container_pipelines._checks import check_range, is_token
 from container_pipelines.service.deployments import CodeDeployBlueGreen
 
 _CONTROLLER: Final = ecs.DeploymentControllerType.CODE_DEPLOY.value
@@ -132,7 +132,7 @@ class CodeDeployTarget:
         check_range(
             "container_port", self.container_port, minimum=1, maximum=65535, default="take it"
         )
-        if Token.is_unresolved(self.container_name):
+        if is_token(self.container_name):
             return
         container = self.service.task_definition.find_container(self.container_name)
         if container is None:

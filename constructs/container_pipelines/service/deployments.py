@@ -13,7 +13,7 @@ from container_pipelines._checks import check_duration, check_one_of
 from container_pipelines.service.traffic_shift import TrafficShift
 from container_pipelines.service.validation_hooks import Hook
 
-_LONGEST_BAKE: Final = Duration.minutes(1440)
+_LONGEST_BAKE_MINUTES: Final = 1440
 # CloudFormation refuses a service whose deployments take longer, for it waits 36 hours at most.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-service-linearconfiguration.html
 _LONGEST_DEPLOYMENT: Final = Duration.hours(33)
@@ -78,8 +78,8 @@ class Pause:
         check_duration(
             "pause.timeout",
             self.timeout,
-            minimum=Duration.minutes(1),
-            maximum=Duration.minutes(20160),
+            minimum=1,
+            maximum=20160,
             unit="minutes",
             default="not pause",
         )
@@ -142,8 +142,8 @@ class EcsBlueGreen:
         check_duration(
             "ecs_blue_green.bake_time",
             self.bake_time,
-            minimum=Duration.minutes(0),
-            maximum=_LONGEST_BAKE,
+            minimum=0,
+            maximum=_LONGEST_BAKE_MINUTES,
             unit="minutes",
             default="keep the old tasks for 5 minutes",
         )
@@ -223,8 +223,8 @@ class CodeDeployBlueGreen:
         check_duration(
             "code_deploy_blue_green.termination_wait",
             self.termination_wait,
-            minimum=Duration.minutes(0),
-            maximum=Duration.minutes(2880),
+            minimum=0,
+            maximum=2880,
             unit="minutes",
             default="keep the old tasks for 5 minutes",
         )
@@ -233,8 +233,8 @@ class CodeDeployBlueGreen:
             check_duration(
                 "code_deploy_blue_green.approval_wait",
                 self.approval_wait,
-                minimum=Duration.minutes(1),
-                maximum=Duration.minutes(2880),
+                minimum=1,
+                maximum=2880,
                 unit="minutes",
                 default="do not wait for approval",
             )

@@ -13,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
@@ -208,8 +208,8 @@ class LoadBalancedService(Construct):
         check_duration(
             "stop_timeout",
             stop_timeout,
-            minimum=Duration.seconds(2),
-            maximum=Duration.seconds(120),
+            minimum=2,
+            maximum=120,
             default="give a task 30 seconds to stop",
         )
         super().__init__(scope, construct_id)
@@ -233,7 +233,7 @@ class LoadBalancedService(Construct):
             description="What ECS needs to start a task: its image, its logs, its secrets",
         )
         repository.grant_pull(self.execution_role)
-        acknowledge_wildcard(self.execution_role, "*", LOGIN_REASON)
+        acknowledge_wildcards(self.execution_role, {"*": LOGIN_REASON})
         self.task_definition = ecs.FargateTaskDefinition(
             self,
             "TaskDefinition",

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 
-from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._checks import check_duration, check_name, check_range, is_token
 
 _FARGATE_MEMORY: Final = {
     256: (512, 1024, 2048),
@@ -79,22 +79,22 @@ class HealthCheck:
         check_duration(
             "health_check.interval",
             self.interval,
-            minimum=Duration.seconds(5),
-            maximum=Duration.seconds(300),
+            minimum=5,
+            maximum=300,
             default="check every 30 seconds",
         )
         check_duration(
             "health_check.timeout",
             self.timeout,
-            minimum=Duration.seconds(2),
-            maximum=Duration.seconds(120),
+            minimum=2,
+            maximum=120,
             default="wait 5 seconds",
         )
         check_duration(
             "health_check.grace_period",
             self.grace_period,
-            minimum=Duration.seconds(0),
-            maximum=Duration.hours(24),
+            minimum=0,
+            maximum=24 * 3600,
             default="ignore failed checks for 60 seconds",
         )
         for name, value, default in (
@@ -163,7 +163,7 @@ class Scaling:
             default="run at most 10 tasks",
         )
         bounds = (self.min_tasks, self.max_tasks)
-        if not any(map(Token.is_unresolved, bounds)) and self.min_tasks > self.max_tasks:
+        if not any(map(is_token, bounds)) and self.min_tasks > self.max_tasks:
             raise ValueError(
                 f"'scaling.min_tasks' must be at most 'scaling.max_tasks' ({self.max_tasks}), "
                 f"got {self.min_tasks}; raise the maximum or lower the minimum"
@@ -210,7 +210,7 @@ def check_fargate_size(cpu: int, memory: int) -> None:
     -----
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
     """
-    if Token.is_unresolved(cpu) or Token.is_unresolved(memory):
+    if is_token(cpu) or is_token(memory):
         return
     sizes = _FARGATE_MEMORY.get(cpu)
     if sizes is None:

@@ -9,7 +9,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines.service._rule_order import check_order
 from container_pipelines.service.deployments import Engine, LiveGroup
 from container_pipelines.service.service_options import HealthCheck
@@ -235,7 +235,7 @@ def infrastructure_role(
         ),
     ):
         role.add_to_policy(statement)
-    acknowledge_wildcard(
-        role, "*", "The Describe actions of Elastic Load Balancing know no resource."
+    acknowledge_wildcards(
+        role, {"*": "The Describe actions of Elastic Load Balancing know no resource."}
     )
     return role

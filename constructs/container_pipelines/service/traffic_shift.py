@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from container_pipelines._checks import check_duration, check_range
+from container_pipelines._checks import check_duration, check_range, is_token
 
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
-_LONGEST_CODE_DEPLOY: Final = Duration.minutes(2880)
+_LONGEST_CODE_DEPLOY_MINUTES: Final = 2880
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html
-_LONGEST_ECS_STEP: Final = Duration.minutes(1440)
+_LONGEST_ECS_STEP_MINUTES: Final = 1440
 _SMALLEST_ECS_STEP: Final = {"linear": 3.0, "canary": 0.1}
 
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
@@ -140,7 +140,7 @@ class TrafficShift:
     @property
     def duration(self) -> Duration:
         """The time from the first step to the last; none for what only the deployment knows."""
-        if self.interval.is_unresolved() or Token.is_unresolved(self.percent):
+        if self.interval.is_unresolved() or is_token(self.percent):
             return Duration.minutes(0)
         match self.kind:
             case _Kind.LINEAR:
@@ -229,7 +229,7 @@ class TrafficShift:
             maximum=100,
             default="move 10 percent",
         )
-        if not Token.is_unresolved(self.percent) and round(self.percent * 10, 6) % 1:
+        if not is_token(self.percent) and round(self.percent * 10, 6) % 1:
             raise ValueError(
                 f"'traffic_shift.{self.kind}.percent' must be a multiple of 0.1 for ECS, got "
                 f"{self.percent}; round it"
@@ -237,8 +237,8 @@ class TrafficShift:
         check_duration(
             f"traffic_shift.{self.kind}.interval",
             self.interval,
-            minimum=Duration.minutes(0),
-            maximum=_LONGEST_ECS_STEP,
+            minimum=0,
+            maximum=_LONGEST_ECS_STEP_MINUTES,
             unit="minutes",
             default="take this library's",
         )
@@ -253,9 +253,7 @@ class TrafficShift:
         """
         if self.kind == _Kind.ALL_AT_ONCE:
             return
-        if not Token.is_unresolved(self.percent) and (
-            self.percent % 1 or not 1 <= self.percent <= 99
-        ):
+        if not is_token(self.percent) and (self.percent % 1 or not 1 <= self.percent <= 99):
             raise ValueError(
                 f"'traffic_shift.{self.kind}.percent' must be whole and from 1 to 99 for "
                 f"CodeDeploy, got {self.percent}; round it, or take TrafficShift.all_at_once()"
@@ -263,21 +261,22 @@ class TrafficShift:
         check_duration(
             f"traffic_shift.{self.kind}.interval",
             self.interval,
-            minimum=Duration.minutes(1),
-            maximum=_LONGEST_CODE_DEPLOY,
+            minimum=1,
+            maximum=_LONGEST_CODE_DEPLOY_MINUTES,
             unit="minutes",
             default="take this library's",
         )
-        if self.duration.to_minutes() > _LONGEST_CODE_DEPLOY.to_minutes():
+        if self.duration.to_minutes() > _LONGEST_CODE_DEPLOY_MINUTES:
+            longest = Duration.minutes(_LONGEST_CODE_DEPLOY_MINUTES)
             raise ValueError(
                 f"'traffic_shift.{self.kind}' must take at most "
-                f"{_LONGEST_CODE_DEPLOY.to_human_string()} from the first step to the last, got "
+                f"{longest.to_human_string()} from the first step to the last, got "
                 f"{self.duration.to_human_string()}; take larger steps or a shorter interval"
             )
 
 
 def _check(kind: str, name: str, percent: float, interval: Duration, default: str) -> None:
-    if not Token.is_unresolved(percent) and not 0 < percent <= 100:
+    if not is_token(percent) and not 0 < percent <= 100:
         raise ValueError(
             f"'traffic_shift.{kind}.percent' must be above 0 and at most 100, got {percent}; omit "
             f"it to {default}"
@@ -285,8 +284,8 @@ def _check(kind: str, name: str, percent: float, interval: Duration, default: st
     check_duration(
         f"traffic_shift.{kind}.{name}",
         interval,
-        minimum=Duration.minutes(0),
-        maximum=_LONGEST_CODE_DEPLOY,
+        minimum=0,
+        maximum=_LONGEST_CODE_DEPLOY_MINUTES,
         unit="minutes",
         default=default,
     )

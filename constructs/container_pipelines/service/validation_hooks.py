@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
@@ -14,9 +14,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcard
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
-from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._checks import check_duration, check_name, check_range, is_token
 
 
 class HookStage(StrEnum):
@@ -159,8 +159,8 @@ class HttpProbe:
         check_duration(
             "http_probe.timeout",
             self.timeout,
-            minimum=Duration.seconds(1),
-            maximum=Duration.minutes(10),
+            minimum=1,
+            maximum=10 * 60,
             default="try for 1 minute",
         )
         if self.base_url is not None:
@@ -341,7 +341,7 @@ def grant_answer_to_code_deploy(
 
 
 def _base_url(listener: elbv2.IApplicationListener | None) -> str:
-    if isinstance(listener, elbv2.ApplicationListener) and not Token.is_unresolved(listener.port):
+    if isinstance(listener, elbv2.ApplicationListener) and not is_token(listener.port):
         resource = listener.node.default_child
         if isinstance(resource, elbv2.CfnListener) and resource.protocol == "HTTP":
             return f"http://{listener.load_balancer.load_balancer_dns_name}:{listener.port}"
@@ -373,9 +373,10 @@ def _grant_network_interfaces(role: iam.Role) -> None:
             conditions={"Null": {"lambda:SourceFunctionArn": "false"}},
         )
     )
-    acknowledge_wildcard(
+    acknowledge_wildcards(
         role,
-        "*",
-        "Lambda makes the function's network interfaces, whose ids are not known before; the "
-        "function's code is denied it.",
+        {
+            "*": "Lambda makes the function's network interfaces, whose ids are not known before; "
+            "the function's code is denied it."
+        },
     )

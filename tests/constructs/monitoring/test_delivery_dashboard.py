@@ -88,7 +88,7 @@ def test_no_widget_leaves_the_page(
     stack: cdk.Stack, watch: Watch, notifier: SlackNotifier, body: Body
 ) -> None:
     DeliveryDashboard(stack, "Dashboard", services=[watch(notifications=[notifier])])
-    assert all(widget["x"] + widget["width"] <= 24 for widget in body())
+    assert {widget["x"] + widget["width"] <= 24 for widget in body()} == {True}
 
 
 def test_custom_widgets_may_be_added(stack: cdk.Stack, watch: Watch, body: Body) -> None:

@@ -165,13 +165,13 @@ def test_a_failed_release_is_notified_once(
 
 def test_alarms_notify_where_no_event_does(watch: Watch, stack: cdk.Stack, alarms: Alarms) -> None:
     watch(notifications=[AlertTopic(stack, "Mail")], events=[])
-    assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms().values())
+    assert {len(alarm["AlarmActions"]) == 1 for alarm in alarms().values()} == {True}
 
 
 def test_no_notifications_by_choice(watch: Watch, alarms: Alarms, resources: Resources) -> None:
     watch(notifications=no_notifications())
     assert resources("AWS::Events::Rule") == {}
-    assert not any("AlarmActions" in alarm for alarm in alarms().values())
+    assert {"AlarmActions" in alarm for alarm in alarms().values()} == {False}
 
 
 def test_pipelines_share_one_notifier_and_one_topic(

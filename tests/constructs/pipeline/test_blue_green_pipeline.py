@@ -470,7 +470,7 @@ def test_a_recorder_can_be_shared(
 ) -> None:
     recorder = ReleaseRecorder(stack, "Shared")
     make_pipeline(EcsBlueGreen(), image_pointer=images.image_pointer, recorder=recorder)
-    assert all(name.startswith("Shared") for name in properties("AWS::Lambda::Function"))
+    assert {name.startswith("Shared") for name in properties("AWS::Lambda::Function")} == {True}
 
 
 @pytest.mark.parametrize("engine", [EcsBlueGreen, CodeDeployBlueGreen])

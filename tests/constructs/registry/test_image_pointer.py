@@ -140,7 +140,7 @@ def test_what_makes_it_may_do_nothing_else(
     rendered.resource_count_is("AWS::Lambda::Function", 1)
     ((role, _),) = rendered.find_resources("AWS::IAM::Role").items()
     policies = rendered.find_resources("AWS::IAM::Policy").values()
-    assert all(policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies)
+    assert {policy["Properties"]["Roles"] == [{"Ref": role}] for policy in policies} == {True}
     allowed = [
         (statement["Action"], statement["Resource"])
         for policy in policies

@@ -308,7 +308,7 @@ def test_where_and_how_tasks_run_can_be_chosen(
     (service,) = template(stack).find_resources(SERVICE).values()
     network = service["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
     assert network["AssignPublicIp"] == "ENABLED"
-    assert all("PublicSubnet" in str(subnet) for subnet in network["Subnets"])
+    assert {"PublicSubnet" in str(subnet) for subnet in network["Subnets"]} == {True}
     assert service["Properties"]["EnableExecuteCommand"] is True
     assert container()["StopTimeout"] == 90
     assert container()["ReadonlyRootFilesystem"] is False

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slack_notifier.describe import describe
+from slack_notifier.event_readers import notice_of
 from slack_notifier.message import build_message
 from slack_notifier.mrkdwn import cut, cut_start, escape, width
 from slack_notifier.notice import Commit, Link, Notice, Outcome
@@ -176,7 +176,7 @@ def check(payload: Any, block_kit: ModuleType) -> None:
 @given(invocation=INVOCATION)
 def test_any_event(invocation: Any, block_kit: ModuleType) -> None:
     for record in unwrap(invocation):
-        check(build_message(describe(record)).payload(), block_kit)
+        check(build_message(notice_of(record)).payload(), block_kit)
 
 
 @PATIENT
@@ -223,10 +223,10 @@ def test_a_deeply_nested_event_is_sent() -> None:
     for _ in range(100_000):
         event = [event]
     [record] = unwrap({"detail": event})
-    assert "[...]" in describe(record).raw
+    assert "[...]" in notice_of(record).raw
     body = "[" * 100_000
     [record] = unwrap({"Records": [{"eventSource": "aws:sqs", "messageId": "m", "body": body}]})
-    assert describe(record).raw.startswith("[[[")
+    assert notice_of(record).raw.startswith("[[[")
     # Python frees nested lists without recursion, but comparing them needs it.
     while isinstance(event, list):
         event = event[0]

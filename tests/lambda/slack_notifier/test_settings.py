@@ -15,7 +15,7 @@ import pytest
 from slack_notifier import console, handler
 from slack_notifier.advice import ADVICE, advise
 from slack_notifier.commits import commit_of_revision
-from slack_notifier.describe import describe
+from slack_notifier.event_readers import notice_of
 from slack_notifier.notice import Outcome
 from slack_notifier.records import unwrap
 from slack_notifier.settings import Settings
@@ -87,7 +87,7 @@ def test_an_alarm_through_a_topic_and_a_queue(event: Callable[[str], Any]) -> No
     [direct] = unwrap(event("alarm-by-sns"))
     [replayed] = unwrap(wrapped(event("alarm-by-sns")))
     assert direct.id == replayed.id == "95df01b4-ee98-5cb9-9903-4c221d41eb5e"
-    assert describe(direct) == describe(replayed)
+    assert notice_of(direct) == notice_of(replayed)
 
 
 def test_an_event_without_an_id_has_one_by_content() -> None:

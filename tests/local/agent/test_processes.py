@@ -56,7 +56,7 @@ def test_a_build_that_takes_too_long_is_ended_with_all_its_processes(build, seco
     assert result.phases[-2].message == "BUILD_TIMED_OUT: Build has timed out."
     assert result.artifacts is None
     assert "never" not in build.output
-    assert not any(_running(f"{seconds}{number}") for number in (1, 2, 3, 4, 5))
+    assert {_running(f"{seconds}{number}") for number in (1, 2, 3, 4, 5)} == {False}
 
 
 def test_a_build_that_is_stopped_ends_with_all_its_processes(build, seconds):
@@ -70,7 +70,7 @@ def test_a_build_that_is_stopped_ends_with_all_its_processes(build, seconds):
     ended = [(phase.name, phase.status) for phase in result.phases[-2:]]
     assert ended == [("BUILD", "STOPPED"), ("FINALIZING", "SUCCEEDED")]
     assert "never" not in build.output
-    assert not any(_running(f"{seconds}{number}") for number in (1, 2, 3, 4, 5))
+    assert {_running(f"{seconds}{number}") for number in (1, 2, 3, 4, 5)} == {False}
 
 
 def test_a_build_that_was_stopped_before_runs_nothing(build):

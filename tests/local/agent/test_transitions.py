@@ -278,7 +278,7 @@ def test_a_failure_is_reported_as_codebuild_tells_it(build):
 def test_a_command_of_several_lines_is_logged_in_lines(build):
     build("version: 0.2\nphases: {build: {commands: ['echo one\n\n  echo two']}}")
 
-    assert not any("\n" in line for line in build.lines)
+    assert {"\n" in line for line in build.lines} == {False}
     assert "echo two" in build.lines
 
 
@@ -322,8 +322,8 @@ def test_times_of_phases_are_in_utc_and_in_order(build):
 
     started = [phase.started for phase in result.phases]
     assert started == sorted(started)
-    assert all(moment.utcoffset().total_seconds() == 0 for moment in started)
-    assert all(phase.seconds >= 0 for phase in result.phases)
+    assert {moment.utcoffset().total_seconds() == 0 for moment in started} == {True}
+    assert {phase.seconds >= 0 for phase in result.phases} == {True}
 
 
 @pytest.mark.parametrize(("command", "status"), [("true", _OK), ("false", _NO)])

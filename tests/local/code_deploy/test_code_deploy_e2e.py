@@ -51,7 +51,7 @@ def test_traffic_moves_in_the_steps_of_the_shift(blues: dict[str, Blue]) -> None
     # A rule that no deployment has touched names one group, without weights.
     steps = [weights for weights in seen if len(weights) == 2]
     assert [weights[old] for weights in steps] == [100, 60, 20, 0]
-    assert all(sum(weights.values()) == 100 for weights in steps)
+    assert {sum(weights.values()) == 100 for weights in steps} == {True}
     blue.runs_only(blue.image_of(ended.id))
 
 

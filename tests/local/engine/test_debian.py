@@ -75,7 +75,7 @@ def test_packages_have_to_be_signed_by_the_distribution(monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "exists", lambda _: True)
     listed = sources_list(TARGETS, release("debian", "bookworm"))
     signed = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
-    assert all(line.startswith(signed) for line in listed.splitlines())
+    assert {line.startswith(signed) for line in listed.splitlines()} == {True}
 
 
 @pytest.mark.parametrize("targets", ["", "http://vendor.example/|bookworm|stable|Packages\n"])

@@ -48,7 +48,7 @@ def _nothing_is_built(shop: Shop, execution: str, image: str) -> None:
         )["events"]
     ]
     assert any(f"Releasing {image} again: nothing is built" in line for line in lines)
-    assert not any(line.startswith("Building and pushing") for line in lines)
+    assert {line.startswith("Building and pushing") for line in lines} == {False}
 
 
 def test_back_to_the_previous_image_and_forth_again(shop: Shop) -> None:

@@ -1,4 +1,4 @@
-"""Events of the services that release: CodePipeline, CodeBuild, CodeDeploy."""
+"""Events of CodePipeline and CodeBuild."""
 
 from collections.abc import Callable, Mapping
 
@@ -79,30 +79,6 @@ def _trigger_commit(event: Event) -> Commit | None:
         author=text(trigger, "author-display-name"),
         branch=text(trigger, "branch-name") or text(trigger, "tag-name"),
         date=moment(trigger.get("author-date")),
-    )
-
-
-# CodeDeploy: docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html
-def codedeploy(event: Event) -> Notice | None:
-    """Read the state change of a deployment of CodeDeploy."""
-    state = {
-        "START": (Outcome.STARTED, "Deployment started"),
-        "SUCCESS": (Outcome.SUCCEEDED, "Deployment succeeded"),
-        "FAILURE": (Outcome.FAILED, "Deployment failed"),
-        "STOP": (Outcome.FAILED, "Deployment stopped"),
-        "READY": (Outcome.APPROVAL, "Deployment is ready to reroute traffic"),
-    }.get(event.get("state"))
-    application = event.get("application")
-    if not (state and application):
-        return None
-    return event.notice(
-        *(state[0], application, state[1]),
-        facts=[
-            ("Deployment group", event.get("deploymentGroup")),
-            ("Deployment", event.get("deploymentId")),
-        ],
-        links=console.deployment(event.region, event.get("deploymentId")),
-        origin=Origin(deployment=event.get("deploymentId")),
     )
 
 

@@ -1,16 +1,16 @@
-"""Turns an event into a notice, without a look-up and without an exception."""
+"""Which reader turns which event into a notice, without a look-up and without an exception."""
 
 import json
 from collections.abc import Callable, Mapping
 
-from slack_notifier import release_events, runtime_events
+from slack_notifier import alarm_events, deployment_events, pipeline_events, scan_events
 from slack_notifier.event import Event, moment, text
 from slack_notifier.notice import Notice, Outcome
 from slack_notifier.records import Record
 from slack_notifier.redact import redact_structure
 
 
-def describe(record: Record) -> Notice:
+def notice_of(record: Record) -> Notice:
     """Say what an event means.
 
     Parameters
@@ -55,18 +55,18 @@ def _unknown(record: Record) -> Notice:
 _READERS: dict[tuple[str, str], Callable[[Event], Notice | None]] = {
     **{
         ("aws.codepipeline", f"CodePipeline {level} Execution State Change"): (
-            release_events.pipeline(level.lower())
+            pipeline_events.pipeline(level.lower())
         )
         for level in ("Pipeline", "Stage", "Action")
     },
-    ("aws.ecs", "ECS Deployment State Change"): runtime_events.ecs_deployment,
-    ("aws.ecs", "ECS Task State Change"): runtime_events.ecs_task,
+    ("aws.ecs", "ECS Deployment State Change"): deployment_events.ecs_deployment,
+    ("aws.ecs", "ECS Task State Change"): deployment_events.ecs_task,
     ("aws.codedeploy", "CodeDeploy Deployment State-change Notification"): (
-        release_events.codedeploy
+        deployment_events.codedeploy
     ),
-    ("aws.codebuild", "CodeBuild Build State Change"): release_events.codebuild,
-    ("aws.ecr", "ECR Image Scan"): runtime_events.scan,
-    ("aws.inspector2", "Inspector2 Scan"): runtime_events.scan,
-    ("aws.cloudwatch", "CloudWatch Alarm State Change"): runtime_events.alarm,
-    ("sns.alarm", ""): runtime_events.alarm_by_sns,
+    ("aws.codebuild", "CodeBuild Build State Change"): pipeline_events.codebuild,
+    ("aws.ecr", "ECR Image Scan"): scan_events.scan,
+    ("aws.inspector2", "Inspector2 Scan"): scan_events.scan,
+    ("aws.cloudwatch", "CloudWatch Alarm State Change"): alarm_events.alarm,
+    ("sns.alarm", ""): alarm_events.alarm_by_sns,
 }

@@ -1,0 +1,106 @@
+"""Events of deployments and tasks, by ECS and by CodeDeploy."""
+
+from collections.abc import Mapping
+
+from slack_notifier import console
+from slack_notifier.event import Event, after, mappings, text
+from slack_notifier.notice import Notice, Origin, Outcome
+
+
+# ECS: docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
+def ecs_deployment(event: Event) -> Notice | None:
+    """Read the state change of a deployment of an ECS service."""
+    name, reason = event.get("eventName"), event.get("reason")
+    state = {
+        "SERVICE_DEPLOYMENT_IN_PROGRESS": (Outcome.STARTED, "Deployment started"),
+        "SERVICE_DEPLOYMENT_COMPLETED": (Outcome.SUCCEEDED, "Deployment completed"),
+        "SERVICE_DEPLOYMENT_FAILED": (Outcome.FAILED, "Deployment failed"),
+    }.get(name)
+    # The event has no cluster: it is part of the service's ARN only.
+    arn = next((arn for arn in event.resources if ":service/" in arn), "")
+    if not (state and arn):
+        return None
+    outcome, title = state
+    if outcome is Outcome.STARTED and "rolling back" in reason.lower():
+        outcome, title = Outcome.FAILED, "Deployment is being rolled back"
+    *cluster, service = after(arn, ":service/").split("/")
+    return event.notice(
+        outcome,
+        service,
+        title,
+        facts=[("Cluster", "/".join(cluster)), ("Deployment", event.get("deploymentId"))],
+        reason=reason,
+        links=console.service(event.region, "/".join(cluster), service),
+        origin=Origin(
+            cluster="/".join(cluster), service=service, deployment=event.get("deploymentId")
+        ),
+    )
+
+
+# ECS: docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html and
+# docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+def ecs_task(event: Event) -> Notice | None:
+    """Read the state change of a task."""
+    if not event.get("taskArn"):
+        return None
+    group = event.get("group")
+    service = group.removeprefix("service:") if group.startswith("service:") else ""
+    cluster = after(event.get("clusterArn"), ":cluster/")
+    task = after(event.get("taskArn"), "/")
+    stopped, code = event.get("stoppedReason"), event.get("stopCode")
+    wrong = code in ("TaskFailedToStart", "EssentialContainerExited") or "fail" in stopped.lower()
+    if event.get("lastStatus") != "STOPPED":
+        outcome, title = Outcome.STARTED, f"Task is {event.get('lastStatus').lower() or 'changing'}"
+    elif wrong:
+        outcome = Outcome.FAILED
+        title = "Task failed to start" if code == "TaskFailedToStart" else "Task stopped"
+    else:
+        # Scaling in and replacing tasks ends them too, some with 143: nothing is wrong.
+        outcome, title = Outcome.STOPPED, "Task stopped"
+    reasons = [stopped, *map(ending, mappings(event.detail.get("containers")))]
+    return event.notice(
+        outcome,
+        service or group.removeprefix("family:") or cluster,
+        title,
+        facts=[
+            ("Cluster", cluster),
+            ("Task", task),
+            ("Task definition", after(event.get("taskDefinitionArn"), "/")),
+            ("Stop code", code),
+        ],
+        reason="\n".join(filter(None, reasons)),
+        links=console.task(event.region, cluster, task)
+        + console.service(event.region, cluster, service),
+        origin=Origin(cluster=cluster, service=service),
+    )
+
+
+def ending(container: Mapping[str, object]) -> str:
+    """Say how a container of a task has ended; nothing if it has not."""
+    code, reason = text(container, "exitCode"), text(container, "reason")
+    words = ", ".join(filter(None, (code and f"exit code {code}", reason)))
+    return words and f"{text(container, 'name')}: {words}"
+
+
+# CodeDeploy: docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html
+def codedeploy(event: Event) -> Notice | None:
+    """Read the state change of a deployment of CodeDeploy."""
+    state = {
+        "START": (Outcome.STARTED, "Deployment started"),
+        "SUCCESS": (Outcome.SUCCEEDED, "Deployment succeeded"),
+        "FAILURE": (Outcome.FAILED, "Deployment failed"),
+        "STOP": (Outcome.FAILED, "Deployment stopped"),
+        "READY": (Outcome.APPROVAL, "Deployment is ready to reroute traffic"),
+    }.get(event.get("state"))
+    application = event.get("application")
+    if not (state and application):
+        return None
+    return event.notice(
+        *(state[0], application, state[1]),
+        facts=[
+            ("Deployment group", event.get("deploymentGroup")),
+            ("Deployment", event.get("deploymentId")),
+        ],
+        links=console.deployment(event.region, event.get("deploymentId")),
+        origin=Origin(deployment=event.get("deploymentId")),
+    )
