@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# A file's tests share what they set up, so they stay together.
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# tests/conftest.py makes the groups and their order.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 PYTHON_PACKAGES := $(VENV)/.installed
 NODE_PACKAGES := node_modules/.installed
 # The lock file has a Node.js, for users on Linux whose own is none that is supported.
@@ -11,7 +11,7 @@ NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark mutants test test-unit lint synth local-up local-push local-down constraints clean
+.PHONY: help demo benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
 
 test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need no container engine
 	@$(PYTEST) -m "not e2e"
+
+test-e2e: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need one
+	@$(PYTEST) -m e2e
 
 lint: $(PYTHON_PACKAGES) ## Check style and types
 	@$(BIN)/ruff check .

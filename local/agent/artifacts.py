@@ -88,8 +88,11 @@ def _bases(pattern: str, source: Path, log: Callable[[str], None]) -> list[Path]
     if _MAGIC.search(pattern):
         wanted = compile_pattern(pattern.strip("/").removeprefix("./"))
         top = sorted(entry for entry in source.iterdir() if wanted.fullmatch(entry.name))
-    else:
+    elif _stays_below(Path(pattern)):
         top = [source / pattern]
+    else:
+        # AWS says "relative to the original build location", and nothing of folders elsewhere.
+        top = []
     bases = [entry for entry in top if entry.is_dir()]
     if not bases:
         log(f"Skipping invalid file path {pattern}")

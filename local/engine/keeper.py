@@ -1,9 +1,10 @@
 """Keeper of one private engine: ``python -m local.engine.keeper PLAN``.
 
-It runs in a mount namespace of its own, starts the sandbox, serves the TLS front, and prints one
-line of JSON when the engine answers. When its standard input closes, because who started it is done
-or dead, it stops the sandbox and removes what a namespace does not take along: the cgroups and the
-run's folder. When it is killed itself, the kernel kills the sandbox.
+It runs in a mount namespace of its own, starts the sandbox, serves the TLS front and the way from
+builders to the engine, and prints one line of JSON when the engine answers. When its standard input
+closes, because who started it is done or dead, it stops the sandbox and removes what a namespace
+does not take along: the cgroups and the run's folder. When it is killed itself, the kernel kills
+the sandbox.
 """
 
 import asyncio
@@ -15,10 +16,12 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from local.engine.front import serve_front
 from local.engine.plan import Plan
+from local.engine.relay import relay
 
 _STARTING_SECONDS = 60
 _STOPPING_ROUNDS, _STOPPING_ROUND_SECONDS = 40, 0.2
@@ -87,12 +90,14 @@ async def _keep(plan: Plan) -> int:
 
 async def _start(plan: Plan, control: socket.socket) -> None:
     loop = asyncio.get_running_loop()
-    message, descriptors, *_ = await loop.run_in_executor(None, socket.recv_fds, control, 16, 1)
+    message, descriptors, *_ = await loop.run_in_executor(None, socket.recv_fds, control, 16, 2)
     if not message:
-        raise ConnectionError("the sandbox ended before it opened its HTTPS port")
-    listener = socket.socket(fileno=descriptors[0])
-    listener.setblocking(False)
-    await serve_front(listener, plan.certificate, plan.targets)
+        raise ConnectionError("the sandbox ended before it opened its ports")
+    https, builder = (socket.socket(fileno=descriptor) for descriptor in descriptors)
+    for listener in (https, builder):
+        listener.setblocking(False)
+    await serve_front(https, plan.certificate, plan.targets)
+    await asyncio.start_server(partial(relay, target=plan.docker_socket), sock=builder)
     while not await _answers(plan.docker_socket):
         await asyncio.sleep(0.05)
 

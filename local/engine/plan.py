@@ -15,6 +15,9 @@ STAND_IN_REGISTRIES = (
     "us-docker.pkg.dev",  # where the image is that services start with
 )
 
+# Where a builder in a container finds the engine: BuildKit's customary port.
+BUILDER_PORT = 1234
+
 # One of the few /24 that neither Docker's own defaults nor common private networks use.
 _BRIDGE_ADDRESS = "172.30.98.1"
 _BUILD_CACHE_LIMIT = "10GB"

@@ -177,7 +177,8 @@ def _environment(plan: Plan, processes: Mapping[str, int]) -> Mapping[str, str]:
         # What the user may have set for another engine would not fit this one.
         "DOCKER_CONTEXT": "",
         "DOCKER_TLS_VERIFY": "",
-        # `docker buildx create --use` makes a builder whose image cannot be pulled here.
+        # Builds share what buildx keeps, so `docker buildx create --use` of one would change what
+        # the next builds with. Who gives a build a BUILDX_CONFIG of its own may take this away.
         "BUILDX_BUILDER": "default",
         "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}",
         # A network namespace: the one in which containers have their addresses.
@@ -193,7 +194,12 @@ def _docker_command(plan: Plan, keeper: int, sandbox: int) -> str:
         f"--net=/proc/{sandbox}/ns/net",
     ]
     docker = str(plan.engine / "usr/bin/docker")
+    # A builder in a container finds the engine in the sandbox's network, and ends with the engine.
     return (
         f"#!/bin/sh\nexport SSL_CERT_FILE={shlex.quote(str(plan.authority))}\n"
+        'if [ "$1 $2" = "buildx create" ]; then\n'
+        "  shift 2\n"
+        '  set -- buildx create --driver-opt network=host,restart-policy=no "$@"\n'
+        "fi\n"
         f'exec {shlex.join(enter)} --wdns="$PWD" {shlex.quote(docker)} "$@"\n'
     )

@@ -1,8 +1,8 @@
 """Process 1 of the private engine's sandbox: ``python -m local.engine.sandbox PLAN CONTROL``.
 
 It runs in network, process, mount, IPC and host name namespaces that end with it. It opens the
-HTTPS port, hands it out over the control socket, and runs dockerd and the registry of base images
-until the other end of that socket closes.
+HTTPS port and that of builders, hands them out over the control socket, and runs dockerd and the
+registry of base images until the other end of that socket closes.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-from local.engine.plan import Plan
+from local.engine.plan import BUILDER_PORT, Plan
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 0x1
 _INTERFACE_FLAGS = "16sH22x"
@@ -32,8 +32,11 @@ def main() -> int:
     for kind, folder in [("tmpfs", "/run"), ("sysfs", "/sys"), ("cgroup2", "/sys/fs/cgroup")]:
         subprocess.run(["mount", "-t", kind, kind, folder], check=True)
     _bring_up("lo")
-    with socket.create_server(("127.0.0.1", 443)) as https:
-        socket.send_fds(control, [b"https"], [https.fileno()])
+    with (
+        socket.create_server(("127.0.0.1", 443)) as https,
+        socket.create_server(("127.0.0.1", BUILDER_PORT)) as builder,
+    ):
+        socket.send_fds(control, [b"ports"], [https.fileno(), builder.fileno()])
 
     environment = {
         "PATH": f"{plan.engine}/usr/sbin:{plan.engine}/usr/bin:{os.defpath}:/usr/sbin:/sbin",

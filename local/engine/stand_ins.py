@@ -8,7 +8,8 @@ packages. It answers to what Dockerfiles of Node.js services use; it is no Alpin
 package archive, and what is built on it is not for shipping.
 
 With them goes a stand-in of ``docker/dockerfile``, which Dockerfiles name in their ``syntax`` line:
-it uses the frontend that is built into the engine. And one of the image that services start with.
+it uses the frontend that is built into the engine. And one of the image that services start with,
+and of ``moby/buildkit``, which builders in containers run: it builds with the engine's BuildKit.
 """
 
 import hashlib
@@ -33,6 +34,8 @@ _FRONTEND_FILES = Path(__file__).with_name("stand_in_frontend")
 _SEED_FILES = Path(__file__).with_name("stand_in_seed")
 # Up to what the engine's own frontend understands.
 _FRONTEND_TAGS = ("latest", "1", "1.2", "1.3", "1.4", "1.5", "1.6")
+_BUILDER_FILES = Path(__file__).with_name("stand_in_builder")
+_BUILDER, _BUILDER_TAG = "moby/buildkit", "buildx-stable-1"
 _SEED = "google-samples/containers/gke/hello-app"
 _SEED_TAG = "1.0"
 # On Docker Hub, and in ECR's public gallery.
@@ -67,7 +70,7 @@ def recipe() -> str:
     """Name everything that stand-ins are made by; it changes when they would."""
     digest = hashlib.sha256(platform.machine().encode())
     digest.update(Path(__file__).read_bytes())
-    for folder in (_OWN_FILES, _FRONTEND_FILES, _SEED_FILES):
+    for folder in (_OWN_FILES, _FRONTEND_FILES, _BUILDER_FILES, _SEED_FILES):
         for source in sorted(path for path in folder.rglob("*") if path.is_file()):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:12]
@@ -107,6 +110,7 @@ def add_stand_ins(
         base = storage.add_layer(_base(archive, Path(folder)), _OWNERS)
     frontend = storage.add_layer(_FRONTEND_FILES, {})
     seed = storage.add_layer(_SEED_FILES, {})
+    _store_builder([base, storage.add_layer(_BUILDER_FILES, {})], storage)
     for name, image in missing.items():
         progress(f"Building the stand-in of {name}: Node.js {image.node}")
         with TemporaryDirectory(dir=scratch) as folder:
@@ -160,6 +164,16 @@ def _store_seed(layers: list[Layer], storage: RegistryStorage) -> None:
         architecture=_architecture()[0],
         layers=layers,
         config={"Env": [f"PATH={_PATH}"], "Entrypoint": ["node", "/hello.mjs"]},
+    )
+
+
+def _store_builder(layers: list[Layer], storage: RegistryStorage) -> None:
+    storage.add_image(
+        _BUILDER,
+        _BUILDER_TAG,
+        architecture=_architecture()[0],
+        layers=layers,
+        config={"Env": [f"PATH={_PATH}"], "Entrypoint": ["buildkitd"]},
     )
 
 

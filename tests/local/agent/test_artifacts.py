@@ -104,6 +104,16 @@ def test_files_of_an_artifact(artifacts, files, tree):
             "Skipping invalid file path dist",
         ),
         (
+            "  files: ['*']\n  base-directory: /etc",
+            "no matching base directory path found for /etc",
+            "Skipping invalid file path /etc",
+        ),
+        (
+            "  files: ['*']\n  base-directory: ..",
+            "no matching base directory path found for ..",
+            "Skipping invalid file path ..",
+        ),
+        (
             "  files: ['*']\n  base-directory: 'dist*'",
             "no matching base directory path found for dist*",
             "Expanding dist*",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,9 +219,11 @@ def test_base_images_carry_what_their_names_say(engine: Engine) -> None:
 
 def test_the_public_gallery_of_ecr_mirrors_them(engine: Engine, tmp_path: Path) -> None:
     gallery = "public.ecr.aws/docker/library/node:24-alpine"
-    show = ("buildx", "imagetools", "inspect", "--format", "{{ .Manifest.Digest }}")
-    digest = docker(engine, *show, gallery)
-    assert digest == docker(engine, *show, "node:24-alpine")
+    digest, hub = (
+        docker(engine, "buildx", "imagetools", "inspect", image).partition("Digest:")[2].split()[0]
+        for image in (gallery, "node:24-alpine")
+    )
+    assert digest == hub
     (tmp_path / "Dockerfile").write_text(
         'ARG DIGEST=""\nFROM public.ecr.aws/docker/library/node:24-alpine${DIGEST:+@${DIGEST}}\n'
     )
@@ -229,6 +232,36 @@ def test_the_public_gallery_of_ecr_mirrors_them(engine: Engine, tmp_path: Path) 
     assert docker(engine, *build, "DIGEST=", ".", cwd=tmp_path)
     absent = f"DIGEST=sha256:{'0' * 64}"
     assert "not found" in docker(engine, *build, absent, ".", cwd=tmp_path, check=False)
+
+
+def test_a_builder_in_a_container_is_pulled_booted_and_built_with(
+    beside: Path, ministack: tuple[str, int], ecr: Any, app: Path
+) -> None:
+    with private_engine(beside, ministack) as engine:
+        alone = replace(engine, environment={**engine.environment, "BUILDX_BUILDER": ""})
+        docker(alone, "login", "--username", "AWS", "--password-stdin", REGISTRY, input="token")
+        docker(alone, "buildx", "create", "--use", "--driver", "docker-container")
+        ecr.create_repository(repositoryName="boxed/app")
+        image = f"{REGISTRY}/boxed/app"
+        build = ("buildx", "build", "--progress=plain", "--pull")
+        cache = f"type=registry,ref={image}:buildcache,mode=max,image-manifest=true"
+        output = docker(
+            alone, *build, "--push", "--cache-to", cache, "--tag", f"{image}:1", ".", cwd=app
+        )
+        assert "pulling image moby/buildkit:buildx-stable-1" in output
+        [container] = docker(
+            alone, "ps", "--filter", "name=buildx_buildkit_", "--format", "{{.Image}}"
+        ).splitlines()
+        assert container == "moby/buildkit:buildx-stable-1"
+        images = ecr.list_images(repositoryName="boxed/app")["imageIds"]
+        assert {"1", "buildcache"} <= {each.get("imageTag") for each in images}
+        # As on AWS, what such a builder makes is not in Docker unless it is asked for.
+        docker(alone, *build, "--tag", "not-there", ".", cwd=app)
+        assert docker(alone, "images", "--quiet", "not-there") == ""
+        docker(alone, *build, "--load", "--tag", "there", ".", cwd=app)
+        assert docker(alone, "run", "--rm", "there", "--version").startswith("v24.")
+        docker(alone, "buildx", "rm")
+        assert docker(alone, "ps", "--quiet", "--filter", "name=buildx_buildkit_") == ""
 
 
 def test_a_syntax_line_is_understood(engine: Engine, app: Path) -> None:
@@ -265,12 +298,17 @@ def test_base_images_may_need_a_password(
     htpasswd = tmp_path / "htpasswd"
     htpasswd.write_text(READER)
     with private_engine(beside, ministack, htpasswd) as engine:
+        alone = replace(engine, environment={**engine.environment, "BUILDX_BUILDER": ""})
+        docker(alone, "buildx", "create", "--name", "boxed")
+        boot = ("buildx", "inspect", "--bootstrap", "boxed")
+        assert "no basic auth credentials" in docker(alone, *boot, check=False)
         assert "node:24-alpine" not in docker(engine, "images")
         assert "no basic auth credentials" in docker(engine, "pull", "node:24-alpine", check=False)
         login = ("login", "--username", "reader", "--password-stdin")
         assert "401" in docker(engine, *login, input="wrong horse", check=False)
         docker(engine, *login, input="correct horse")
         docker(engine, "pull", "node:24-alpine")
+        assert re.search(r"Status: +running", docker(alone, *boot))
 
 
 def test_base_images_of_ones_own_come_from_an_archive(

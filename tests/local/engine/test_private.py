@@ -110,3 +110,24 @@ def test_the_command_enters_the_network_and_keeps_arguments_and_folder(
         f"{plan.engine}/usr/bin/docker",
         *("build", "a b", "*"),
     ]
+
+
+def test_a_builder_in_a_container_finds_the_engine_and_ends_with_it(
+    plan: Plan, tmp_path: Path
+) -> None:
+    entered = tmp_path / "nsenter"
+    entered.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    entered.chmod(0o755)
+    environment = private._environment(plan, {"keeper": 11, "sandbox": 12})
+    create = ["buildx", "create", "--use", "--driver-opt", "image=a b"]
+    done = subprocess.run(
+        [f"{plan.run}/bin/docker", *create],
+        env={**environment, "PATH": f"{tmp_path}:{os.defpath}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-7:] == [
+        *("buildx", "create", "--driver-opt", "network=host,restart-policy=no"),
+        *create[2:],
+    ]
