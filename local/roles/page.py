@@ -89,8 +89,9 @@ def _where(statement: Mapping[str, Any]) -> str:
 
 def _condition(condition: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"`{key}` is `{value if isinstance(value, str) else json.dumps(value)}`"
-        for keys in condition.values()
+        f"`{key}` {'is not' if 'Not' in operator else 'is'} "
+        f"`{value if isinstance(value, str) else json.dumps(value)}`"
+        for operator, keys in condition.items()
         for key, value in keys.items()
     )
 

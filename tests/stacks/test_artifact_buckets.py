@@ -36,9 +36,10 @@ def service(name: str, **settings: Any) -> dict[str, Any]:
     return {"name": name, "source": source, "build": BUILD, "release": RELEASE, **settings}
 
 
-def blue_green(name: str, engine: str, priority: int) -> dict[str, Any]:
+def blue_green(name: str, engine: str, priority: int, path: str) -> dict[str, Any]:
     settings = {"engine": engine, "probe": {}}
-    return service(name, strategy="blue-green", blue_green=settings, priority=priority)
+    rule = {"priority": priority, "path_pattern": path}
+    return service(name, strategy="blue-green", blue_green=settings, **rule)
 
 
 EVERYTHING = {
@@ -46,9 +47,9 @@ EVERYTHING = {
     "platform": {"test_port": 8080},
     # CodePipeline cuts names to 20 characters in the keys of artifacts: these two would be alike.
     "services": [
-        service("a-shop-with-a-long-name-one", priority=1),
-        blue_green("a-shop-with-a-long-name-two", "ecs", 2),
-        blue_green("shifted", "code-deploy", 3),
+        service("a-shop-with-a-long-name-one", priority=1, path_pattern="/one/*"),
+        blue_green("a-shop-with-a-long-name-two", "ecs", 2, "/h*"),
+        blue_green("shifted", "code-deploy", 3, "/*"),
         service(
             "legacy",
             source={"type": "codecommit", "repository": "legacy", "full_clone": True},
