@@ -96,6 +96,7 @@ RECORDER = "delivery-shared/RecorderRole"
 EXECUTION = f"delivery-{APP}-service/ServiceExecutionRole"
 TASK = f"delivery-{APP}-service/ServiceTaskRole"
 INFRASTRUCTURE = f"delivery-{OTHER}-service/ServiceInfrastructureRole"
+NOTIFIER = "delivery-monitoring/SlackRole"
 DEFAULT_GROUP = "delivery-platform/CustomVpcRestrictDefaultSGCustomResourceProviderRole"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 
@@ -107,6 +108,7 @@ def arn(service: str, resource: str) -> str:
 
 BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
 OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
+BUILD_LOGS = f"log-group:delivery-{APP}-pipeline-BuildLogs04E75593"
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
@@ -245,6 +247,13 @@ ATTACKS = [
         "elasticloadbalancing:DeregisterTargets",
         arn("elasticloadbalancing", "targetgroup/another/1"),
     ),
+    # The notifier.
+    Call(NOTIFIER, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(NOTIFIER, "ssm:GetParameter", arn("ssm", "parameter/shop/password")),
+    Call(NOTIFIER, "logs:GetLogEvents", arn("logs", "log-group:/aws/lambda/x:log-stream:y")),
+    Call(NOTIFIER, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
+    Call(NOTIFIER, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(NOTIFIER, "codepipeline:PutApprovalResult", arn("codepipeline", f"{APP}/Approve/Approve")),
     # CloudFormation's helpers.
     Call(
         DEFAULT_GROUP,
@@ -274,6 +283,8 @@ DUTIES = [
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     Call(RECORDER, "codepipeline:PutJobSuccessResult", "*"),
+    Call(NOTIFIER, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
+    Call(NOTIFIER, "logs:GetLogEvents", arn("logs", f"{BUILD_LOGS}:log-stream:some")),
     Call(RECORDING, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{APP}")),
 ]
