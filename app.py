@@ -4,7 +4,9 @@ import aws_cdk as cdk
 
 from stacks import Settings, add_delivery_stacks
 
-# Creation stack traces name a temporary folder, so that no two syntheses would be alike.
-app = cdk.App(context={"aws:cdk:disable-creation-stack-traces": True})
+# Stack traces of resources and warnings name a temporary folder: no two syntheses would be alike.
+app = cdk.App(
+    context={"aws:cdk:disable-creation-stack-traces": True, "aws:cdk:disable-stack-trace": True}
+)
 add_delivery_stacks(app, Settings.from_context(app.node.try_get_context("delivery")))
 app.synth()

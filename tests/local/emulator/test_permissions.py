@@ -19,7 +19,7 @@ Statement = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("permissions")
     machine = folder / "build.json"
     machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
@@ -39,13 +39,13 @@ def trusting(principal: Mapping[str, str], **more: Any) -> Statement:
 
 
 @pytest.fixture
-def role(cloud: Emulator) -> Callable[..., str]:
+def role(strict: Emulator) -> Callable[..., str]:
     """Make a role with these statements; trusted by Lambda unless it is said otherwise."""
 
     def make(*statements: Statement, trust: Statement | None = None) -> str:
-        name = cloud.new_name("role")
+        name = strict.new_name("role")
         trust = trust or trusting({"Service": "lambda.amazonaws.com"})
-        iam = cloud.client("iam")
+        iam = strict.client("iam")
         made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy(trust)))
         if statements:
             iam.put_role_policy(
@@ -60,11 +60,11 @@ def policy(*statements: Statement) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def by(cloud: Emulator, role: str, service: str) -> Any:
+def by(strict: Emulator, role: str, service: str) -> Any:
     """Return a client that calls by a role, as functions and builds do."""
     return boto3.client(
         service,
-        endpoint_url=cloud.url,
+        endpoint_url=strict.url,
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key="any",
@@ -73,16 +73,16 @@ def by(cloud: Emulator, role: str, service: str) -> Any:
 
 
 def decide(
-    cloud: Emulator, principal: str, action: str, resource: str, **context: str
+    strict: Emulator, principal: str, action: str, resource: str, **context: str
 ) -> dict[str, Any]:
     body = {"principal": principal, "action": action, "resource": resource, "context": context}
-    status, answer = cloud.local("POST", "permissions", json.dumps(body).encode())
+    status, answer = strict.local("POST", "permissions", json.dumps(body).encode())
     assert status == 200, answer
     return answer
 
 
-def denied(cloud: Emulator, principal: str) -> list[tuple[str, str]]:
-    calls = cloud.local("GET", "permissions")[1]["calls"]
+def denied(strict: Emulator, principal: str) -> list[tuple[str, str]]:
+    calls = strict.local("GET", "permissions")[1]["calls"]
     return [
         (call["action"], call["resource"])
         for call in calls
@@ -91,39 +91,39 @@ def denied(cloud: Emulator, principal: str) -> list[tuple[str, str]]:
 
 
 def test_a_call_is_denied_that_no_policy_allows_and_told(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     mine = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/mine"
     writer = role(allow("ssm:PutParameter", mine))
-    ssm = by(cloud, writer, "ssm")
+    ssm = by(strict, writer, "ssm")
     ssm.put_parameter(Name="/mine", Type="String", Value="a")
     with pytest.raises(ClientError, match="not authorized to perform: ssm:PutParameter") as error:
         ssm.put_parameter(Name="/theirs", Type="String", Value="a")
     assert error.value.response["Error"]["Code"] == "AccessDeniedException"
     theirs = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/theirs"
-    assert denied(cloud, writer) == [("ssm:PutParameter", theirs)]
+    assert denied(strict, writer) == [("ssm:PutParameter", theirs)]
     (told,) = [
         call["denied"]
-        for call in cloud.local("GET", "permissions")[1]["calls"]
+        for call in strict.local("GET", "permissions")[1]["calls"]
         if call["principal"] == writer and call["denied"]
     ]
     assert mine in told, "the statement that comes closest is named"
 
 
-def test_whoever_has_no_role_is_asked_nothing(cloud: Emulator) -> None:
-    cloud.client("ssm").put_parameter(Name="/by-hand", Type="String", Value="a")
-    calls = cloud.local("GET", "permissions")[1]["calls"]
+def test_whoever_has_no_role_is_asked_nothing(strict: Emulator) -> None:
+    strict.client("ssm").put_parameter(Name="/by-hand", Type="String", Value="a")
+    calls = strict.local("GET", "permissions")[1]["calls"]
     assert not [call for call in calls if "by-hand" in call["resource"]]
 
 
-def test_a_role_that_is_not_there_may_do_nothing(cloud: Emulator) -> None:
+def test_a_role_that_is_not_there_may_do_nothing(strict: Emulator) -> None:
     nobody = f"arn:aws:iam::{ACCOUNT}:role/nobody"
     with pytest.raises(ClientError, match="AccessDenied"):
-        by(cloud, nobody, "s3").list_buckets()
+        by(strict, nobody, "s3").list_buckets()
 
 
 def test_every_service_denies_in_its_own_protocol(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     nothing = role()
     for service, call in {
@@ -135,7 +135,7 @@ def test_every_service_denies_in_its_own_protocol(
         "codepipeline": lambda client: client.get_pipeline_state(name="some"),
     }.items():
         with pytest.raises(ClientError, match="not authorized to perform") as error:
-            call(by(cloud, nothing, service))
+            call(by(strict, nothing, service))
         code = error.value.response["Error"]["Code"]
         assert "AccessDenied" in code or code == "AuthorizationError", service
 
@@ -150,40 +150,42 @@ def test_every_service_denies_in_its_own_protocol(
     ],
 )
 def test_a_log_stream_is_what_log_events_are_read_from(
-    cloud: Emulator, role: Callable[..., str], resource: str, allowed: bool
+    strict: Emulator, role: Callable[..., str], resource: str, allowed: bool
 ) -> None:
     reader = role(allow("logs:GetLogEvents", resource))
     stream = f"{LOGS}:group:log-stream:build/1"
-    assert decide(cloud, reader, "logs:GetLogEvents", stream)["allowed"] is allowed
+    assert decide(strict, reader, "logs:GetLogEvents", stream)["allowed"] is allowed
 
 
 def test_an_action_that_cannot_be_scoped_needs_a_star(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     registry = f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/shop"
     for scoped in (allow("ecr:GetAuthorizationToken", registry), allow("ecr:*", registry)):
         with pytest.raises(ClientError, match="AccessDenied"):
-            by(cloud, role(scoped), "ecr").get_authorization_token()
-    by(cloud, role(allow("ecr:GetAuthorizationToken")), "ecr").get_authorization_token()
+            by(strict, role(scoped), "ecr").get_authorization_token()
+    by(strict, role(allow("ecr:GetAuthorizationToken")), "ecr").get_authorization_token()
 
 
 def test_a_hook_answers_for_the_deployment_group_that_it_may(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     group = f"arn:aws:codedeploy:{REGION}:{ACCOUNT}:deploymentgroup:shop"
     answer = "codedeploy:PutLifecycleEventHookExecutionStatus"
     hook = role(allow(answer, f"{group}/own"))
-    assert decide(cloud, hook, answer, f"{group}/own")["allowed"]
-    assert not decide(cloud, hook, answer, f"{group}/other")["allowed"]
+    assert decide(strict, hook, answer, f"{group}/own")["allowed"]
+    assert not decide(strict, hook, answer, f"{group}/other")["allowed"]
 
 
-def test_an_action_that_does_not_exist_is_denied(cloud: Emulator, role: Callable[..., str]) -> None:
-    answer = decide(cloud, role(allow("ecr:*")), "ecr:PullImage", "*")
+def test_an_action_that_does_not_exist_is_denied(
+    strict: Emulator, role: Callable[..., str]
+) -> None:
+    answer = decide(strict, role(allow("ecr:*")), "ecr:PullImage", "*")
     assert answer == {"allowed": False, "reason": '{"message":"invalid.action"}'}
 
 
 def test_roles_are_passed_to_whom_the_condition_names(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     execution = f"arn:aws:iam::{ACCOUNT}:role/execution"
     definition = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/shop:*"
@@ -192,7 +194,7 @@ def test_roles_are_passed_to_whom_the_condition_names(
         allow("ecs:RegisterTaskDefinition", definition),
         allow("iam:PassRole", execution, Condition=to),
     )
-    ecs = by(cloud, deployer, "ecs")
+    ecs = by(strict, deployer, "ecs")
     containers = [{"name": "app", "image": "app"}]
     ecs.register_task_definition(
         family="shop", containerDefinitions=containers, executionRoleArn=execution
@@ -207,12 +209,12 @@ def test_roles_are_passed_to_whom_the_condition_names(
             family="shop", containerDefinitions=containers, tags=[{"key": "a", "value": "b"}]
         )
     lambda_ = {"iam:PassedToService": "lambda.amazonaws.com"}
-    assert not decide(cloud, deployer, "iam:PassRole", execution, **lambda_)["allowed"]
+    assert not decide(strict, deployer, "iam:PassRole", execution, **lambda_)["allowed"]
 
 
-def test_a_service_is_named_with_its_cluster(cloud: Emulator, role: Callable[..., str]) -> None:
+def test_a_service_is_named_with_its_cluster(strict: Emulator, role: Callable[..., str]) -> None:
     deployer = role(allow("ecs:UpdateService", f"{SERVICE}/shop"))
-    ecs = by(cloud, deployer, "ecs")
+    ecs = by(strict, deployer, "ecs")
     for cluster, service in (("cluster", "other"), ("elsewhere", "shop")):
         with pytest.raises(ClientError, match=f"service/{cluster}/{service}"):
             ecs.update_service(cluster=cluster, service=service)
@@ -221,19 +223,21 @@ def test_a_service_is_named_with_its_cluster(cloud: Emulator, role: Callable[...
     assert "AccessDenied" not in error.value.response["Error"]["Code"]
 
 
-def test_conditions_are_on_what_the_request_says(cloud: Emulator, role: Callable[..., str]) -> None:
+def test_conditions_are_on_what_the_request_says(
+    strict: Emulator, role: Callable[..., str]
+) -> None:
     cluster = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/cluster"
     lister = role(allow("ecs:ListTasks", Condition={"ArnEquals": {"ecs:cluster": cluster}}))
-    cloud.client("ecs").create_cluster(clusterName="cluster")
-    by(cloud, lister, "ecs").list_tasks(cluster="cluster")
+    strict.client("ecs").create_cluster(clusterName="cluster")
+    by(strict, lister, "ecs").list_tasks(cluster="cluster")
     with pytest.raises(ClientError, match="AccessDenied"):
-        by(cloud, lister, "ecs").list_tasks(cluster="other")
+        by(strict, lister, "ecs").list_tasks(cluster="other")
 
 
 def test_a_bucket_policy_denies_what_the_role_may(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
-    s3 = cloud.client("s3")
+    s3 = strict.client("s3")
     s3.create_bucket(Bucket="guarded", CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(Bucket="guarded", Key="secret/a", Body=b"a")
     s3.put_object(Bucket="guarded", Key="b", Body=b"b")
@@ -245,23 +249,23 @@ def test_a_bucket_policy_denies_what_the_role_may(
         "Resource": "arn:aws:s3:::guarded/secret/*",
     }
     s3.put_bucket_policy(Bucket="guarded", Policy=json.dumps(policy(deny)))
-    by(cloud, reader, "s3").get_object(Bucket="guarded", Key="b")
+    by(strict, reader, "s3").get_object(Bucket="guarded", Key="b")
     with pytest.raises(ClientError, match="AccessDenied"):
-        by(cloud, reader, "s3").get_object(Bucket="guarded", Key="secret/a")
+        by(strict, reader, "s3").get_object(Bucket="guarded", Key="secret/a")
     with pytest.raises(ClientError, match="AccessDenied"):
-        by(cloud, reader, "s3").put_object(Bucket="guarded", Key="b", Body=b"c")
+        by(strict, reader, "s3").put_object(Bucket="guarded", Key="b", Body=b"c")
 
 
-def test_a_role_is_assumed_by_whom_it_trusts(cloud: Emulator, role: Callable[..., str]) -> None:
+def test_a_role_is_assumed_by_whom_it_trusts(strict: Emulator, role: Callable[..., str]) -> None:
     recorder = role(allow("sts:AssumeRole"))
     trusted = role(allow("ssm:GetParameter"), trust=trusting({"AWS": recorder}))
     for_others = role(allow("ssm:GetParameter"), trust=trusting({"AWS": role()}))
-    cloud.client("ssm").put_parameter(Name="/assumed", Type="String", Value="a")
-    sts = by(cloud, recorder, "sts")
+    strict.client("ssm").put_parameter(Name="/assumed", Type="String", Value="a")
+    sts = by(strict, recorder, "sts")
     keys = sts.assume_role(RoleArn=trusted, RoleSessionName="one")["Credentials"]
     ssm = boto3.client(
         "ssm",
-        endpoint_url=cloud.url,
+        endpoint_url=strict.url,
         region_name=REGION,
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
@@ -275,7 +279,7 @@ def test_a_role_is_assumed_by_whom_it_trusts(cloud: Emulator, role: Callable[...
 
 
 def test_a_service_assumes_a_role_under_the_conditions_of_its_trust(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     mine = trusting(
         {"Service": "codebuild.amazonaws.com"},
@@ -287,9 +291,9 @@ def test_a_service_assumes_a_role_under_the_conditions_of_its_trust(
     )
     for trust, allowed in ((mine, True), (theirs, False)):
         made = role(trust=trust)
-        answer = decide(cloud, "codebuild.amazonaws.com", "sts:AssumeRole", made)
+        answer = decide(strict, "codebuild.amazonaws.com", "sts:AssumeRole", made)
         assert answer["allowed"] is allowed
-        assert not decide(cloud, "ecs.amazonaws.com", "sts:AssumeRole", made)["allowed"]
+        assert not decide(strict, "ecs.amazonaws.com", "sts:AssumeRole", made)["allowed"]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +305,7 @@ def test_a_service_assumes_a_role_under_the_conditions_of_its_trust(
     ],
 )
 def test_a_build_clones_by_its_own_role(
-    cloud: Emulator, role: Callable[..., str], repository: str, needed: str, status: str
+    strict: Emulator, role: Callable[..., str], repository: str, needed: str, status: str
 ) -> None:
     connection = f"arn:aws:codeconnections:{REGION}:{ACCOUNT}:connection/0f1e"
     conditions = {
@@ -318,7 +322,7 @@ def test_a_build_clones_by_its_own_role(
         "codeconnections:FullRepositoryId": repository,
         "codeconnections:ProviderPermissionsRequired": needed,
     }
-    bucket, s3 = cloud.new_name("sources"), cloud.client("s3")
+    bucket, s3 = strict.new_name("sources"), strict.client("s3")
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_object(
         Bucket=bucket,
@@ -328,10 +332,10 @@ def test_a_build_clones_by_its_own_role(
     )
     spec = {"version": 0.2, "phases": {"build": {"commands": ["cat a.txt"]}}}
     source = {"Type": "S3", "Location": f"{bucket}/source"}
-    name = cloud.new_name("project")
+    name = strict.new_name("project")
     made = project(json.dumps(spec), Name=name, Source=source, ServiceRole=builder)
-    cloud.deploy({"Resources": {"Build": made}})
-    codebuild = cloud.client("codebuild")
+    strict.deploy({"Resources": {"Build": made}})
+    codebuild = strict.client("codebuild")
     started = codebuild.start_build(projectName=name)["build"]["id"]
 
     def over() -> dict[str, Any] | None:
@@ -344,14 +348,14 @@ def test_a_build_clones_by_its_own_role(
         failed = next(each for each in build["phases"] if each.get("phaseStatus") == "FAILED")
         assert failed["phaseType"] == "DOWNLOAD_SOURCE"
         assert use in failed["contexts"][0]["message"]
-        assert denied(cloud, builder) == [(use, connection)]
+        assert denied(strict, builder) == [(use, connection)]
 
 
 def test_the_registry_asks_the_role_that_its_token_was_issued_to(
-    cloud: Emulator, role: Callable[..., str]
+    strict: Emulator, role: Callable[..., str]
 ) -> None:
     for name in ("shop", "other"):
-        cloud.client("ecr").create_repository(repositoryName=name)
+        strict.client("ecr").create_repository(repositoryName=name)
     push = [
         "ecr:BatchCheckLayerAvailability",
         "ecr:CompleteLayerUpload",
@@ -362,8 +366,8 @@ def test_the_registry_asks_the_role_that_its_token_was_issued_to(
         allow("ecr:GetAuthorizationToken"),
         allow(push, f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/shop"),
     )
-    token = by(cloud, builder, "ecr").get_authorization_token()["authorizationData"][0]
-    own, foreign = Registry(cloud, "shop"), Registry(cloud, "other")
+    token = by(strict, builder, "ecr").get_authorization_token()["authorizationData"][0]
+    own, foreign = Registry(strict, "shop"), Registry(strict, "other")
     for registry in (own, foreign):
         registry.headers = {"Authorization": f"Basic {token['authorizationToken']}"}
     assert own.push("one")[0] == 201
@@ -372,15 +376,15 @@ def test_the_registry_asks_the_role_that_its_token_was_issued_to(
     assert (status, answer["errors"][0]["code"]) == (403, "DENIED")
 
 
-def test_functions_call_by_their_role(cloud: Emulator, role: Callable[..., str]) -> None:
+def test_functions_call_by_their_role(strict: Emulator, role: Callable[..., str]) -> None:
     code = """
 import boto3
 def handle(event, context):
     return boto3.client("ssm").get_parameter(Name=event)["Parameter"]["Value"]
 """
     own = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/function"
-    functions = cloud.client("lambda")
-    cloud.client("ssm").put_parameter(Name="/function", Type="String", Value="a")
+    functions = strict.client("lambda")
+    strict.client("ssm").put_parameter(Name="/function", Type="String", Value="a")
     reader = role(allow("ssm:GetParameter", own))
     functions.create_function(
         FunctionName="reader",
@@ -407,14 +411,14 @@ PIPELINES = {"Service": "codepipeline.amazonaws.com"}
     ],
 )
 def test_an_action_that_its_role_does_not_allow_fails(
-    cloud: Emulator,
+    strict: Emulator,
     role: Callable[..., str],
     statements: list[Statement],
     trusted: Mapping[str, str],
     missing: str,
 ) -> None:
     own = role(*statements, trust=trusting(trusted))
-    pipeline = Pipeline(cloud, {"Gate": [approval()]}, RoleArn=own)
+    pipeline = Pipeline(strict, {"Gate": [approval()]}, RoleArn=own)
     execution = pipeline.push()
     assert pipeline.end(execution) == "Failed"
     error = pipeline.error(execution, "Source")
@@ -422,8 +426,8 @@ def test_an_action_that_its_role_does_not_allow_fails(
     assert f"not authorized to perform: {missing} on" in error["message"]
 
 
-def test_alarms_reach_the_topics_that_let_them(cloud: Emulator) -> None:
-    sns, cloudwatch = cloud.client("sns"), cloud.client("cloudwatch")
+def test_alarms_reach_the_topics_that_let_them(strict: Emulator) -> None:
+    sns, cloudwatch = strict.client("sns"), strict.client("cloudwatch")
     open_topic = sns.create_topic(Name="open")["TopicArn"]
     closed = sns.create_topic(Name="closed")["TopicArn"]
     events_only = {
@@ -447,12 +451,14 @@ def test_alarms_reach_the_topics_that_let_them(cloud: Emulator) -> None:
         AlarmActions=[open_topic, closed],
     )
     cloudwatch.set_alarm_state(AlarmName="broken", StateValue="ALARM", StateReason="a test")
-    assert denied(cloud, "cloudwatch.amazonaws.com") == [("sns:Publish", closed)]
+    assert denied(strict, "cloudwatch.amazonaws.com") == [("sns:Publish", closed)]
 
 
-def test_rules_reach_the_functions_that_let_them(cloud: Emulator, role: Callable[..., str]) -> None:
+def test_rules_reach_the_functions_that_let_them(
+    strict: Emulator, role: Callable[..., str]
+) -> None:
     function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:told"
-    functions, events = cloud.client("lambda"), cloud.client("events")
+    functions, events = strict.client("lambda"), strict.client("events")
     functions.create_function(
         FunctionName="told",
         Runtime="python3.13",
@@ -465,7 +471,7 @@ def test_rules_reach_the_functions_that_let_them(cloud: Emulator, role: Callable
 
     def send() -> list[str]:
         events.put_events(Entries=[{"Source": "shop", "DetailType": "a", "Detail": "{}"}])
-        calls = cloud.local("GET", "permissions")[1]["calls"]
+        calls = strict.local("GET", "permissions")[1]["calls"]
         return [
             "denied" if call["denied"] else "allowed"
             for call in calls
