@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from local import agent
 from local.emulator.archives import ArchiveError, pack, unpack
 from local.emulator.builds import reports
+from local.emulator.builds.builders import remove_builders
 from local.emulator.builds.log import BuildLog
 from local.emulator.builds.machine import BuildMachine, MachineUnavailableError
 from local.emulator.builds.record import BuildRecord, PhaseError
@@ -139,7 +140,11 @@ class Runner:
             log(f"[Container] Phase context status code: {error.code} Message: {error}")
             return error.status
         record.update(currentPhase="BUILD")
-        result = agent.run(build, log=log, stop=stop)
+        try:
+            result = agent.run(build, log=log, stop=stop)
+        finally:
+            if left := remove_builders(build.machine):
+                log(f"[Container] Builders are left in the container engine: {left}")
         self._take_phases(record, result)
         record.update(
             exportedEnvironmentVariables=[
@@ -165,7 +170,7 @@ class Runner:
             engine = self._machine.environment()
         except MachineUnavailableError as error:
             raise PhaseError("FAILED", "BUILD_CONTAINER_UNABLE_TO_START", str(error)) from error
-        own = {"HOME": workshop / "home", "TMPDIR": workshop / "tmp"}
+        own = {name: workshop / name.lower() for name in ("HOME", "TMPDIR", "BUILDX_CONFIG")}
         for folder in own.values():
             folder.mkdir()
         if settings := engine.get("DOCKER_CONFIG"):

@@ -55,6 +55,13 @@ def log(emulator: Emulator, build: dict[str, Any]) -> list[str]:
     return [each["message"].rstrip("\n") for each in events]
 
 
+def logged(emulator: Emulator, build: dict[str, Any], text: str) -> bool:
+    try:
+        return text in log(emulator, build)
+    except ClientError:  # there is no stream yet
+        return False
+
+
 def exported(build: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["value"] for each in build["exportedEnvironmentVariables"]}
 
@@ -253,13 +260,7 @@ def test_the_log_grows_while_the_build_runs_and_a_build_can_be_stopped(emulator:
     name = deploy(emulator, project(spec("echo waiting", "sleep 600"), Source=NO_SOURCE))
     build = codebuild.start_build(projectName=name)["build"]
 
-    def lines() -> list[str]:
-        try:
-            return [line for line in log(emulator, build) if line == "waiting"]
-        except ClientError:
-            return []
-
-    eventually(lines)
+    eventually(lambda: logged(emulator, build, "waiting"))
     codebuild.stop_build(id=build["id"])
     assert over(emulator, build["id"])["buildStatus"] == "STOPPED"
 
@@ -421,14 +422,17 @@ def test_a_builds_temporary_files_and_logins_end_with_it(
     settings.mkdir()
     (settings / "config.json").write_text('{"auths": {}}')
     machine = tmp_path / "build.json"
-    machine.write_text(json.dumps({"PATH": "/usr/bin:/bin", "DOCKER_CONFIG": str(settings)}))
+    own = {"DOCKER_CONFIG": str(settings), "BUILDX_CONFIG": str(settings / "buildx")}
+    machine.write_text(json.dumps({"PATH": "/usr/bin:/bin", **own}))
     emulator = new_emulator("--build-environment", str(machine))
     buildspec = spec(
         'echo changed > "$DOCKER_CONFIG/config.json"',
+        'echo mine > "$BUILDX_CONFIG/current"',
         'export FILE="$(mktemp)"',
         env={"exported-variables": ["FILE"]},
     )
     build = run(emulator, deploy(emulator, project(buildspec, Source=NO_SOURCE)))
     assert build["buildStatus"] == "SUCCEEDED"
     assert (settings / "config.json").read_text() == '{"auths": {}}'
+    assert not (settings / "buildx").exists()
     assert not Path(exported(build)["FILE"]).exists()
