@@ -123,6 +123,10 @@ class ServiceStack(cdk.Stack):
             availability_zones=existing.availability_zones,
             private_subnet_ids=existing.private_subnet_ids,
         )
+        cdk.Annotations.of(vpc).acknowledge_warning(
+            "@aws-cdk/aws-ec2:noSubnetRouteTableId",
+            "Tasks and functions are placed in the subnets; nothing is added to a route table.",
+        )
         return ecs.Cluster.from_cluster_attributes(
             self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
         )

@@ -44,8 +44,9 @@ def function_code(package: str) -> lambda_.Code:
     Returns
     -------
     lambda_.Code
-        The package's modules alone, without docstrings and comments: less to load when a function
-        starts, and nothing is deployed anew for a change elsewhere or of words.
+        The package's modules alone, without docstrings, comments and annotations of functions:
+        less to load when a function starts, and nothing is deployed anew for a change elsewhere or
+        of words.
     """
     return lambda_.Code.from_asset(_packed_folder(package).name)
 
@@ -73,7 +74,7 @@ def build_program() -> Program:
     Returns
     -------
     Program
-        The program: its modules without docstrings and comments. The same sources give the same
+        The program: its modules, packed as those of functions. The same sources give the same
         bytes on every machine, so nothing in it is compressed, whose outcome depends on zlib.
     """
     path = Path(_program_folder().name, "container_build.pyz")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import cx_api
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
@@ -26,11 +27,23 @@ NOT_IN_THE_LOCAL_CLOUD = {"AWS::Chatbot::SlackChannelConfiguration"}
 
 
 @pytest.fixture(scope="module", params=SERVICES)
-def sample(
-    request: pytest.FixtureRequest, templates: Callable[[dict[str, Any]], dict[str, Any]]
-) -> tuple[str, dict[str, Any]]:
+def assembly(
+    request: pytest.FixtureRequest, synthesize: Callable[[dict[str, Any]], cx_api.CloudAssembly]
+) -> tuple[str, cx_api.CloudAssembly]:
     settings = json.loads((FOLDER / f"{request.param}.json").read_text())
-    return request.param, templates(settings)
+    return request.param, synthesize(settings)
+
+
+@pytest.fixture(scope="module")
+def sample(assembly: tuple[str, cx_api.CloudAssembly]) -> tuple[str, dict[str, Any]]:
+    name, made = assembly
+    return name, {stack.stack_name: stack.template for stack in made.stacks}
+
+
+def test_nothing_is_warned_of(assembly: tuple[str, cx_api.CloudAssembly]) -> None:
+    """A warning that comes at each synthesis hides those that matter."""
+    _, made = assembly
+    assert [str(message.entry.data) for stack in made.stacks for message in stack.messages] == []
 
 
 def test_the_templates(sample: tuple[str, dict[str, Any]], snapshot: SnapshotAssertion) -> None:

@@ -62,6 +62,7 @@ class Aws:
     # Tags in the repository, by the digest that they are on.
     tags: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    manifest_kind: str = "application/vnd.oci.image.manifest.v1+json"
     page_size: int = 100
 
     # What happened to the service
@@ -241,11 +242,14 @@ class Aws:
         (image_id,) = asked["imageIds"]
         if image_id["imageDigest"] in self.missing:
             return {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}
-        manifest, kind = f"of {image_id['imageDigest']}", asked["acceptedMediaTypes"][-1]
+        if self.manifest_kind not in asked["acceptedMediaTypes"]:
+            return {"images": [], "failures": [{"failureCode": "UnsupportedImageType"}]}
+        manifest, kind = f"of {image_id['imageDigest']}", self.manifest_kind
         return {"images": [{"imageManifest": manifest, "imageManifestMediaType": kind}]}
 
     def put_image(self, asked: dict[str, Any]) -> dict[str, Any]:
         assert asked["imageManifest"] == f"of {asked['imageDigest']}"
+        assert asked["imageManifestMediaType"] == self.manifest_kind
         if self.tags.get(asked["imageTag"]) == asked["imageDigest"]:
             raise FaultError("ImageAlreadyExistsException")
         self.tags[asked["imageTag"]] = asked["imageDigest"]

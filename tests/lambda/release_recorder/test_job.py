@@ -63,6 +63,8 @@ def test_a_timeout_must_fit(record: Record, timeout: str) -> None:
 def test_a_timeout_may_be_a_number(aws: Any, record: Record) -> None:
     aws.deploy(aws.NEW)
     assert "outputVariables" in record(timeout=600)
+    assert "outputVariables" in record(timeout=1)
+    assert "outputVariables" in record(timeout=23 * 60 * 60)
 
 
 @pytest.mark.parametrize("text", [None, "", "no json", "[]", "7"])

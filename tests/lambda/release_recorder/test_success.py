@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import botocore.exceptions
 import pytest
 
 from container_pipelines.registry import image_pointer
@@ -54,6 +55,23 @@ def test_the_registry_is_told_what_to_keep(aws: Any, record: Record) -> None:
     assert aws.tags == {"live": digest(aws.NEW), "previous": digest(aws.OLD)}
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+    ],
+)
+def test_an_image_of_each_kind_is_marked(aws: Any, record: Record, kind: str) -> None:
+    """What a registry holds for one platform or several, in Docker's format or OCI's."""
+    aws.manifest_kind = kind
+    aws.deploy(aws.NEW)
+    record()
+    assert aws.tags == {"live": digest(aws.NEW), "previous": digest(aws.OLD)}
+
+
 def test_an_image_that_is_gone_and_the_seed_are_not_marked(aws: Any, record: Record) -> None:
     aws.parameters.update({"/my-app/image": aws.SEED, "/my-app/image-previous": aws.SEED})
     aws.deploy(aws.NEW)
@@ -80,6 +98,15 @@ def test_a_release_that_cannot_be_marked_is_live_and_says_so(aws: Any, record: R
     summary = answer["executionDetails"]["summary"]
     assert "ECR may expire it" in summary
     assert "PutImage: AccessDeniedException, not yours" in summary
+
+
+def test_a_registry_out_of_reach_leaves_the_release_live(aws: Any, record: Record) -> None:
+    aws.deploy(aws.NEW)
+    lost = botocore.exceptions.ReadTimeoutError(endpoint_url="https://ecr")
+    aws.faults["PutImage"] += [lost] * 5
+    answer = record()
+    assert answer["outputVariables"]["Image"] == aws.NEW
+    assert "ReadTimeoutError" in answer["executionDetails"]["summary"]
 
 
 def test_the_tags_are_those_that_the_lifecycle_keeps() -> None:

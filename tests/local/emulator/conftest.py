@@ -36,3 +36,18 @@ def new_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
     for emulator in started:
         if emulator.process.poll() is None:
             emulator.stop()
+
+
+@pytest.fixture
+def broken(emulator: Emulator) -> Iterator[Callable[[str], str]]:
+    """Call an image broken until the test's end."""
+    images: list[str] = []
+
+    def mark(image: str) -> str:
+        images.append(image)
+        assert emulator.local("POST", "broken-image", image=image)[0] == 200
+        return image
+
+    yield mark
+    for image in images:
+        emulator.local("POST", "broken-image", image=image, broken="false")

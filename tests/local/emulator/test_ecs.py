@@ -1,10 +1,9 @@
 """ECS without a container engine: deployments, circuit breaker, events, and the API's responses."""
 
-import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,123 +14,11 @@ from local.emulator.ecs import deployments
 from local.emulator.ecs.container_options import options
 from local.emulator.ecs.health_checks import Failure, TargetCheck, matches
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
-
-
-class Handle:
-    """A service in a cluster of its own, and the events of ECS about it."""
-
-    def __init__(self, emulator: Emulator, *, count: int = 2, **settings: Any) -> None:
-        self.emulator, self.ecs = emulator, emulator.client("ecs")
-        self.name = emulator.new_name("service")
-        self.ecs.create_cluster(clusterName=self.name)
-        self.url = emulator.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
-        events = emulator.client("events")
-        pattern = {"source": ["aws.ecs"]}
-        events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))
-        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.name}"
-        events.put_targets(Rule=self.name, Targets=[{"Id": "q", "Arn": arn}])
-        self.received: list[dict[str, Any]] = []
-        breaker = settings.pop("breaker", {"enable": True, "rollback": True})
-        percent = settings.pop("percent", (100, 200))
-        made = self.ecs.create_service(
-            cluster=self.name,
-            serviceName=self.name,
-            taskDefinition=self.definition("good:1"),
-            desiredCount=count,
-            launchType="FARGATE",
-            deploymentConfiguration={
-                "deploymentCircuitBreaker": breaker,
-                "minimumHealthyPercent": percent[0],
-                "maximumPercent": percent[1],
-            },
-            **settings,
-        )
-        self.arn: str = made["service"]["serviceArn"]
-
-    def definition(self, image: str) -> str:
-        registered = self.ecs.register_task_definition(
-            family=self.name,
-            networkMode="awsvpc",
-            containerDefinitions=[{"name": "app", "image": image, "memory": 64}],
-        )
-        return str(registered["taskDefinition"]["taskDefinitionArn"])
-
-    def release(self, image: str, **change: Any) -> dict[str, Any]:
-        answer = self.ecs.update_service(
-            cluster=self.name, service=self.name, taskDefinition=self.definition(image), **change
-        )
-        found: dict[str, Any] = answer["service"]
-        return found
-
-    def shown(self) -> dict[str, Any]:
-        (found,) = self.ecs.describe_services(cluster=self.name, services=[self.name])["services"]
-        return dict(found)
-
-    def deployments(self, **selected: Any) -> list[dict[str, Any]]:
-        listed = self.ecs.list_service_deployments(
-            cluster=self.name, service=self.name, **selected
-        )["serviceDeployments"]
-        arns = [each["serviceDeploymentArn"] for each in listed]
-        described = self.ecs.describe_service_deployments(serviceDeploymentArns=arns)
-        assert described["failures"] == []
-        found: list[dict[str, Any]] = described["serviceDeployments"]
-        return found
-
-    def ended(self) -> dict[str, Any]:
-        """Wait for the newest service deployment to end."""
-
-        def look() -> dict[str, Any] | None:
-            newest = self.deployments()[0]
-            return None if newest["status"].endswith("IN_PROGRESS") else newest
-
-        found: dict[str, Any] = eventually(look)
-        return found
-
-    def tasks(self, status: str = "RUNNING", **selected: str) -> list[dict[str, Any]]:
-        arns = self.ecs.list_tasks(
-            cluster=self.name, desiredStatus=status, **(selected or {"serviceName": self.name})
-        )["taskArns"]
-        if not arns:
-            return []
-        found: list[dict[str, Any]] = self.ecs.describe_tasks(cluster=self.name, tasks=arns)[
-            "tasks"
-        ]
-        return found
-
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        """Return what was sent so far of a detail type about this service, in order."""
-        sqs = self.emulator.client("sqs")
-        while messages := sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10).get(
-            "Messages"
-        ):
-            for message in messages:
-                sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
-                self.received.append(json.loads(message["Body"]))
-        return [
-            each
-            for each in self.received
-            if each["detail-type"] == kind
-            and (each["resources"] == [self.arn] or f"/{self.name}/" in each["resources"][0])
-        ]
-
-
-@pytest.fixture
-def broken(emulator: Emulator) -> Iterator[Callable[[str], str]]:
-    """Call an image broken until the test's end."""
-    images: list[str] = []
-
-    def mark(image: str) -> str:
-        images.append(image)
-        assert emulator.local("POST", "broken-image", image=image)[0] == 200
-        return image
-
-    yield mark
-    for image in images:
-        emulator.local("POST", "broken-image", image=image, broken="false")
+from tests.local.emulator.rolling import RollingService
 
 
 def test_a_new_service_completes_its_first_deployment(emulator: Emulator) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     shown = service.shown()
     (deployment,) = shown["deployments"]
     assert (shown["runningCount"], shown["pendingCount"]) == (2, 0)
@@ -164,7 +51,7 @@ def test_a_new_service_completes_its_first_deployment(emulator: Emulator) -> Non
 
 
 def test_a_release_replaces_the_tasks_and_is_remembered(emulator: Emulator) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     before = {task["taskArn"] for task in service.tasks()}
     (first,) = service.deployments()
     digest = f"sha256:{'1' * 64}"
@@ -202,7 +89,7 @@ def test_a_release_replaces_the_tasks_and_is_remembered(emulator: Emulator) -> N
 def test_a_broken_release_trips_the_breaker_and_is_rolled_back(
     emulator: Emulator, broken: Callable[[str], str]
 ) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     good = service.shown()["deployments"][0]
     before = {task["taskArn"] for task in service.tasks()}
     answer = service.release(broken("broken:1"))
@@ -248,7 +135,7 @@ def test_a_broken_release_trips_the_breaker_and_is_rolled_back(
 
 
 def test_the_events_come_in_order(emulator: Emulator, broken: Callable[[str], str]) -> None:
-    service = Handle(emulator, count=1)
+    service = RollingService(emulator, count=1)
     good = service.shown()["deployments"][0]["id"]
     bad = service.release(broken("broken:2"))["deployments"][0]["id"]
     service.ended()
@@ -306,7 +193,7 @@ def test_the_events_come_in_order(emulator: Emulator, broken: Callable[[str], st
 def test_without_rollback_the_failed_deployment_stays(
     emulator: Emulator, broken: Callable[[str], str]
 ) -> None:
-    service = Handle(emulator, breaker={"enable": True, "rollback": False})
+    service = RollingService(emulator, breaker={"enable": True, "rollback": False})
     before = {task["taskArn"] for task in service.tasks()}
     service.release(broken("broken:3"))
     found = service.ended()
@@ -325,7 +212,7 @@ def test_a_first_deployment_has_nothing_to_go_back_to(
     emulator: Emulator, broken: Callable[[str], str]
 ) -> None:
     broken("good:1")
-    service = Handle(emulator, count=1)
+    service = RollingService(emulator, count=1)
     assert service.ended()["status"] == "ROLLBACK_FAILED"
     (deployment,) = service.shown()["deployments"]
     assert deployment["rolloutState"] == "FAILED"
@@ -335,7 +222,7 @@ def test_a_first_deployment_has_nothing_to_go_back_to(
 def test_without_a_breaker_tasks_are_started_again_and_again(
     emulator: Emulator, broken: Callable[[str], str]
 ) -> None:
-    service = Handle(emulator, count=1, breaker={"enable": False, "rollback": False})
+    service = RollingService(emulator, count=1, breaker={"enable": False, "rollback": False})
     image = broken("broken:4")
     service.release(image)
     eventually(lambda: service.shown()["deployments"][0]["failedTasks"] >= 4)
@@ -351,7 +238,7 @@ def test_without_a_breaker_tasks_are_started_again_and_again(
 def test_a_later_release_takes_the_place_of_one_under_way(
     emulator: Emulator, broken: Callable[[str], str]
 ) -> None:
-    service = Handle(emulator, breaker={"enable": False, "rollback": False})
+    service = RollingService(emulator, breaker={"enable": False, "rollback": False})
     service.release(broken("broken:5"))
     service.release("good:3")
     assert service.ended()["status"] == "SUCCESSFUL"
@@ -365,23 +252,8 @@ def test_a_later_release_takes_the_place_of_one_under_way(
     assert len(service.shown()["deployments"]) == 1
 
 
-def test_without_room_an_old_task_makes_way_first(emulator: Emulator) -> None:
-    service = Handle(emulator, percent=(50, 100))
-    service.release("good:4")
-    assert service.ended()["status"] == "SUCCESSFUL"
-    assert {task["containers"][0]["image"] for task in service.tasks()} == {"good:4"}
-    counted, most, least = 2, 2, 2
-    messages = [event["message"] for event in service.shown()["events"]][::-1]
-    after = messages[messages.index(f"(service {service.name}) has reached a steady state.") + 1 :]
-    for message in after:
-        if match := re.search(r"has (started|stopped) (\d)", message):
-            counted += int(match[2]) * (1 if match[1] == "started" else -1)
-            most, least = max(most, counted), min(least, counted)
-    assert (most, least) == (2, 1)
-
-
 def test_deployments_are_listed_by_status_and_time(emulator: Emulator) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     service.release("good:5")
     service.ended()
     assert len(service.deployments()) == 2
@@ -410,7 +282,7 @@ def test_deployments_are_listed_by_status_and_time(emulator: Emulator) -> None:
 
 
 def test_a_service_scales_to_nothing_and_back(emulator: Emulator) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     service.ecs.update_service(cluster=service.name, service=service.name, desiredCount=0)
     assert service.tasks() == []
     service.release("good:6")
@@ -423,7 +295,7 @@ def test_a_service_scales_to_nothing_and_back(emulator: Emulator) -> None:
 
 
 def test_only_what_a_revision_holds_makes_a_deployment(emulator: Emulator) -> None:
-    service = Handle(emulator)
+    service = RollingService(emulator)
     update = service.ecs.update_service
     where = {"cluster": service.name, "service": service.name}
     same = service.shown()["taskDefinition"]
@@ -437,7 +309,7 @@ def test_only_what_a_revision_holds_makes_a_deployment(emulator: Emulator) -> No
 
 
 def test_a_stopped_task_is_replaced_and_no_failure(emulator: Emulator) -> None:
-    service = Handle(emulator, count=1)
+    service = RollingService(emulator, count=1)
     (task,) = service.tasks()
     stopped = service.ecs.stop_task(cluster=service.name, task=task["taskArn"], reason="why not")
     assert stopped["task"]["stopCode"] == "UserInitiated"
@@ -450,7 +322,7 @@ def test_a_stopped_task_is_replaced_and_no_failure(emulator: Emulator) -> None:
 
 
 def test_a_task_of_no_service_runs_until_it_is_stopped(emulator: Emulator) -> None:
-    service = Handle(emulator, count=0)
+    service = RollingService(emulator, count=0)
     started = service.ecs.run_task(cluster=service.name, taskDefinition=service.name, count=2)
     assert [task["lastStatus"] for task in started["tasks"]] == ["PROVISIONING"] * 2
     arn = started["tasks"][0]["taskArn"]
@@ -467,7 +339,7 @@ def test_a_deleted_service_leaves_no_task_and_no_target(emulator: Emulator) -> N
         Name=emulator.new_name("group"), Protocol="HTTP", Port=80, VpcId="v", TargetType="ip"
     )["TargetGroups"][0]["TargetGroupArn"]
     balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 8080}
-    service = Handle(emulator, loadBalancers=[balancer])
+    service = RollingService(emulator, loadBalancers=[balancer])
 
     def targets() -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = elb.describe_target_health(TargetGroupArn=group)[
@@ -498,7 +370,7 @@ def test_each_task_is_a_target_at_the_port_that_it_was_started_with(emulator: Em
         Name=emulator.new_name("group"), Protocol="HTTP", Port=80, VpcId="v", TargetType="ip"
     )["TargetGroups"][0]["TargetGroupArn"]
     balancer = {"targetGroupArn": group, "containerName": "app", "containerPort": 8080}
-    service = Handle(emulator, loadBalancers=[balancer])
+    service = RollingService(emulator, loadBalancers=[balancer])
     service.release("good:2", loadBalancers=[{**balancer, "containerPort": 9090}])
     assert service.ended()["status"] == "SUCCESSFUL"
     found = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
@@ -565,7 +437,7 @@ def test_a_new_stack_fails_with_its_service_and_leaves_none(
 
 def test_tasks_start_anew_with_the_emulator(new_emulator: Callable[..., Emulator]) -> None:
     emulator = new_emulator()
-    service = Handle(emulator)
+    service = RollingService(emulator)
     before = {task["taskArn"] for task in service.tasks()}
     emulator.stop()
     emulator.start()
