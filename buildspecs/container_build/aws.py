@@ -289,7 +289,7 @@ def _connection(url: urllib.parse.SplitResult) -> http.client.HTTPConnection:
 
 def _read(service: str, operation: str, status: int, content: bytes) -> Any:
     try:
-        answer = json.loads(content)
+        answer = json.loads(content, object_hook=_without_nulls)
     except ValueError:
         answer = None
     if status == 200:
@@ -306,3 +306,8 @@ def _read(service: str, operation: str, status: int, content: bytes) -> Any:
         f"An error occurred ({code or status}) when calling the {operation} operation: {message}",
         code,
     )
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    """A member that is null is one that is not there, as for botocore and so for the AWS CLI."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -204,6 +204,15 @@ def test_credentials_that_cannot_be_read_are_not_told(
         aws.ask("ssm", "GetParameter", {})
 
 
+def test_a_member_that_is_null_is_not_there(wire: Wire) -> None:
+    wire.answers = [
+        (200, {"taskDefinition": {"family": "a", "proxyConfiguration": None}, "x": None})
+    ]
+    aws, _ = asking(KEYS)
+    found = aws.ask("ecs", "DescribeTaskDefinition", {"taskDefinition": "a:1"})
+    assert found == {"taskDefinition": {"family": "a"}}
+
+
 PASSING = [
     (400, {"__type": "ThrottlingException", "message": "Rate exceeded"}),
     (400, {"__type": "com.amazonaws.ecr#ServerException", "message": "busy"}),
