@@ -309,5 +309,5 @@ def _read(service: str, operation: str, status: int, content: bytes) -> Any:
 
 
 def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    """A member that is null is one that is not there, as for botocore and so for the AWS CLI."""
+    """Leave out what is null, as botocore does and so the AWS CLI."""
     return {name: value for name, value in members.items() if value is not None}
