@@ -177,8 +177,8 @@ def _environment(plan: Plan, processes: Mapping[str, int]) -> Mapping[str, str]:
         # What the user may have set for another engine would not fit this one.
         "DOCKER_CONTEXT": "",
         "DOCKER_TLS_VERIFY": "",
-        # Builds share what buildx keeps, so `docker buildx create --use` of one would change what
-        # the next builds with. Who gives a build a BUILDX_CONFIG of its own may take this away.
+        # Not a builder in a container, as builds make themselves one on AWS: end-to-end tests of
+        # that take this away.
         "BUILDX_BUILDER": "default",
         "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}",
         # A network namespace: the one in which containers have their addresses.
