@@ -8,6 +8,7 @@ import re
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -93,9 +94,14 @@ def _matches(wide: str, narrow: str) -> bool:
     """Tell whether one pattern takes all that another does; of tokens nothing is known."""
     if is_token(wide) or is_token(narrow):
         return False
+    return _pattern(wide).fullmatch(narrow) is not None
+
+
+# Each is asked about every other rule of its listener.
+@cache
+def _pattern(wide: str) -> re.Pattern[str]:
     wildcards = {"*": ".*", "?": "[^*]"}
-    pattern = "".join(wildcards.get(letter, re.escape(letter)) for letter in wide)
-    return re.fullmatch(pattern, narrow) is not None
+    return re.compile("".join(wildcards.get(letter, re.escape(letter)) for letter in wide))
 
 
 def _told(rule: _Rule) -> str:
