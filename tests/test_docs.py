@@ -1,43 +1,16 @@
 """What the documentation says must be there, and what is there must be documented."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
-from pydantic import BaseModel
 
 import container_pipelines
 from slack_notifier.advice import ADVICE
-from stacks import Settings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 DEVELOPMENT = ROOT / "docs" / "development.md"
-
-
-def models() -> Iterator[type[BaseModel]]:
-    """Every model below the settings, in whatever module it stands."""
-    waiting: list[object] = [Settings]
-    known: set[object] = set()
-    while waiting:
-        kind = waiting.pop()
-        if kind in known:
-            continue
-        known.add(kind)
-        waiting += get_args(kind)
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            waiting += [field.annotation for field in kind.model_fields.values()]
-            yield kind
-
-
-@pytest.mark.parametrize("model", list(models()), ids=lambda model: model.__name__)
-def test_every_setting_is_documented(model: type[BaseModel]) -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
-    names = set(re.findall(r"`([\w.]+)`", page))
-    known = names | {name.rpartition(".")[2] for name in names}
-    assert set(model.model_fields) <= known
 
 
 def anchors(page: Path) -> set[str]:

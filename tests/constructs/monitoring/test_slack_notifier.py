@@ -95,7 +95,9 @@ def test_what_cannot_be_sent_waits_in_a_queue(
     invoke = only(resources("AWS::Lambda::EventInvokeConfig"))
     assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == queue
     assert invoke["MaximumRetryAttempts"] == 2
-    for rule in resources("AWS::Events::Rule").values():
+    rules = resources("AWS::Events::Rule").values()
+    assert len(rules) > 1
+    for rule in rules:
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"] == {"Arn": queue}
         assert target["RetryPolicy"]["MaximumRetryAttempts"] == 20

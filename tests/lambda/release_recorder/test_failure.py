@@ -55,6 +55,11 @@ def test_it_fails_as_soon_as_it_is_lost(aws: Any, record: Record, status: str, r
     assert aws.written == []
 
 
+def test_a_reason_loses_its_full_stop_and_nothing_else(aws: Any, record: Record) -> None:
+    aws.roll_back(statusReason="Stopped by nginx.")
+    assert ": Stopped by nginx. The service runs" in message(record())
+
+
 def test_alarms_and_hooks_are_named(aws: Any, record: Record) -> None:
     aws.roll_back(
         alarms={"status": "TRIGGERED", "alarmNames": ["a", "b"], "triggeredAlarmNames": ["b"]},

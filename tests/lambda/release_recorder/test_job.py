@@ -116,6 +116,12 @@ def test_a_throttled_call_is_tried_again(aws: Any, record: Record, fault: Any) -
     assert "outputVariables" in record()
 
 
+def test_a_call_is_tried_five_times_in_one_job(aws: Any, record: Record, fault: Any) -> None:
+    aws.deploy(aws.NEW)
+    fault("DescribeServices", "ThrottlingException", times=4)
+    assert "outputVariables" in record()
+
+
 @pytest.mark.parametrize(
     ("operation", "code", "status", "times"),
     [

@@ -168,6 +168,21 @@ def test_a_service_whose_deployments_ecs_does_not_remember(
     assert record()["outputVariables"]["Image"] == aws.NEW
 
 
+@pytest.mark.parametrize("unsteady", ["an old deployment beside it", "a task too few"])
+def test_a_roll_out_without_a_state_that_is_not_steady_is_waited_for(
+    aws: Any, record: Record, unsteady: str
+) -> None:
+    aws.deploy(aws.NEW)
+    aws.service_deployments.clear()
+    aws.primary(list(aws.definitions)[-1], number=1, rollout=None)
+    (primary,) = aws.service["deployments"]
+    if unsteady == "a task too few":
+        primary["desiredCount"] += 1
+    else:
+        aws.service["deployments"].append({**primary, "id": "ecs-svc/0", "status": "ACTIVE"})
+    assert "continuationToken" in record()
+
+
 def test_many_deployments_and_tasks_come_in_pages(aws: Any, record: Record) -> None:
     aws.page_size = 3
     aws.deploy(aws.NEW, count=8)

@@ -127,6 +127,7 @@ def test_the_months_figures(metrics: list[dict[str, Any]]) -> None:
 
 
 def test_the_embedded_metric_format(metrics: list[dict[str, Any]]) -> None:
+    assert len(metrics) == 70
     for line in metrics:
         [directive] = line["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == "ContainerPipelines"
