@@ -296,12 +296,12 @@ def _read(service: str, operation: str, status: int, content: bytes) -> Any:
         if answer is None:
             raise AwsError(f"{service} {operation} answered with no JSON")
         return answer
-    told = answer if isinstance(answer, dict) else {}
+    error = answer if isinstance(answer, dict) else {}
     # Such as com.amazonaws.ecr#ScanNotFoundException:http://...
-    code = re.sub(r".*#|:.*", "", str(told.get("__type") or told.get("code") or ""))
+    code = re.sub(r".*#|:.*", "", str(error.get("__type") or error.get("code") or ""))
     if not code and status >= 500:
         code = "ServiceUnavailable"
-    message = told.get("message") or told.get("Message") or f"HTTP status {status}"
+    message = error.get("message") or error.get("Message") or f"HTTP status {status}"
     raise AwsError(
         f"An error occurred ({code or status}) when calling the {operation} operation: {message}",
         code,

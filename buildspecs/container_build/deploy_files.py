@@ -45,7 +45,7 @@ READ_ONLY = (
     "deregisteredAt",
     "deleteRequestedAt",
 )
-"""What DescribeTaskDefinition tells and RegisterTaskDefinition does not take."""
+"""What DescribeTaskDefinition returns and RegisterTaskDefinition does not take."""
 
 
 def deploy_files(aws: Aws, parameter: str, image: str) -> dict[str, str]:

@@ -286,12 +286,12 @@ def _put(codepipeline: CodePipelineClient, job: _Job, answer: _Answer) -> None:
     match answer:
         case _Recorded(live, previous, unmarked):
             _log("recorded", job=job.id, image=live.image, previous=previous)
-            told = f"{live.image} is live and recorded"
+            summary = f"{live.image} is live and recorded"
             if unmarked is not None:
-                told += f", but ECR may expire it: it could not be tagged ({unmarked})"
+                summary += f", but ECR may expire it: it could not be tagged ({unmarked})"
             codepipeline.put_job_success_result(
                 jobId=job.id,
-                executionDetails={"summary": _summary(told)},
+                executionDetails={"summary": _summary(summary)},
                 outputVariables={
                     "Image": live.image,
                     "Digest": digest_of(live.image) or "",

@@ -1,4 +1,4 @@
-"""The page of the documentation that tells what each role may do."""
+"""The page of the documentation that lists what each role may do."""
 
 import itertools
 import json

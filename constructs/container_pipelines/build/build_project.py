@@ -67,7 +67,7 @@ class BuildProject(Construct):
         anonymously by default.
     scan_gate
         Which findings of the scan of the pushed image fail the build; HIGH and above by default.
-        ``ScanGate(mode=ScanGateMode.REPORT)`` only tells them. The repository must scan on push,
+        ``ScanGate(mode=ScanGateMode.REPORT)`` only reports them. The repository must scan on push,
         as :class:`EcrRepo` does, or be scanned continuously. Not for a buildspec of your own.
     commands
         Commands of your own in the phases of the library's buildspec; none by default.
@@ -242,7 +242,7 @@ class BuildProject(Construct):
         if vpc is not None:
             reasons.append("Neither do the ec2:Describe actions.")
         if scan_gate.enhanced_scanning:
-            reasons.append("Neither do those by which Amazon Inspector tells of findings.")
+            reasons.append("Neither do those by which Amazon Inspector lists findings.")
         acknowledge_wildcards(self.role, {"*": " ".join(reasons)})
         if docker_hub is not None:
             docker_hub.grant_pull(self.role)

@@ -37,7 +37,7 @@ class ScanGateMode(StrEnum):
 class AllowedFinding:
     """A finding that may stay for a while, and why.
 
-    The date is judged by each build, not at synthesis: one commit makes the same template on any
+    The date is checked by each build, not at synthesis: one commit makes the same template on any
     day. A build names the entries that have expired and those that match no finding.
 
     Parameters
@@ -89,7 +89,7 @@ class ScanGate:
     """Let no image pass that has known vulnerabilities of some severity.
 
     The build waits for the scan of the digest that it has pushed, be it basic scanning on push or
-    enhanced scanning, and each image of a multi-platform build is judged. Without a readable
+    enhanced scanning, and each image of a multi-platform build is checked. Without a readable
     result it fails.
 
     Parameters
