@@ -13,10 +13,10 @@ https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from constructs import Construct
 
+from container_pipelines._names import arn
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
@@ -119,7 +119,7 @@ def _builds(
     return events.EventPattern(
         source=["aws.codebuild"],
         detail_type=["CodeBuild Build State Change"],
-        detail={"project-name": [monitored.project.project_name], "build-status": states},
+        detail={"project-name": [monitored.project_name], "build-status": states},
     )
 
 
@@ -148,13 +148,7 @@ def _deployments(
         source=["aws.ecs"],
         detail_type=["ECS Deployment State Change"],
         # These events name the cluster nowhere but in the service's ARN.
-        resources=[
-            Stack.of(scope).format_arn(
-                service="ecs",
-                resource="service",
-                resource_name=f"{monitored.cluster_name}/{monitored.service_name}",
-            )
-        ],
+        resources=[arn(scope, "ecs", f"service/{monitored.cluster_name}/{monitored.service_name}")],
         detail=detail,
     )
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Final
 
 import jsii
-from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
+from container_pipelines._names import arn
 from container_pipelines.monitoring._event_patterns import event_pattern
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
@@ -189,4 +189,4 @@ def every_rule(scope: Construct) -> str:
     str
         The pattern of their ARNs.
     """
-    return Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
+    return arn(scope, "events", "rule/*")
