@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_codepipeline as codepipeline
@@ -17,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._names import names_of, place_of, stack_of
 from container_pipelines.build.build_project import BuildProject
 
 
@@ -85,10 +85,10 @@ class MonitoredResources:
         if self.project is not None:
             found["project_name"] = self.project.project_name
         if self.service is not None:
-            cluster = self.service.cluster
-            found["cluster_name"] = cluster.cluster_name
-            found["cluster_arn"] = cluster.cluster_arn
-            found["service_name"] = self.service.service_name
+            names = names_of(self.service)
+            found["cluster_name"] = names.cluster
+            found["cluster_arn"] = names.cluster_arn
+            found["service_name"] = names.service
         found["target_dimensions"] = tuple(map(_dimensions, self.target_groups))
         for attribute, value in found.items():
             object.__setattr__(self, attribute, value)
@@ -166,7 +166,7 @@ class MonitoredResources:
         ValueError
             If a resource is known to be in another region than the stack.
         """
-        region = Stack.of(scope).region
+        region = place_of(stack_of(scope)).region
         if is_token(region):
             return
         regions = [
@@ -178,7 +178,7 @@ class MonitoredResources:
                 ("repository", self.repository),
             )
             if resource is not None
-        ] + [("target_groups", Stack.of(group).region) for group in self.target_groups]
+        ] + [("target_groups", place_of(stack_of(group)).region) for group in self.target_groups]
         for parameter, there in regions:
             if is_token(there) or there == region:
                 continue

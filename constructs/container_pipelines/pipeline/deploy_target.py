@@ -15,6 +15,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import is_token
+from container_pipelines._names import arn, names_of
 from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
@@ -186,12 +187,11 @@ class DeployTarget:
             If the service is of the app and deploys by CodeDeploy.
         """
         self._check_controller()
-        cluster = self.service.cluster
-        cluster_name = cluster.cluster_name
-        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+        cluster_name, cluster_arn, service_name = names_of(self.service)
+        ecs_arn = arn(role, "ecs", "")
         # Not the service's own attribute: for an imported one it depends on a flag of the app
         # whether that names the cluster, as the ARN of every service does by now.
-        service_arn = f"{ecs_arn}service/{cluster_name}/{self.service.service_name}"
+        service_arn = f"{ecs_arn}service/{cluster_name}/{service_name}"
         family_arn = f"{ecs_arn}task-definition/{self.family}:*"
         tasks_arn = f"{ecs_arn}task/{cluster_name}/*"
         allow = partial(iam.Grant.add_to_principal, grantee=role)
@@ -212,7 +212,7 @@ class DeployTarget:
         allow(
             actions=["ecs:ListTasks"],
             resource_arns=["*"],
-            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+            conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
         )
         self._grant_pass_task_roles(role)
         acknowledge_wildcards(
@@ -251,8 +251,9 @@ class DeployTarget:
         role
             The role that CodeDeploy takes.
         """
-        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
-        path = f"{self.service.cluster.cluster_name}/{self.service.service_name}"
+        cluster_name, _, service_name = names_of(self.service)
+        ecs_arn = arn(role, "ecs", "")
+        path = f"{cluster_name}/{service_name}"
         task_sets = f"{ecs_arn}task-set/{path}/*"
         allow = partial(iam.Grant.add_to_principal, grantee=role)
         allow(
