@@ -199,6 +199,26 @@ def test_a_builder_that_does_not_start_at_once_is_tried_again(machine: Machine) 
     assert pushed[pushed.index("--builder") + 1] == builder
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "manifest for moby/buildkit:buildx-stable-1 not found: manifest unknown",
+        "pull access denied for moby/buildkit, repository does not exist or may require login",
+        "unauthorized: authentication required",
+        'Head "https://registry-1.docker.io/v2/moby/buildkit": no basic auth credentials',
+        "name unknown: The repository with name 'docker-hub/moby/buildkit' is not there",
+        "invalid reference format",
+    ],
+)
+def test_a_builder_that_is_refused_is_not_tried_again(machine: Machine, said: str) -> None:
+    said = f"ERROR: Error response from daemon: {said}"
+    machine.scenario["answers"] = {"docker buildx inspect --bootstrap": [1, said]}
+    build = machine.build()
+    assert build.status == "FAILED"
+    assert build.kinds.count("docker buildx inspect --bootstrap") == 1
+    assert f"The builder does not start: {said}" in last_words(build, "PRE_BUILD")
+
+
 def test_a_builder_of_ones_own_is_taken(machine: Machine) -> None:
     machine.machine = {"BUILDX_BUILDER": "mine"}
     build = machine.build()
