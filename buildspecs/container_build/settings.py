@@ -75,6 +75,8 @@ class Settings:
         The parameters of the image pointer, empty without one.
     commit
         The commit's id; empty for a source without commits.
+    report_folders
+        Folders of the source with files for reports -> where CodeBuild finds them.
     deploy_files_parameter
         The parameter that describes what CodeDeploy deploys; empty for other deployments.
     """
@@ -99,6 +101,7 @@ class Settings:
     previous_parameter: str
     commit: str
     build_number: str
+    report_folders: Mapping[str, str]
     deploy_files_parameter: str
 
     @property
@@ -152,6 +155,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         previous_parameter=environ.get("PREVIOUS_IMAGE_PARAMETER", ""),
         commit=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", ""),
         build_number=environ.get("CODEBUILD_BUILD_NUMBER", ""),
+        report_folders=_parsed("REPORT_FOLDERS", environ.get("REPORT_FOLDERS") or "{}", dict),
         deploy_files_parameter=environ.get("DEPLOY_FILES_PARAMETER", ""),
     )
 

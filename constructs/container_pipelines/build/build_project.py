@@ -1,5 +1,6 @@
 """The CodeBuild project that turns a commit into an image."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -17,7 +18,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
-from container_pipelines.build.build_report import BuildReport
+from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
@@ -30,7 +31,7 @@ _OWN_VARIABLES: Final = re.compile(
     r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_FROM|CACHE_TAG|COMMIT_ID"
     r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
     r"|IMAGE_TAG|IMAGE_URI|LIVE_IMAGE_PARAMETER|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE"
-    r"|RELEASE_IMAGE|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND"
+    r"|RELEASE_IMAGE|REPORT_FOLDERS|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND"
     r"|VERIFY_ONLY)"
 )
 
@@ -212,6 +213,7 @@ class BuildProject(Construct):
                     },
                     **self._scan_gate(scan_gate),
                     **docker_build.variables(),
+                    **_report_folders(reports),
                 }
                 if build_spec is None
                 else {}
@@ -388,6 +390,15 @@ class BuildProject(Construct):
 def _cache_from(repository: ecr.IRepository) -> dict[str, codebuild.BuildEnvironmentVariable]:
     value = f"{repository.repository_uri}:{CACHE_TAG}"
     return {"CACHE_FROM": codebuild.BuildEnvironmentVariable(value=value)}
+
+
+def _report_folders(
+    reports: Sequence[BuildReport],
+) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    if not (folders := report_folders(reports)):
+        return {}
+    value = json.dumps(folders, separators=(",", ":"))
+    return {"REPORT_FOLDERS": codebuild.BuildEnvironmentVariable(value=value)}
 
 
 def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
