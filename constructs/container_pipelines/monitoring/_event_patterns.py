@@ -36,6 +36,13 @@ _BUILD_STATES: Final = {
     NotifyOn.SUCCEEDED: ["SUCCEEDED"],
     NotifyOn.STOPPED: ["STOPPED"],
 }
+_DRIFTS: Final = {
+    NotifyOn.FAILED: [
+        f"IMAGE_DRIFT_{state}"
+        for state in ("BLOCKED", "DETECTED", "FROZEN", "GIVEN_UP", "RESTORING")
+    ],
+    NotifyOn.RECOVERED: ["IMAGE_DRIFT_RESTORED"],
+}
 _CODE_DEPLOY_STATES: Final = {
     NotifyOn.FAILED: ["FAILURE", "STOP"],
     NotifyOn.APPROVAL: ["READY"],
@@ -128,7 +135,8 @@ def _deployments(
 ) -> events.EventPattern | None:
     names = _states(
         {
-            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
+            **_DRIFTS,
+            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED", *_DRIFTS[NotifyOn.FAILED]],
             NotifyOn.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
             NotifyOn.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
         },
@@ -145,17 +153,49 @@ def _deployments(
         }
         detail = {"$or": [detail, rolled_back]}
     return events.EventPattern(
-        source=["aws.ecs"],
-        detail_type=["ECS Deployment State Change"],
+        # The drift detector's events have the shape of ECS's.
+        source=["aws.ecs", "container-pipelines"],
+        detail_type=["ECS Deployment State Change", "Image Drift"],
         # These events name the cluster nowhere but in the service's ARN.
-        resources=[
-            Stack.of(scope).format_arn(
-                service="ecs",
-                resource="service",
-                resource_name=f"{monitored.cluster_name}/{monitored.service_name}",
-            )
-        ],
+        resources=[_service_arn(scope, monitored)],
         detail=detail,
+    )
+
+
+def drift_pattern(
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
+) -> events.EventPattern | None:
+    """Make the pattern of the drift detector's events alone.
+
+    Parameters
+    ----------
+    scope
+        Whose stack the rule is in.
+    monitored
+        The resources that the events must be about.
+    notify_on
+        What notifications are sent on.
+
+    Returns
+    -------
+    events.EventPattern or None
+        The pattern; None without a service, or where nothing is to be sent on them.
+    """
+    names = _states(_DRIFTS, notify_on)
+    if monitored.service is None or not names:
+        return None
+    return events.EventPattern(
+        source=["container-pipelines"],
+        resources=[_service_arn(scope, monitored)],
+        detail={"eventName": names},
+    )
+
+
+def _service_arn(scope: Construct, monitored: MonitoredResources) -> str:
+    return Stack.of(scope).format_arn(
+        service="ecs",
+        resource="service",
+        resource_name=f"{monitored.cluster_name}/{monitored.service_name}",
     )
 
 
