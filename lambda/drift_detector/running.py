@@ -50,8 +50,11 @@ def running_image(ecs: ECSClient, watched: Watched) -> str | Unsettled:
     InputError
         If the task definition has no such container.
     """
-    found = ecs.describe_services(cluster=watched.cluster, services=[watched.service])["services"]
-    service = next(iter(found), None)
+    try:
+        answer = ecs.describe_services(cluster=watched.cluster, services=[watched.service])
+    except ecs.exceptions.ClusterNotFoundException:
+        return Unsettled(f"there is no cluster {watched.cluster}")
+    service = next(iter(answer["services"]), None)
     if service is None or service.get("status") != "ACTIVE":
         return Unsettled(f"the cluster {watched.cluster} has no service {watched.service}")
     primary = _primary(service)

@@ -241,6 +241,8 @@ def test_a_service_that_is_gone_is_no_drift(aws: Any, look: Look, status: str | 
     aws.run(aws.OLD)
     aws.service = {**aws.service, "status": status} if status else {}
     look()
+    aws.faults["DescribeServices"].append("ClusterNotFoundException")
+    look()
     assert (aws.variables, aws.events) == ([], [])
 
 
@@ -294,7 +296,7 @@ def test_an_event_that_was_not_taken_is_sent_by_the_next_look(aws: Any, look: Lo
     [
         ("AssumeRole", "AccessDenied"),
         ("GetParameter", "ThrottlingException"),
-        ("DescribeServices", "ClusterNotFoundException"),
+        ("DescribeServices", "ServerException"),
         ("DescribeTaskDefinition", "ClientException"),
         ("DescribeStacks", "Throttling"),
         ("GetPipelineState", "PipelineNotFoundException"),

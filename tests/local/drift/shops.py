@@ -1,8 +1,8 @@
-"""The services under test: one for each way in which ECS deploys."""
+"""The services under test: one for each way in which ECS deploys, and one that asks first."""
 
 import aws_cdk as cdk
 
-from container_pipelines import EcsBlueGreen, TrafficShift
+from container_pipelines import Approval, EcsBlueGreen, PipelineControls, TrafficShift
 from tests.local.shops.stacks import Stacks
 
 CLUSTER = "drift"
@@ -19,3 +19,4 @@ def add_services(stacks: Stacks) -> None:
             circuit_breaker=True,
         ),
     )
+    stacks.add("gated", controls=PipelineControls(gates=[Approval()]))

@@ -85,7 +85,8 @@ class Stacks:
             stack, "Connection", connection_name=name, provider_type="GitHub"
         )
         self.recorder = ReleaseRecorder(stack, "Recorder")
-        self.drift_detector = DriftDetector(stack, "DriftDetector")
+        # Its schedule would come in the middle of a test; ends of deployments bring it in any case.
+        self.drift_detector = DriftDetector(stack, "DriftDetector", interval=cdk.Duration.hours(1))
         self.bucket = ArtifactBucket(stack, "Artifacts")
         self._count = 0
 
