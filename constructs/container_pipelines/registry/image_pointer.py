@@ -78,8 +78,8 @@ class ImagePointer(Construct):
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
     drift_parameter_name
-        That of what a :class:`DriftDetector` remembers, which makes it itself when there is a
-        drift: the pointer's with ``-drift`` at the end.
+        That of what a :class:`DriftDetector` remembers, which makes it itself when it first sees
+        a difference: the pointer's with ``-drift`` at the end.
 
     Raises
     ------
