@@ -1,7 +1,7 @@
 """What is remembered of a drift: since when there is one, and what has been done about it.
 
-It stands in an SSM parameter next to the image pointer, which is made with the first difference that
-is seen. It is never deleted: for half a minute after that Parameter Store wants none of its name.
+It stands in an SSM parameter next to the image pointer, which is made with the first difference
+that is seen. It is never deleted: for half a minute after that its name could not be used again.
 """
 
 from __future__ import annotations
