@@ -18,6 +18,7 @@ from container_pipelines import (
     BuildSecret,
     DockerBuild,
     DockerHubCredentials,
+    DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
@@ -58,6 +59,8 @@ class PipelineStack(cdk.Stack):
         Where its images are, and what names the live one.
     recorder
         The recorder that the app's pipelines share.
+    drift_detector
+        The drift detector that they share.
     connection_arn
         The app's connection, for sources that name none.
     env
@@ -73,6 +76,7 @@ class PipelineStack(cdk.Stack):
         service: LoadBalancedService | ExistingService,
         ecr_repo: EcrRepo,
         recorder: ReleaseRecorder,
+        drift_detector: DriftDetector,
         connection_arn: str | None,
         env: cdk.Environment | None,
     ) -> None:
@@ -98,6 +102,7 @@ class PipelineStack(cdk.Stack):
                 service=service,
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
+                drift_detector=drift_detector,
                 pipeline_name=settings.name,
                 deployment_timeout=timeout if given else None,
                 controls=controls,
@@ -118,6 +123,7 @@ class PipelineStack(cdk.Stack):
                 task_roles=self._task_roles(existing) if existing else None,
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
+                drift_detector=drift_detector,
                 pipeline_name=settings.name,
                 deployment_timeout=timeout,
                 controls=controls,

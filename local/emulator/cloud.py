@@ -19,6 +19,7 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    stack_events,
     targets,
     updates,
 )
@@ -69,6 +70,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     outputs.register()
     parameters.register()
     updates.register()
+    stack_events.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 

@@ -9,6 +9,7 @@ ROLES: Final[Mapping[str, str]] = {
     "CustomVpcRestrictDefaultSGCustomResourceProviderRole": (
         "Empties the VPC's default security group (function of the CDK)"
     ),
+    "DriftDetectorRole": "The drift detector (function)",
     "ImagePointerMakerRole": "Makes the image pointer's parameters (function, at deployment)",
     "PullRequestBuildRole": "The build of pull requests (CodeBuild)",
     "PullRequestsBuildRole": "Pipeline of pull requests, action that builds",
@@ -18,6 +19,7 @@ ROLES: Final[Mapping[str, str]] = {
     "ReleaseBuildRole": "Pipeline, action that builds",
     "ReleaseCodeDeployRole": "CodeDeploy, while it deploys",
     "ReleaseDeployRole": "Pipeline, action that deploys",
+    "ReleaseDriftRole": "The drift detector, for one pipeline",
     "ReleaseRecordRecording": "The release recorder, for one pipeline",
     "ReleaseRecordRole": "Pipeline, action that records",
     "ReleaseRole": "The pipeline itself",
@@ -40,6 +42,7 @@ _LOGS: Final = "writes its log"
 _QUEUE: Final = "keeps what Slack did not take, and tries it again"
 
 REASONS: Final[Mapping[str, str]] = {
+    "cloudformation:DescribeStacks": "starts no release while the service's stack is updated",
     "codebuild:BatchGetBuilds": "follows the build",
     "codebuild:StartBuild": "starts the build",
     "codebuild:StopBuild": "ends the build of a release that is stopped",
@@ -52,10 +55,13 @@ REASONS: Final[Mapping[str, str]] = {
     "codedeploy:GetDeploymentConfig": "finds how traffic is shifted",
     "codedeploy:RegisterApplicationRevision": "registers the AppSpec",
     "codepipeline:GetPipelineExecution": "finds what was released and how that ended",
+    "codepipeline:GetPipelineState": "starts no release while releases are frozen",
     "codepipeline:ListActionExecutions": "finds which action failed, and why",
     "codepipeline:ListPipelineExecutions": "finds how the release before ended",
+    "ReleaseDriftRole codepipeline:ListPipelineExecutions": "starts no release while another runs",
     "codepipeline:PutJobFailureResult": "answers the pipeline",
     "codepipeline:PutJobSuccessResult": "answers the pipeline",
+    "codepipeline:StartPipelineExecution": "has the recorded image released again",
     "ec2:AuthorizeSecurityGroupEgress": "puts the default rules back when the stack is deleted",
     "ec2:AuthorizeSecurityGroupIngress": "puts the default rules back when the stack is deleted",
     "ec2:RevokeSecurityGroupEgress": "removes the default rules",
@@ -82,6 +88,7 @@ REASONS: Final[Mapping[str, str]] = {
     "ecs:DescribeServiceDeployments": "finds how ECS's deployment ended, and why",
     "ecs:DescribeServiceRevisions": "finds which image the deployment is of",
     "ecs:DescribeServices": _LOOK,
+    "ReleaseDriftRole ecs:DescribeServices": "finds what the service runs",
     "SlackRole ecs:DescribeServices": "finds which tasks have failed",
     "ecs:DescribeTaskDefinition": "reads the task definition that the service has",
     "ecs:DescribeTasks": _LOOK,
@@ -102,6 +109,7 @@ REASONS: Final[Mapping[str, str]] = {
     "elasticloadbalancing:DescribeTargetHealth": "waits until new tasks are healthy",
     "elasticloadbalancing:ModifyRule": "shifts the traffic",
     "elasticloadbalancing:RegisterTargets": "puts new tasks on the load balancer",
+    "events:PutEvents": "has people notified of another image",
     "iam:PassRole": "hands the service's own roles to its tasks",
     "lambda:InvokeFunction": "calls the recorder",
     "logs:CreateLogStream": _LOGS,
@@ -127,6 +135,8 @@ REASONS: Final[Mapping[str, str]] = {
     "BuildRole ssm:GetParameter": "reads which image is live, and what CodeDeploy is given",
     "SlackRole ssm:GetParameter": "reads the webhook's URL or the token",
     "ssm:PutParameter": "records which image is live",
+    "ReleaseDriftRole ssm:GetParameter": "reads which image is live, and what it did about another",
+    "ReleaseDriftRole ssm:PutParameter": "remembers what it did about another image",
     "ImagePointerMakerRole ssm:PutParameter": "makes the parameter",
     "sts:AssumeRole": "takes the role of each of its actions",
 }

@@ -97,6 +97,8 @@ SOURCE = f"delivery-{APP}-pipeline/ReleaseSourceRole"
 START_BUILD = f"delivery-{APP}-pipeline/ReleaseBuildRole"
 PIPELINE = f"delivery-{APP}-pipeline/ReleaseRole"
 RECORDER = "delivery-shared/RecorderRole"
+DETECTOR = "delivery-shared/DriftDetectorRole"
+DRIFT = f"delivery-{APP}-pipeline/ReleaseDriftRole"
 EXECUTION = f"delivery-{APP}-service/ServiceExecutionRole"
 TASK = f"delivery-{APP}-service/ServiceTaskRole"
 INFRASTRUCTURE = f"delivery-{OTHER}-service/ServiceInfrastructureRole"
@@ -114,6 +116,8 @@ BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
 OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
 PULL_REQUEST_BUCKET = f"delivery-{APP}-pipeline-PullRequestsArtifacts548877FF"
 BUILD_LOGS = f"log-group:delivery-{APP}-pipeline-BuildLogs04E75593"
+SERVICE_STACK = f"stack/delivery-{APP}-service"
+BUS = arn("events", "event-bus/default")
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
@@ -270,6 +274,40 @@ ATTACKS = [
     Call(RECORDING, "ssm:DeleteParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(RECORDING, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
     Call(RECORDING, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    # The drift detector: it starts the one pipeline, and what that does it does not do itself.
+    Call(DETECTOR, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(DETECTOR, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DETECTOR, "sts:AssumeRole", OTHER_ROLE),
+    *(
+        Call(DRIFT, f"codepipeline:{action}", arn("codepipeline", resource))
+        for action, resource in (
+            ("StartPipelineExecution", OTHER),
+            ("EnableStageTransition", f"{APP}/Deploy"),
+            ("PutApprovalResult", f"{APP}/Gate/Approve"),
+            ("OverrideStageCondition", f"{APP}/Deploy"),
+            ("RollbackStage", f"{APP}/Deploy"),
+            ("StopPipelineExecution", APP),
+            ("UpdatePipeline", APP),
+        )
+    ),
+    *(
+        Call(DRIFT, f"ssm:{action}", arn("ssm", f"{POINTER}/{APP}/image{which}"))
+        for action, which in (
+            ("PutParameter", ""),
+            ("PutParameter", "-previous"),
+            ("DeleteParameter", "-drift"),
+        )
+    ),
+    Call(DRIFT, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
+    Call(DRIFT, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    Call(DRIFT, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(DRIFT, "cloudformation:UpdateStack", arn("cloudformation", f"{SERVICE_STACK}/1")),
+    Call(
+        DRIFT,
+        "cloudformation:DescribeStacks",
+        arn("cloudformation", "stack/delivery-shared/1"),
+    ),
+    Call(DRIFT, "events:PutEvents", BUS, {"events:source": "aws.ecs"}),
     # Tasks.
     Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{OTHER}")),
     Call(EXECUTION, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
@@ -350,6 +388,11 @@ DUTIES = [
     Call(NOTIFIER, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
     Call(NOTIFIER, "logs:GetLogEvents", arn("logs", f"{BUILD_LOGS}:log-stream:some")),
     Call(RECORDING, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DRIFT, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(DRIFT, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DRIFT, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image-drift")),
+    Call(DRIFT, "cloudformation:DescribeStacks", arn("cloudformation", f"{SERVICE_STACK}/1")),
+    Call(DRIFT, "events:PutEvents", BUS, {"events:source": "container-pipelines"}),
     Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{APP}")),
 ]
 

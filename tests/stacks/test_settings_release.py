@@ -1,6 +1,7 @@
 """The settings below ``release``: each gets where it is meant to, and bad ones are named."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ RELEASE = {
     },
     "retry_build": True,
     "on_failure": "RETRY_ALL_ACTIONS",
+    "on_drift": "NOTIFY",
     "frozen": "Year end",
 }
 
@@ -46,8 +48,12 @@ def settings(release: dict[str, Any], **service: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pipeline(templates: Templates) -> dict[str, Any]:
-    resources = templates(settings(RELEASE))["acme-shop-pipeline"]["Resources"].values()
+def resources(templates: Templates) -> list[dict[str, Any]]:
+    return list(templates(settings(RELEASE))["acme-shop-pipeline"]["Resources"].values())
+
+
+@pytest.fixture(scope="module")
+def pipeline(resources: list[dict[str, Any]]) -> dict[str, Any]:
     (found,) = [r for r in resources if r["Type"] == "AWS::CodePipeline::Pipeline"]
     properties: dict[str, Any] = found["Properties"]
     return properties
@@ -70,6 +76,11 @@ def test_execution_mode_and_freeze(pipeline: dict[str, Any]) -> None:
     assert pipeline["DisableInboundStageTransitions"] == [
         {"StageName": "Deploy", "Reason": "Year end"}
     ]
+
+
+def test_drift(resources: list[dict[str, Any]]) -> None:
+    (rule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
+    assert '"restores":false' in json.dumps(rule).replace("\\", "")
 
 
 def test_approval(pipeline: dict[str, Any]) -> None:
@@ -156,6 +167,7 @@ def test_the_least_of_each(templates: Templates) -> None:
             r"release\.alarms\.on_alarm: .*'FAIL'; got 'SK",
         ),
         ({"on_failure": "RETRY"}, r"release\.on_failure: .*'ROLLBACK'; got 'RETRY'"),
+        ({"on_drift": "OFF"}, r"release\.on_drift: .*'IGNORE'; got 'OFF'"),
         ({"frozen": "Year's end"}, r"release\.frozen: .*got \"Year's end\""),
     ],
 )

@@ -17,8 +17,10 @@ from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
+from container_pipelines.pipeline.drift_detector import DriftDetector
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
+    OnDrift,
     OnFailure,
     PipelineControls,
 )
@@ -54,6 +56,8 @@ class PipelineSkeleton:
         What is moved once a release is live; None to record nothing.
     recorder
         What moves it; one of the pipeline's own by default.
+    drift_detector
+        What compares the service with the pointer; one of the pipeline's own by default.
     build_variables
         Further variables of the build action.
     further_outputs
@@ -77,6 +81,7 @@ class PipelineSkeleton:
         controls: PipelineControls,
         image_pointer: ImagePointer | None,
         recorder: ReleaseRecorder | None,
+        drift_detector: DriftDetector | None,
         build_variables: Mapping[str, str] | None = None,
         further_outputs: Sequence[codepipeline.Artifact] = (),
     ) -> None:
@@ -86,12 +91,18 @@ class PipelineSkeleton:
                 "'recorder' must be given with 'image_pointer', got none; give the pointer that it "
                 "is to move, such as EcrRepo.image_pointer"
             )
+        if drift_detector is not None and image_pointer is None:
+            raise ValueError(
+                "'drift_detector' must be given with 'image_pointer', got none; give the pointer "
+                "that records the live image, such as EcrRepo.image_pointer"
+            )
         claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
         self._container_name = container_name
         self._image_pointer = image_pointer
         self._recorder = recorder
+        self._drift_detector = drift_detector
         self._further_build_variables = dict(build_variables or {})
         self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
@@ -165,6 +176,7 @@ class PipelineSkeleton:
         """
         self._add_gates()
         self._grant_alarms()
+        self._detect_drift(service)
         return self._controls.add_deploy_stage(self.pipeline, [action, *self._recording(service)])
 
     def _recording(self, service: ecs.IBaseService) -> list[codepipeline.IAction]:
@@ -181,6 +193,19 @@ class PipelineSkeleton:
                 run_order=2,
             )
         ]
+
+    def _detect_drift(self, service: ecs.IBaseService) -> None:
+        if self._image_pointer is None or self._controls.on_drift is OnDrift.IGNORE:
+            return
+        detector = self._drift_detector or DriftDetector(self._scope, "DriftDetector")
+        detector.watch(
+            self._scope,
+            pipeline=self.pipeline,
+            service=service,
+            container_name=self._container_name,
+            image_pointer=self._image_pointer,
+            on_drift=self._controls.on_drift,
+        )
 
     def _add_source(self, source: Source) -> None:
         self.source_output = codepipeline.Artifact("Source")

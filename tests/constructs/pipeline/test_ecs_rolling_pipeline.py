@@ -14,6 +14,7 @@ from container_pipelines import (
     Approval,
     ArtifactBucket,
     BuildProject,
+    DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
@@ -425,15 +426,19 @@ def test_with_a_pointer_a_release_is_recorded_after_its_deployment(
     assert nag(stack) == []
 
 
-def test_pipelines_share_a_recorder(
+def test_pipelines_share_recorder_and_drift_detector(
     app: cdk.App,
     stack: cdk.Stack,
     make: Callable[..., EcsRollingPipeline],
     images: EcrRepo,
     template: Callable[[cdk.Stack], Template],
 ) -> None:
-    recorder = ReleaseRecorder(cdk.Stack(app, "Shared"), "Recorder")
-    make(image_pointer=images.image_pointer, recorder=recorder)
+    shared = cdk.Stack(app, "Shared")
+    make(
+        image_pointer=images.image_pointer,
+        recorder=ReleaseRecorder(shared, "Recorder"),
+        drift_detector=DriftDetector(shared, "DriftDetector"),
+    )
     template(stack).resource_count_is("AWS::Lambda::Function", 0)
 
 
