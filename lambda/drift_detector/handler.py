@@ -111,19 +111,27 @@ class _Drift:
 
     def act(self, wanted: str) -> None:
         """Start a release, unless something stands in the way."""
+        releases = Releases(self._clients.codepipeline, self._watched)
+        attempts = self._incident.attempts
+        underway = releases.underway()
+        if underway:
+            # A release is about to be recorded, or to change what runs; or it waits for somebody.
+            self._log("a release is running", executions=underway)
+            ours = {attempt.execution for attempt in attempts} & set(underway)
+            if ours or self._now - self._incident.since < _PATIENCE:
+                return
+        # One that has ended by now has recorded its image by now.
+        if _recorded(self._clients.ssm, self._watched) != self._incident.recorded:
+            self._log("recorded meanwhile")
+            return
         if not self._watched.restores:
             self._notify(State.DETECTED)
             return
-        releases = Releases(self._clients.codepipeline, self._watched)
         if frozen := releases.frozen():
             self._notify(State.FROZEN, frozen)
             return
-        attempts = self._incident.attempts
-        if underway := releases.underway():
-            others = not {attempt.execution for attempt in attempts} & set(underway)
-            self._log("a release is running", executions=underway)
-            if others and self._now - self._incident.since >= _PATIENCE:
-                self._notify(State.BLOCKED, underway[-1])
+        if underway:
+            self._notify(State.BLOCKED, underway[-1])
             return
         if len(attempts) > len(_WAITS):
             self._notify(State.GIVEN_UP, str(len(attempts)))

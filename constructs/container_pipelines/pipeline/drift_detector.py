@@ -202,15 +202,11 @@ class DriftDetector(Construct):
             # The key has the sources of all events of a request.
             conditions={"ForAllValues:StringEquals": {"events:source": EVENT_SOURCE}},
         )
-        if restores:
-            allow(
-                actions=[
-                    "codepipeline:GetPipelineState",
-                    "codepipeline:ListPipelineExecutions",
-                    "codepipeline:StartPipelineExecution",
-                ],
-                resource_arns=[pipeline.pipeline_arn],
-            )
+        starts = ["codepipeline:GetPipelineState", "codepipeline:StartPipelineExecution"]
+        allow(
+            actions=["codepipeline:ListPipelineExecutions", *(starts if restores else [])],
+            resource_arns=[pipeline.pipeline_arn],
+        )
         sources, kinds = ["aws.ecs"], ["ECS Deployment State Change"]
         resources: list[Any] = [service_arn]
         details: list[dict[str, Any]] = [{"eventName": _DEPLOYED}]

@@ -151,15 +151,49 @@ def test_a_release_that_runs_goes_first_and_one_that_runs_for_long_is_told(
 def test_frozen_releases_stay_frozen(aws: Any, look: Look) -> None:
     aws.run(aws.OLD)
     aws.disabled["Deploy"] = "Year end"
-    aws.execution()
     look()
     look()
     assert (aws.variables, aws.states) == ([], ["FROZEN"])
     assert "the transition into the stage Deploy is off (Year end)" in aws.events[0]["reason"]
     aws.disabled.clear()
-    aws.end("Succeeded")
     look()
     assert aws.states == ["FROZEN", "RESTORING"]
+
+
+def test_a_release_that_waits_before_a_frozen_stage_does_not_hide_that(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+    aws.disabled["Deploy"] = "Year end"
+    aws.execution()
+    look()
+    assert aws.states == []
+    aws.now += 15 * MINUTE
+    look()
+    assert aws.states == ["FROZEN"]
+
+
+@pytest.mark.parametrize("restores", [True, False])
+@pytest.mark.parametrize("ended", ["before", "after"])
+def test_a_release_between_its_deployment_and_its_record_is_no_drift(
+    aws: Any, look: Look, restores: bool, ended: str
+) -> None:
+    """The end of its deployment is what the function is called for, in each release."""
+    aws.run(aws.OLD)
+    aws.execution()
+    if ended == "before":  # it is recorded while the function looks
+
+        def end() -> None:
+            aws.record(aws.OLD)
+            aws.end("Succeeded")
+
+        aws.before["ListPipelineExecutions"].append(end)
+    look(restores=restores)
+    assert (aws.variables, aws.events) == ([], [])
+    aws.record(aws.OLD)
+    aws.end("Succeeded")
+    look(restores=restores)
+    assert (aws.variables, aws.events) == ([], [])
 
 
 def test_where_people_want_to_be_notified_alone_nothing_is_started(aws: Any, look: Look) -> None:
