@@ -46,7 +46,7 @@ local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample applicatio
 local-down: $(PYTHON_PACKAGES) ## Stop the local cloud
 	@$(BIN)/python -m local down
 
-benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (half an hour)
 	@$(BIN)/python -m benchmarks
 
 mutants: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Change the code in 100 places, one at a time: which does no test notice? (an hour)
