@@ -116,7 +116,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("builds", "synthesis"), help="one alone")
     parser.add_argument(
-        "--services", type=int, nargs="+", default=[1, 10, 40], help="for how many to synthesize"
+        "--services",
+        type=int,
+        nargs="+",
+        default=[1, 10, 40, 100, 200],
+        help="for how many to synthesize",
     )
     parser.add_argument("--rounds", type=int, default=3, help="how many syntheses of each")
     parser.add_argument(
