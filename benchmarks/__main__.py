@@ -15,17 +15,18 @@ from benchmarks.builds import Builds, Measured, contestants
 from local.cloud import ROOT, claim, open_cloud
 from local.progress import console
 
-_ROUNDS: Final = 3
 _CASES: Final = ("cold", "warm", "one line changed")
 
 
-def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]]:
+def measure(builds: Mapping[str, Builds], rounds: int) -> dict[str, dict[str, list[Measured]]]:
     """Run each case with each buildspec in turn, so that both see the same machine.
 
     Parameters
     ----------
     builds
         The builds by name.
+    rounds
+        How many builds of each, but for the cold ones.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]
     found: dict[str, dict[str, list[Measured]]] = {
         case: {name: [] for name in builds} for case in _CASES
     }
-    for number in range(_ROUNDS):
+    for number in range(rounds):
         for case in _CASES:
             if case == "cold" and number > 0:
                 continue
@@ -119,7 +120,7 @@ def _medians(times: Sequence[Mapping[str, float]]) -> str:
     )
 
 
-def measure_builds() -> int:
+def measure_builds(rounds: int) -> int:
     """Run the builds; the exit code tells whether there was an engine to run them with."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -137,7 +138,7 @@ def measure_builds() -> int:
             console.print(f"[dim]{cloud.engine.note}[/]")
             for application, builds in contestants(cloud).items():
                 console.print(f"\n[bold]{application}[/]")
-                found = measure(builds)
+                found = measure(builds, rounds)
                 console.print(table(f"{application}, medians", found))
                 console.print(steps_table(f"{application}, seconds by step, medians", found))
     return 0
@@ -150,7 +151,9 @@ def main() -> int:
     parser.add_argument(
         "--services", type=int, nargs="+", default=[1, 10, 40], help="for how many to synthesize"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how many syntheses of each")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how many builds and syntheses of each"
+    )
     parser.add_argument(
         "--plot", type=Path, help="where a plot of the syntheses is written, as SVG"
     )
@@ -165,7 +168,7 @@ def main() -> int:
         return 0
     if asked.what != "builds":
         synthesis.main(counts=asked.services, rounds=asked.rounds, svg=asked.plot)
-    return measure_builds() if asked.what != "synthesis" else 0
+    return measure_builds(asked.rounds) if asked.what != "synthesis" else 0
 
 
 if __name__ == "__main__":
