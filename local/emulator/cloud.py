@@ -25,8 +25,10 @@ from local.emulator import (
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
+from local.emulator.code_commit import CodeCommit
 from local.emulator.code_deploy.service import CodeDeploy
-from local.emulator.load_balancing import forwarding, weights
+from local.emulator.load_balancing import forwarding, refusals, weights
+from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
 from local.emulator.permissions import deliveries, front, permissions
@@ -59,8 +61,10 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
     forwarding.register(ecs.register(clients, machine, settings.state.resolve() / "docker"))
-    listeners = Listeners(settings.port)
+    certificates = Certificates(settings.state.resolve() / "certificates")
+    listeners = Listeners(settings.port, certificates)
     listeners.register()
+    refusals.register()
     custom_resources.register()
     outputs.register()
     parameters.register()
@@ -75,9 +79,10 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     providers = all_providers(codebuild, repositories, approvals, jobs)
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
+    CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
     front.register()
     deliveries.register()
     if settings.enforce_permissions:
         permissions.enforce(Evaluator())
-    return LocalApi(app.app, codepipeline, repositories, listeners), codebuild
+    return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild

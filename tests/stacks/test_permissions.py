@@ -119,6 +119,22 @@ OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
 OTHER_EXECUTION = arn("iam", f"role/delivery-{OTHER}-service-ServiceExecutionRole3DA90452")
 
+OWN_SERVICE = arn("ecs", f"service/{CLUSTER}/{APP}")
+OWN_UPDATES: list[dict[str, str]] = [
+    {"ecs:task-definition": arn("ecs", f"task-definition/{APP}:7")},
+    # What is in the keys where a request gives no ARN, or is silent, is not known.
+    {"ecs:task-definition": f"{APP}:7"},
+    {"ecs:task-definition": APP},
+    {"ecs:enable-execute-command": "false"},
+    {},
+]
+FOREIGN_UPDATES = [
+    {"ecs:task-definition": arn("ecs", f"task-definition/{OTHER}:7")},
+    {"ecs:task-definition": f"{OTHER}:7"},
+    {"ecs:enable-execute-command": "true"},
+    {"ecs:enable-execute-command": "True"},
+]
+
 ATTACKS = [
     # The build: it runs what the released repository says.
     *(
@@ -202,6 +218,7 @@ ATTACKS = [
     Call(PULL_REQUEST_START, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     # The deployment: it may replace one service's image, and nothing else about it.
     Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    *(Call(DEPLOY, "ecs:UpdateService", OWN_SERVICE, context) for context in FOREIGN_UPDATES),
     Call(DEPLOY, "ecs:DeleteService", arn("ecs", f"service/{CLUSTER}/{APP}")),
     Call(DEPLOY, "ecs:CreateService", arn("ecs", f"service/{CLUSTER}/new")),
     Call(DEPLOY, "ecs:RunTask", arn("ecs", f"task-definition/{OTHER}:1")),
@@ -326,7 +343,7 @@ DUTIES = [
         "codebuild:StartBuild",
         arn("codebuild", f"project/{APP}-pull-requests"),
     ),
-    Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    *(Call(DEPLOY, "ecs:UpdateService", OWN_SERVICE, context) for context in OWN_UPDATES),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     Call(RECORDER, "codepipeline:PutJobSuccessResult", "*"),
