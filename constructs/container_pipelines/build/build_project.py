@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import jsii
-from aws_cdk import Aws, Duration, Stack
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -18,6 +18,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild
@@ -261,7 +262,7 @@ class BuildProject(Construct):
         for report in reports:
             report.group.grant_write(self.role)
         if vpc is not None:
-            self._grant_network_interfaces(_subnet_ids(vpc, vpc_subnets))
+            grant_network_interfaces(self.role, self.project, vpc, vpc_subnets)
         if privileged:
             acknowledge(
                 self.project,
@@ -305,61 +306,6 @@ class BuildProject(Construct):
         project = self.project.node.default_child
         assert project is not None  # noqa: S101 - for the type checker: an L2 has its resource
         project.node.add_dependency(self.role)
-
-    def _grant_network_interfaces(self, subnet_ids: Sequence[str]) -> None:
-        """Allow what a build in a VPC needs: the interface of its machine."""
-
-        def arn(resource: str, name: str) -> str:
-            return Stack.of(self).format_arn(service="ec2", resource=resource, resource_name=name)
-
-        interfaces = arn("network-interface", "*")
-        subnets = [arn("subnet", subnet_id) for subnet_id in subnet_ids]
-        groups = [
-            arn("security-group", group.security_group_id)
-            for group in self.project.connections.security_groups
-        ]
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *subnets, *groups]
-            ),
-            iam.PolicyStatement(
-                actions=["ec2:CreateNetworkInterfacePermission"],
-                resources=[interfaces],
-                conditions={
-                    "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
-                    "ArnEquals": {"ec2:Subnet": subnets},
-                },
-            ),
-            iam.PolicyStatement(
-                actions=["ec2:DeleteNetworkInterface"],
-                resources=[interfaces],
-                conditions={"ArnEquals": {"ec2:Subnet": subnets}},
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "ec2:DescribeDhcpOptions",
-                    "ec2:DescribeNetworkInterfaces",
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                resources=["*"],
-            ),
-        ):
-            self.role.add_to_policy(statement)
-        acknowledge_wildcards(
-            self.role,
-            {
-                interfaces: "An interface has no id before it is made; the subnets bound what may "
-                "be made."
-            },
-        )
-        acknowledge(
-            self.project.node.find_child("PolicyDocument"),
-            "AwsSolutions-IAM5[Resource::*]",
-            "The L2's policy for a VPC, which is attached to no role and in no template: the role "
-            "has narrower statements of its own.",
-        )
 
     def carry_program(self) -> dict[str, str]:
         """Let builds fetch the library's program, and check it by its digest.
@@ -405,18 +351,6 @@ def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
     if docker_build.runs_on_arm:
         return codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0
     return codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
-
-
-def _subnet_ids(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> list[str]:
-    chosen = selection or ec2.SubnetSelection()
-    return vpc.select_subnets(
-        availability_zones=chosen.availability_zones,
-        one_per_az=chosen.one_per_az,
-        subnet_filters=chosen.subnet_filters,
-        subnet_group_name=chosen.subnet_group_name,
-        subnets=chosen.subnets,
-        subnet_type=chosen.subnet_type,
-    ).subnet_ids
 
 
 def _refuse_with_own_buildspec(**options: object) -> None:
