@@ -23,6 +23,7 @@ from local.emulator import (
     targets,
     updates,
 )
+from local.emulator.api import front as api
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
@@ -83,6 +84,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     codepipeline.register()
     CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
+    api.register()
     front.register()
     deliveries.register()
     if settings.enforce_permissions:
