@@ -14,6 +14,7 @@ from local.emulator import (
     connections,
     custom_resources,
     ecs,
+    exports,
     flow_logs,
     functions,
     network,
@@ -69,6 +70,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     refusals.register()
     custom_resources.register()
     outputs.register()
+    exports.register()
     parameters.register()
     updates.register()
     stack_events.register()

@@ -18,6 +18,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
@@ -195,7 +196,7 @@ class BuildProject(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=service_of_this_account(self, "codebuild.amazonaws.com"),
             description="Builds and pushes images",
         )
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)

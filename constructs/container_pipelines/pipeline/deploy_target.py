@@ -20,6 +20,7 @@ from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
     check_processor,
+    check_repository,
     refuse_other_readers,
 )
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
@@ -141,9 +142,10 @@ class DeployTarget:
         ------
         ValueError
             If the service is in another account or region, its tasks have another processor than
-            the image, or its container does not read the pointer.
+            the image, its container does not read the pointer, or that is of another repository.
         """
         check_place(self.service, scope)
+        check_repository(build, image_pointer)
         if self.definition is None:
             return
         check_processor(self.definition, build)
