@@ -3,7 +3,7 @@
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._names import place_of, stack_of
+from container_pipelines._once import place_of, stack_of
 
 
 def service_of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:

@@ -18,6 +18,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._once import repository_names
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
@@ -202,7 +203,9 @@ class BuildProject(Construct):
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
         variables = {
             "AWS_ACCOUNT_ID": codebuild.BuildEnvironmentVariable(value=Aws.ACCOUNT_ID),
-            "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+            "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(
+                value=repository_names(repository).name
+            ),
             "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
             **(_cache_from(cache_from) if cache_from else {}),
@@ -282,7 +285,7 @@ class BuildProject(Construct):
         iam.Grant.add_to_principal(
             grantee=self.role,
             actions=["ecr:DescribeImageScanFindings"],
-            resource_arns=[self.repository.repository_arn],
+            resource_arns=[repository_names(self.repository).arn],
         )
         if gate.enhanced_scanning:
             iam.Grant.add_to_principal(

@@ -10,7 +10,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IValidation
 
 from container_pipelines._checks import is_token
-from container_pipelines._names import place_of, stack_of
+from container_pipelines._once import place_of, stack_of
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.registry.image_pointer import ImagePointer
 
