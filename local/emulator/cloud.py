@@ -14,14 +14,17 @@ from local.emulator import (
     connections,
     custom_resources,
     ecs,
+    exports,
     flow_logs,
     functions,
     network,
     outputs,
     parameters,
+    stack_events,
     targets,
     updates,
 )
+from local.emulator.api import front as api
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
@@ -67,8 +70,10 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     refusals.register()
     custom_resources.register()
     outputs.register()
+    exports.register()
     parameters.register()
     updates.register()
+    stack_events.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 
@@ -81,6 +86,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     codepipeline.register()
     CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
+    api.register()
     front.register()
     deliveries.register()
     if settings.enforce_permissions:

@@ -251,6 +251,7 @@ class Stacks:
             service=settings.services[0].existing_service or service,
             ecr_repo=self._registry.ecr_repo,
             recorder=self._shared.recorder,
+            drift_detector=self._shared.drift_detector,
             connection_arn=self._shared.connection_arn,
             env=None,
         ).pipeline
@@ -272,6 +273,7 @@ class Stacks:
             app_name="app",
             settings=settings.monitoring,
             releases=[release],
+            drift_detector=self._shared.drift_detector,
             env=None,
         )
 

@@ -123,6 +123,16 @@ def test_an_event_is_sent_once_however_often_it_comes(
     assert len(slack.taken) == 1
 
 
+def test_a_drift_that_is_put_twice_on_the_bus_is_sent_once(
+    event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
+) -> None:
+    call = new_notifier()
+    call(event("image-drift"))
+    call({**event("image-drift"), "id": "another"})
+    call(event("image-drift-over"))
+    assert len(slack.posted()) == 2
+
+
 def test_an_event_whose_answer_was_lost_is_sent_again_and_never_lost(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
