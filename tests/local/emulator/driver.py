@@ -30,12 +30,15 @@ DEADLINE = 20.0
 
 
 def eventually(look: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """Return what `look` finds, as soon as it finds anything."""
+    """Return what `look` finds, soon after it finds anything."""
     end = time.monotonic() + deadline
+    pause = 0.02
     while time.monotonic() < end:
         if found := look():
             return found
-        time.sleep(0.02)
+        # Whoever looks all the time takes the processor from what is waited for.
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)
     pytest.fail(f"nothing found within {deadline} s")
 
 
