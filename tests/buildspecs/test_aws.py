@@ -14,7 +14,8 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from container_build.aws import Aws, Credentials, signed
+from container_build.aws import Aws
+from container_build.direct import Credentials, signed
 from container_build.programs import AwsError, NoAnswerError, Programs
 from container_build.settings import aws_domain
 
