@@ -30,8 +30,7 @@ from local.emulator.code_deploy.service import CodeDeploy
 from local.emulator.load_balancing import forwarding, weights
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
-from local.emulator.permissions import deliveries, front, permissions
-from local.emulator.permissions.evaluator import Evaluator
+from local.emulator.permissions import deliveries, front
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
 from local.emulator.pipelines.providers.approval import Approvals
@@ -80,6 +79,4 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     api.register()
     front.register()
     deliveries.register()
-    if settings.enforce_permissions:
-        permissions.enforce(Evaluator())
     return LocalApi(app.app, codepipeline, repositories, listeners), codebuild
