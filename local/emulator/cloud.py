@@ -19,6 +19,7 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    taken,
     targets,
     updates,
 )
@@ -64,6 +65,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     custom_resources.register()
     outputs.register()
     parameters.register()
+    taken.register()
     updates.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
