@@ -21,6 +21,7 @@ from local.emulator import (
     outputs,
     parameters,
     stack_events,
+    taken,
     targets,
     updates,
 )
@@ -34,8 +35,7 @@ from local.emulator.load_balancing import forwarding, refusals, weights
 from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
-from local.emulator.permissions import deliveries, front, permissions
-from local.emulator.permissions.evaluator import Evaluator
+from local.emulator.permissions import deliveries, front
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
 from local.emulator.pipelines.providers.approval import Approvals
@@ -72,6 +72,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     outputs.register()
     exports.register()
     parameters.register()
+    taken.register()
     updates.register()
     stack_events.register()
     registry.register()
@@ -89,6 +90,4 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     api.register()
     front.register()
     deliveries.register()
-    if settings.enforce_permissions:
-        permissions.enforce(Evaluator())
     return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild
