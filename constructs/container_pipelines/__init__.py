@@ -42,11 +42,13 @@ from container_pipelines.pipeline.deploy_conditions import (
 from container_pipelines.pipeline.ecs_rolling_pipeline import EcsRollingPipeline
 from container_pipelines.pipeline.gates import Approval, Check, Gate
 from container_pipelines.pipeline.pipeline_controls import OnFailure, PipelineControls
+from container_pipelines.pipeline.pull_request_pipeline import PullRequestPipeline
 from container_pipelines.pipeline.release_recorder import ReleaseRecorder
 from container_pipelines.pipeline.source import Source
 from container_pipelines.pipeline.triggers import PullRequestTrigger, PushTrigger
 from container_pipelines.registry.ecr_repo import EcrRepo
 from container_pipelines.registry.image_pointer import SEED_IMAGE, ImagePointer
+from container_pipelines.registry.pull_request_repository import PullRequestRepository
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.deployments import (
     CodeDeployBlueGreen,
@@ -110,6 +112,8 @@ __all__ = [
     "PipelineAlarms",
     "PipelineControls",
     "Platform",
+    "PullRequestPipeline",
+    "PullRequestRepository",
     "PullRequestTrigger",
     "PullThroughCache",
     "PushTrigger",

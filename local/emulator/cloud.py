@@ -26,6 +26,7 @@ from local.emulator import (
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
+from local.emulator.code_commit import CodeCommit
 from local.emulator.code_deploy.service import CodeDeploy
 from local.emulator.load_balancing import forwarding, refusals, weights
 from local.emulator.load_balancing.certificates import Certificates
@@ -80,6 +81,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     providers = all_providers(codebuild, repositories, approvals, jobs)
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
+    CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
     front.register()
     deliveries.register()

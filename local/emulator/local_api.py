@@ -51,10 +51,9 @@ from urllib.parse import parse_qsl
 
 from ministack.core.responses import get_account_id, get_region, request_scope
 
-from local.emulator import connections
+from local.emulator import connections, pushes
 from local.emulator.archives import ArchiveError
 from local.emulator.ecs import broken_images
-from local.emulator.events import emit
 from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.permissions import permissions
@@ -64,8 +63,7 @@ from local.emulator.pipelines.declared_triggers import EVENTS
 from local.emulator.pipelines.service import CodePipeline
 from local.emulator.pipelines.triggers import GitEvent
 from local.emulator.registry import scans
-from local.emulator.repositories import NO_BRANCH, Commit, Repositories
-from local.emulator.scope import arn
+from local.emulator.repositories import NO_BRANCH, Repositories
 from local.emulator.service import ServiceError
 from local.emulator.slack import Reply, Slack
 
@@ -207,9 +205,7 @@ class LocalApi:
         )
         started: list[str] = []
         if pushed and branch:
-            event = GitEvent(kind="push", commit=commit, branch=branch, changed=commit.changed)
-            started += triggers.happened(self._codepipeline, event)
-            _emit_repository_change(commit)
+            started += pushes.pushed(self._codepipeline, self._repositories, commit)
         if tag:
             event = GitEvent(kind="push", commit=commit, tag=tag)
             started += triggers.happened(self._codepipeline, event)
@@ -298,25 +294,6 @@ def _needed(query: Query, name: str) -> str:
     if not query.get(name):
         raise BadRequestError(f"{name} is missing in the query")
     return query[name]
-
-
-def _emit_repository_change(commit: Commit) -> None:
-    """Tell of a push as CodeCommit does; others tell only through a connection."""
-    if "/" in commit.repository:
-        return
-    emit(
-        "aws.codecommit",
-        "CodeCommit Repository State Change",
-        {
-            "event": "referenceUpdated",
-            "repositoryName": commit.repository,
-            "referenceType": "branch",
-            "referenceName": commit.branch,
-            "referenceFullName": f"refs/heads/{commit.branch}",
-            "commitId": commit.commit_id,
-        },
-        [arn("codecommit", commit.repository)],
-    )
 
 
 async def _send_reply(reply: Reply, send: Any) -> None:

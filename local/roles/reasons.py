@@ -10,6 +10,10 @@ ROLES: Final[Mapping[str, str]] = {
         "Empties the VPC's default security group (function of the CDK)"
     ),
     "ImagePointerMakerRole": "Makes the image pointer's parameters (function, at deployment)",
+    "PullRequestBuildRole": "The build of pull requests (CodeBuild)",
+    "PullRequestsBuildRole": "Pipeline of pull requests, action that builds",
+    "PullRequestsRole": "The pipeline of pull requests itself",
+    "PullRequestsSourceRole": "Pipeline of pull requests, action that takes the source",
     "RecorderRole": "The release recorder (function)",
     "ReleaseBuildRole": "Pipeline, action that builds",
     "ReleaseCodeDeployRole": "CodeDeploy, while it deploys",
@@ -27,6 +31,7 @@ ROLES: Final[Mapping[str, str]] = {
 
 _PUSH: Final = "pushes the image and the layer cache"
 _PULL: Final = "pulls the image"
+_CACHES: Final = "reads the layer caches, the releases' and its own"
 _LOOK: Final = "follows the deployment"
 _ARTIFACTS: Final = "hands artifacts on between the actions"
 _TASK_SETS: Final = "puts new tasks in the place of the old ones"
@@ -57,14 +62,17 @@ REASONS: Final[Mapping[str, str]] = {
     "ec2:RevokeSecurityGroupIngress": "removes the default rules",
     "ecr:BatchCheckLayerAvailability": _PULL,
     "BuildRole ecr:BatchCheckLayerAvailability": _PUSH,
+    "PullRequestBuildRole ecr:BatchCheckLayerAvailability": _CACHES,
     "ecr:BatchGetImage": _PULL,
     "ReleaseRecordRecording ecr:BatchGetImage": "reads the manifests of the images that it tags",
     "BuildRole ecr:BatchGetImage": "reads the layer cache, and finds an image that exists",
+    "PullRequestBuildRole ecr:BatchGetImage": _CACHES,
     "ecr:CompleteLayerUpload": _PUSH,
     "ecr:DescribeImageScanFindings": "waits for the scan, and stops on what it has found",
     "ecr:GetAuthorizationToken": "logs in to the registry",
     "ecr:GetDownloadUrlForLayer": _PULL,
     "BuildRole ecr:GetDownloadUrlForLayer": "reads the layer cache",
+    "PullRequestBuildRole ecr:GetDownloadUrlForLayer": _CACHES,
     "ecr:InitiateLayerUpload": _PUSH,
     "ecr:PutImage": _PUSH,
     "ReleaseRecordRecording ecr:PutImage": "tags the live image and the one before, to keep them",
@@ -106,7 +114,8 @@ REASONS: Final[Mapping[str, str]] = {
     "s3:GetBucketLocation": _ARTIFACTS,
     "s3:GetBucketVersioning": _ARTIFACTS,
     "s3:GetObject": _ARTIFACTS,
-    "BuildRole s3:GetObject": "takes the source, and the scan gate's program",
+    "BuildRole s3:GetObject": "takes the source, and the build's program",
+    "PullRequestBuildRole s3:GetObject": "takes the source, and the build's program",
     "s3:GetObjectVersion": _ARTIFACTS,
     "s3:PutObject": _ARTIFACTS,
     "s3:PutObjectAcl": _ARTIFACTS,

@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
-    """The sample settings, with Slack and a service that CodeDeploy deploys added."""
+    """The sample settings, with Slack, pull requests and a service by CodeDeploy added."""
     delivery = copy.deepcopy(context["delivery"])
     delivery["monitoring"] = {"slack": {"parameter": "/delivery/slack"}}
     by_code_deploy = copy.deepcopy(delivery["services"][1])
@@ -69,6 +69,7 @@ def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
     by_code_deploy["blue_green"]["engine"] = "code-deploy"
     by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
     delivery["services"].append(by_code_deploy)
+    delivery["services"][0]["pull_requests"] = {}
     return delivery
 
 

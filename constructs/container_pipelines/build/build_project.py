@@ -1,5 +1,6 @@
 """The CodeBuild project that turns a commit into an image."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -18,7 +19,7 @@ from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines._trust import service_of_this_account
-from container_pipelines.build.build_report import BuildReport
+from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
@@ -28,10 +29,11 @@ from container_pipelines.registry.ecr_repo import CACHE_TAG, LOGIN_REASON
 _MOST_REPORTS: Final = 5
 _OWN_VARIABLES: Final = re.compile(
     r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PATH|BUILD_PLATFORMS|BUILD_PROGRAM"
-    r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID|CONTAINER_NAME"
-    r"|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
+    r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_FROM|CACHE_TAG|COMMIT_ID"
+    r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
     r"|IMAGE_TAG|IMAGE_URI|LIVE_IMAGE_PARAMETER|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE"
-    r"|RELEASE_IMAGE|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND)"
+    r"|RELEASE_IMAGE|REPORT_FOLDERS|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND"
+    r"|VERIFY_ONLY)"
 )
 
 
@@ -51,6 +53,9 @@ class BuildProject(Construct):
         The id below the parent.
     repository
         Where images are pushed, and where the layer cache is kept.
+    cache_from
+        A repository of the same registry whose layer cache is read as well, and never written:
+        that of releases, for builds of pull requests. None by default.
     build_spec
         A buildspec of your own; by default the library's ``buildspecs/build.yml``. It must leave
         ``imagedefinitions.json`` as its artifact. It finds the variables ``REPOSITORY_URI``,
@@ -137,6 +142,7 @@ class BuildProject(Construct):
         construct_id: str,
         *,
         repository: ecr.IRepository,
+        cache_from: ecr.IRepository | None = None,
         build_spec: codebuild.BuildSpec | None = None,
         project_name: str | None = None,
         description: str | None = None,
@@ -198,6 +204,7 @@ class BuildProject(Construct):
             "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
             "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
+            **(_cache_from(cache_from) if cache_from else {}),
             **(docker_hub.variables(repository) if docker_hub else {}),
             **(
                 {
@@ -207,6 +214,7 @@ class BuildProject(Construct):
                     },
                     **self._scan_gate(scan_gate),
                     **docker_build.variables(),
+                    **_report_folders(reports),
                 }
                 if build_spec is None
                 else {}
@@ -245,6 +253,8 @@ class BuildProject(Construct):
         if scan_gate.enhanced_scanning:
             reasons.append("Neither do those by which Amazon Inspector lists findings.")
         acknowledge_wildcards(self.role, {"*": " ".join(reasons)})
+        if cache_from is not None:
+            cache_from.grant_pull(self.role)
         if docker_hub is not None:
             docker_hub.grant_pull(self.role)
         for secret in docker_build.secrets.values():
@@ -376,6 +386,20 @@ class BuildProject(Construct):
     def grant_principal(self) -> iam.IPrincipal:
         """The role that builds run with."""
         return self.role
+
+
+def _cache_from(repository: ecr.IRepository) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    value = f"{repository.repository_uri}:{CACHE_TAG}"
+    return {"CACHE_FROM": codebuild.BuildEnvironmentVariable(value=value)}
+
+
+def _report_folders(
+    reports: Sequence[BuildReport],
+) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    if not (folders := report_folders(reports)):
+        return {}
+    value = json.dumps(folders, separators=(",", ":"))
+    return {"REPORT_FOLDERS": codebuild.BuildEnvironmentVariable(value=value)}
 
 
 def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:

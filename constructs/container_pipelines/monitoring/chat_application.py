@@ -106,7 +106,7 @@ class ChatApplication(Construct):
         super().__init__(scope, construct_id)
         self.encryption_key = encryption_key or topic_key(self)
         self.topic = encrypted_topic(self, self.encryption_key)
-        self._target = RuleTarget(self.topic.topic_arn)
+        self._target = RuleTarget(arn=self.topic.topic_arn)
         self.role = iam.Role(
             self,
             "Role",

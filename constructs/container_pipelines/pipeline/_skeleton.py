@@ -13,9 +13,9 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
-from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
@@ -96,14 +96,8 @@ class PipelineSkeleton:
         self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
         self._artifacts = ArtifactAccess(self.artifact_bucket)
-        self.role = iam.Role(
-            scope,
-            "Role",
-            assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
-            description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
-        )
-        self._assumed_by = iam.ArnPrincipal(self.role.role_arn)
-        self._artifacts.grant(self.role, write=True)
+        self._roles = PipelineRoles(scope, self._artifacts)
+        self.role = self._roles.pipeline
         self.pipeline = codepipeline.Pipeline(
             scope,
             "Pipeline",
@@ -124,9 +118,7 @@ class PipelineSkeleton:
             use_pipeline_role_for_actions=False,
             role=self.role.without_policy_updates(),
         )
-        # A new pipeline starts at once: its roles must be complete by then.
-        self._node = self.pipeline.node
-        self._node.add_dependency(self.role)
+        self._roles.precede(self.pipeline)
         self._add_source(source)
         self._add_build(source, build)
 
@@ -147,7 +139,7 @@ class PipelineSkeleton:
         iam.Role
             The role; grant it what the action does.
         """
-        role = self._role_without_artifacts(construct_id, description)
+        role = self._roles.action(construct_id, description)
         self._artifacts.grant(role, write=writes)
         return role
 
@@ -182,24 +174,13 @@ class PipelineSkeleton:
         return [
             recorder.action(
                 self._scope,
-                role=self._role_without_artifacts("RecordRole", "Has the release recorded"),
+                role=self._roles.action("RecordRole", "Has the release recorded"),
                 service=service,
                 container_name=self._container_name,
                 image_pointer=self._image_pointer,
                 run_order=2,
             )
         ]
-
-    def _role_without_artifacts(self, construct_id: str, description: str) -> iam.Role:
-        role = iam.Role(
-            self._scope,
-            construct_id,
-            assumed_by=self._assumed_by,
-            description=description,
-        )
-        role.grant_assume_role(self.role)
-        self._node.add_dependency(role)
-        return role
 
     def _add_source(self, source: Source) -> None:
         self.source_output = codepipeline.Artifact("Source")
@@ -211,7 +192,7 @@ class PipelineSkeleton:
 
     def _add_build(self, source: Source, build: BuildProject) -> None:
         self.build_output = codepipeline.Artifact("Build")
-        role = self._role_without_artifacts("BuildRole", "Starts builds")
+        role = self._roles.action("BuildRole", "Starts builds")
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
@@ -259,7 +240,7 @@ class PipelineSkeleton:
         gates = [
             gate.action(
                 self._scope,
-                role=self._role_without_artifacts(f"Gate{gate.name}Role", gate.purpose),
+                role=self._roles.action(f"Gate{gate.name}Role", gate.purpose),
                 run_order=run_order,
             )
             for run_order, gate in enumerate(self._controls.gates, start=1)

@@ -13,6 +13,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct, IConstruct
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._names import arn, stack_of
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -115,11 +116,10 @@ class ImagePointer(Construct):
         self.parameter_name = parameter_name
         self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        stack = Stack.of(self)
-        ssm_arn = stack.format_arn(service="ssm", resource="parameter")
+        ssm_arn = arn(self, "ssm", "parameter")
         self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
-        maker = _maker(stack)
-        for construct_id, name, arn, description in (
+        maker = _maker(stack_of(self))
+        for construct_id, name, parameter_arn, description in (
             (
                 "LiveImage",
                 self.parameter_name,
@@ -153,7 +153,7 @@ class ImagePointer(Construct):
                     [
                         iam.PolicyStatement(
                             actions=["ssm:PutParameter"],
-                            resources=[arn],
+                            resources=[parameter_arn],
                             # Absent is what a request without the parameter may leave the key.
                             conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
                         )
@@ -188,7 +188,7 @@ class ImagePointer(Construct):
             resolves template parameters before it creates resources, so the first deployment could
             not succeed. Or if it is in another account or region, where there is no such parameter.
         """
-        own, theirs = Stack.of(self), Stack.of(consumer)
+        own, theirs = stack_of(self), stack_of(consumer)
         if _deployed(own).node.path == _deployed(theirs).node.path:
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
@@ -267,7 +267,7 @@ class ImagePointer(Construct):
 
 def _claim(path: str, scope: Construct, name: str) -> None:
     """Let a parameter belong to one pointer of an app, account and region."""
-    stack, stage = Stack.of(scope), Stage.of(scope)
+    stack, stage = stack_of(scope), Stage.of(scope)
     place = (stage.node.path if stage else "", stack.environment, name)
     other = _pointers.setdefault(scope.node.root, {}).setdefault(place, path)
     if other != path:
