@@ -52,7 +52,7 @@ acceptance: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Play the release scenarios wh
 acceptance-clean: $(PYTHON_PACKAGES) ## Delete what the acceptance run RUN=<id> has left
 	@$(BIN)/python -m acceptance clean --run "$(RUN)"
 
-benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (10 minutes)
+benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (half an hour)
 	@$(BIN)/python -m benchmarks
 
 mutants: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Change the code in 100 places, one at a time: which does no test notice? (an hour)

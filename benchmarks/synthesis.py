@@ -2,25 +2,33 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import leather
 from rich import box
 from rich.table import Table
 
-from benchmarks.plot import Line, plot
 from local.cloud import ROOT
 from local.progress import console
 
 _FLOOR: Final = "empty"
 _APPS: Final = ("existing-by-hand", "existing", "own-by-hand", "own")
+# The same with and without what only one of the two has, for a comparison of like with like.
+_PARTS: Final = (
+    "existing-by-hand-checked",
+    "existing-unmonitored",
+    "own-by-hand-checked",
+    "own-unmonitored",
+)
 _SECONDS: Final = "Processor's time of a synthesis (s)"
 
 
@@ -46,6 +54,10 @@ class Synthesis:
     crossings: Mapping[str, int]
 
 
+class LimitError(RuntimeError):
+    """An app is too large for CloudFormation; the message says what is."""
+
+
 def synthesize(app: str, services: int) -> Synthesis:
     """Synthesize an app in a fresh process, as ``cdk diff`` and ``cdk deploy`` do.
 
@@ -63,8 +75,10 @@ def synthesize(app: str, services: int) -> Synthesis:
 
     Raises
     ------
+    LimitError
+        If a stack has more resources than CloudFormation takes.
     RuntimeError
-        If it fails; with what it said.
+        If it fails otherwise; with what it said.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         command = [sys.executable, "-m", "benchmarks.synthesized", app, str(services)]
@@ -75,7 +89,11 @@ def synthesize(app: str, services: int) -> Synthesis:
         output.seek(0)
         errors.seek(0)
         if process.returncode:
-            raise RuntimeError(f"{app} for {services} services: {errors.read()}")
+            told = errors.read()
+            limit = re.search("TooManyResourcesInStack: .* maximum of [0-9]+", told)
+            if limit:
+                raise LimitError(limit.group())
+            raise RuntimeError(f"{app} for {services} services: {told}")
         found = json.loads(output.read().splitlines()[-1])
     return Synthesis(
         seconds=usage.ru_utime + usage.ru_stime,
@@ -99,14 +117,27 @@ def measure(counts: Sequence[int], rounds: int) -> dict[tuple[str, int], list[Sy
     Returns
     -------
     dict
-        The syntheses by app and number of services.
+        The syntheses by app and number of services, without those that CloudFormation would refuse.
     """
-    cases = [(_FLOOR, 0), *((app, count) for count in counts for app in _APPS)]
-    found: dict[tuple[str, int], list[Synthesis]] = {case: [] for case in cases}
-    for _ in range(rounds):
+    cases = [(_FLOOR, 0), *((app, count) for count in counts for app in (*_APPS, *_PARTS))]
+    found: dict[tuple[str, int], list[Synthesis]] = {}
+    refused: set[tuple[str, int]] = set()
+    for number in range(1, rounds + 1):
         for case in cases:
-            found[case].append(synthesis := synthesize(*case))
-            console.print(f"[dim]{case[0]}, {case[1]} services: {synthesis.seconds:.1f} s[/]")
+            if case in refused:
+                continue
+            app, count = case
+            try:
+                synthesis = synthesize(app, count)
+            except LimitError as error:
+                refused.add(case)
+                console.print(f"[dim]{app}, {count} services: {error}[/]")
+                continue
+            found.setdefault(case, []).append(synthesis)
+            console.print(
+                f"[dim]round {number} of {rounds}, {app}, {count} services: "
+                f"{synthesis.seconds:.1f} s[/]"
+            )
     return found
 
 
@@ -116,19 +147,23 @@ def main(*, counts: Sequence[int], rounds: int, svg: Path | None) -> None:
     Parameters
     ----------
     counts
-        The numbers of services, of which the first is what a further service is counted from.
+        The numbers of services; what a further one costs is counted from the number before.
     rounds
         How often each is synthesized; medians are shown.
     svg
         Where a plot is written, if at all.
     """
     medians = {case: _median(found) for case, found in measure(counts, rounds).items()}
-    console.print(_table(medians, counts), width=140)
+    console.print(_table(medians), width=140)
     if svg is not None:
-        lines = [
-            Line(app, [(count, medians[app, count].seconds) for count in counts]) for app in _APPS
-        ]
-        svg.write_text(plot(_SECONDS, "services", lines), encoding="utf-8")
+        chart = leather.Chart(_SECONDS)
+        for app in (*_APPS, "own-unmonitored"):
+            chart.add_line(
+                [(count, found.seconds) for (name, count), found in medians.items() if name == app],
+                name=app,
+            )
+        chart.add_x_axis(name="services")
+        chart.to_svg(str(svg), width=900, height=500)
 
 
 def print_crossings(count: int = 4) -> None:
@@ -154,21 +189,23 @@ def _median(found: Sequence[Synthesis]) -> Synthesis:
     )
 
 
-def _table(medians: Mapping[tuple[str, int], Synthesis], counts: Sequence[int]) -> Table:
+def _table(medians: Mapping[tuple[str, int], Synthesis]) -> Table:
     table = Table(
         *("app", "services", "time", "memory", "resources", "crossings"),
         *("a further service", "a further resource"),
         box=box.MARKDOWN,
     )
-    for app, count, synthesis in _rows(medians):
-        first = medians.get((app, counts[0]))
+    before: dict[str, tuple[int, Synthesis]] = {}
+    for (app, count), synthesis in sorted(medians.items(), key=lambda item: item[0][1]):
         further = ("", "")
-        if first is not None and count > counts[0]:
+        if app in before:
+            fewer, first = before[app]
             seconds = synthesis.seconds - first.seconds
             further = (
-                f"{seconds / (count - counts[0]) * 1000:.0f} ms",
+                f"{seconds / (count - fewer) * 1000:.0f} ms",
                 f"{seconds / (synthesis.resources - first.resources) * 1000:.1f} ms",
             )
+        before[app] = count, synthesis
         table.add_row(
             app,
             str(count),
@@ -179,10 +216,3 @@ def _table(medians: Mapping[tuple[str, int], Synthesis], counts: Sequence[int]) 
             *further,
         )
     return table
-
-
-def _rows(
-    medians: Mapping[tuple[str, int], Synthesis],
-) -> Iterator[tuple[str, int, Synthesis]]:
-    for (app, count), synthesis in sorted(medians.items(), key=lambda item: item[0][1]):
-        yield app, count, synthesis

@@ -5,16 +5,19 @@ A resource of another stack only gets its final form while the app is synthesize
 acknowledgement is made then.
 """
 
+import functools
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import jsii
 from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_iam as iam
-from constructs import IConstruct, IValidation, Node
+from constructs import IConstruct, IValidation
 
 from container_pipelines._checks import is_token
+from container_pipelines._names import stack_of
 
 _METADATA_KEY: Final = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 
@@ -45,8 +48,8 @@ def acknowledge_wildcards(role: iam.Role | iam.Policy, reasons: Mapping[str, str
         Why each cannot be narrower, for a reviewer; by the resource as the statement has it.
     """
     # Without a token a resource is in its final form.
-    stack = Stack.of(role) if any(map(is_token, reasons)) else None
-    findings = _findings(stack, reasons)
+    stack = stack_of(role) if any(map(is_token, reasons)) else None
+    findings = _findings(stack, list(reasons))
     Validations.of(role).acknowledge(
         *(
             Acknowledgment(id=finding, reason=reason)
@@ -54,35 +57,50 @@ def acknowledge_wildcards(role: iam.Role | iam.Policy, reasons: Mapping[str, str
         )
     )
     if stack is not None:
-        node = role.node
-        node.add_validation(_FinalForms(node, stack, findings, reasons))
+        _final_forms(stack).wildcards.extend(
+            _Wildcard(role, resource, finding, reason)
+            for finding, (resource, reason) in zip(findings, reasons.items(), strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wildcard:
+    role: iam.Role | iam.Policy
+    resource: str
+    finding: str
+    reason: str
 
 
 @jsii.implements(IValidation)
 class _FinalForms:
-    def __init__(
-        self, node: Node, stack: Stack, findings: list[str], reasons: Mapping[str, str]
-    ) -> None:
-        self._node = node
+    """Acknowledges once more what has got another name when the stack is synthesized."""
+
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._findings = findings
-        self._reasons = reasons
+        self.wildcards: list[_Wildcard] = []
 
     def validate(self) -> list[str]:
-        findings = _findings(self._stack, self._reasons)
-        for early, final, reason in zip(
-            self._findings, findings, self._reasons.values(), strict=True
-        ):
-            if final != early:
+        findings = _findings(self._stack, [wildcard.resource for wildcard in self.wildcards])
+        for wildcard, finding in zip(self.wildcards, findings, strict=True):
+            if finding != wildcard.finding:
                 # What acknowledge() records; but that adds a stack trace, which at this moment
                 # names a temporary folder, and two syntheses would differ.
-                self._node.add_metadata(_METADATA_KEY, {f"Annotation::{final}": reason})
+                wildcard.role.node.add_metadata(
+                    _METADATA_KEY, {f"Annotation::{finding}": wildcard.reason}
+                )
         return []
 
 
-def _findings(stack: Stack | None, reasons: Mapping[str, str]) -> list[str]:
-    resources = list(reasons) if stack is None else stack.resolve(list(reasons))
-    return [f"AwsSolutions-IAM5[Resource::{_flat(resource)}]" for resource in resources]
+@functools.cache
+def _final_forms(stack: Stack) -> _FinalForms:
+    forms = _FinalForms(stack)
+    stack.node.add_validation(forms)
+    return forms
+
+
+def _findings(stack: Stack | None, resources: list[str]) -> list[str]:
+    final = resources if stack is None else stack.resolve(resources)
+    return [f"AwsSolutions-IAM5[Resource::{_flat(resource)}]" for resource in final]
 
 
 def _flat(resource: Any) -> str:

@@ -1,8 +1,9 @@
 """Who may take a role: a service of AWS, when it acts for this account."""
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+
+from container_pipelines._names import place_of, stack_of
 
 
 def service_of_this_account(scope: Construct, service: str) -> iam.ServicePrincipal:
@@ -26,6 +27,7 @@ def service_of_this_account(scope: Construct, service: str) -> iam.ServicePrinci
     -----
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
+    account = place_of(stack_of(scope)).account
     return iam.ServicePrincipal(
-        service, conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+        service, conditions={"StringEquals": {"aws:SourceAccount": account}}
     )

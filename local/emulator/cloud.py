@@ -19,15 +19,18 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    stack_events,
     targets,
     updates,
 )
+from local.emulator.api import front as api
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
 from local.emulator.code_commit import CodeCommit
 from local.emulator.code_deploy.service import CodeDeploy
-from local.emulator.load_balancing import forwarding, weights
+from local.emulator.load_balancing import forwarding, refusals, weights
+from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
 from local.emulator.permissions import deliveries, front, permissions
@@ -60,12 +63,15 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
     forwarding.register(ecs.register(clients, machine, settings.state.resolve() / "docker"))
-    listeners = Listeners(settings.port)
+    certificates = Certificates(settings.state.resolve() / "certificates")
+    listeners = Listeners(settings.port, certificates)
     listeners.register()
+    refusals.register()
     custom_resources.register()
     outputs.register()
     parameters.register()
     updates.register()
+    stack_events.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 
@@ -78,8 +84,9 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     codepipeline.register()
     CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
+    api.register()
     front.register()
     deliveries.register()
     if settings.enforce_permissions:
         permissions.enforce(Evaluator())
-    return LocalApi(app.app, codepipeline, repositories, listeners), codebuild
+    return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild

@@ -20,7 +20,10 @@
 ``POST /_local/broken-image``
     Tasks that run the ``image`` stop with an error as they start; with ``broken=false`` no more.
 ``GET /_local/listeners``
-    Where the listeners of load balancers are: DNS name and port -> address and port.
+    Where the ``listeners`` of load balancers are: DNS name and port -> address and port; and the
+    ``authority`` whose certificates those for HTTPS have, as PEM.
+``POST /_local/certificate``
+    Makes the certificate ``arn`` for a ``domain`` known to ACM, as one that is there on AWS.
 ``GET /_local/slack``
     The messages that functions have posted to Slack, for which `local.emulator.slack` stands in.
 ``POST /_local/slack``
@@ -51,6 +54,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from local.emulator import connections, pushes
 from local.emulator.archives import ArchiveError
 from local.emulator.ecs import broken_images
+from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.permissions import permissions
 from local.emulator.pipelines import triggers
@@ -87,6 +91,8 @@ class LocalApi:
         Where pushes go.
     listeners
         Of the load balancers.
+    certificates
+        Of these listeners.
     """
 
     def __init__(
@@ -95,10 +101,12 @@ class LocalApi:
         codepipeline: CodePipeline,
         repositories: Repositories,
         listeners: Listeners,
+        certificates: Certificates,
     ) -> None:
         self._behind = behind
         self._codepipeline = codepipeline
         self._repositories = repositories
+        self._certificates = certificates
         self._slack = Slack()
         self._routes: dict[tuple[str, str], Callable[[Query, bytes], Answer]] = {
             ("GET", "health"): lambda _query, _body: {"status": "ready"},
@@ -108,7 +116,11 @@ class LocalApi:
             ("POST", "clock"): self._move_clock,
             ("POST", "scan-findings"): self._set_findings,
             ("POST", "broken-image"): self._break_image,
-            ("GET", "listeners"): lambda _query, _body: {"listeners": listeners.places()},
+            ("GET", "listeners"): lambda _query, _body: {
+                "listeners": listeners.places(),
+                "authority": certificates.authority,
+            },
+            ("POST", "certificate"): self._add_certificate,
             ("GET", "slack"): lambda _query, _body: {"messages": self._slack.messages()},
             ("POST", "slack"): self._refuse,
             ("GET", "permissions"): lambda _query, _body: {"calls": permissions.calls()},
@@ -157,6 +169,10 @@ class LocalApi:
                 return 200, route(query, body)
         except (BadRequestError, ServiceError, ArchiveError) as error:
             return 400, {"message": str(error)}
+
+    def _add_certificate(self, query: Query, _: bytes) -> Answer:
+        self._certificates.add(_needed(query, "arn"), _needed(query, "domain"))
+        return {}
 
     def _refuse(self, query: Query, _: bytes) -> Answer:
         times, status = _needed(query, "times"), _needed(query, "status")

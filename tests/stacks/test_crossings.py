@@ -5,7 +5,10 @@ import pytest
 from benchmarks.synthesized import synthesized
 
 
-@pytest.mark.parametrize(("app", "most"), [("existing", 400), ("own", 515)])
+@pytest.mark.parametrize(("app", "most"), [("existing", 420), ("own", 545)])
 def test_a_further_service_asks_little_of_the_cdk(app: str, most: int) -> None:
-    one, two = (sum(synthesized(app, services)["crossings"].values()) for services in (1, 2))
-    assert 0 < two - one <= most, "see python -m benchmarks --crossings for what is asked how often"
+    # The first service of a process also asks for what is kept for all others.
+    two, three = (sum(synthesized(app, services)["crossings"].values()) for services in (2, 3))
+    assert 0 < three - two <= most, (
+        "see python -m benchmarks --crossings for what is asked how often"
+    )

@@ -12,6 +12,7 @@ from container_pipelines.monitoring._metrics import (
     missing_tasks,
     pipeline_metric,
     server_errors,
+    target_metric,
 )
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.thresholds import AlarmName, AnomalyBand, Threshold
@@ -99,7 +100,7 @@ def _drafts(
         case AlarmName.MISSING_TASKS if monitored.service is not None:
             yield _Draft(
                 name=alarm,
-                metric=missing_tasks(monitored, threshold.period),
+                metric=missing_tasks(monitored).metric(threshold.period),
                 description=f"{monitored.name}: fewer tasks run than desired; see the service's "
                 f"events and its stopped tasks",
                 # Without Container Insights nothing is known; OK would be a lie, ALARM as well.
@@ -132,7 +133,7 @@ def _of_pipeline(
         )
     yield _Draft(
         name=alarm,
-        metric=pipeline_metric(monitored, metric, statistic, threshold.period),
+        metric=pipeline_metric(monitored, metric, statistic).metric(threshold.period),
         description=f"{monitored.name}: {description}",
         # There is data only when an execution ends. None is no release, and no failure.
         missing=_QUIET,
@@ -151,7 +152,7 @@ def _of_project(
     )
     yield _Draft(
         name=alarm,
-        metric=build_metric(monitored.project, metric, statistic, threshold.period),
+        metric=build_metric(monitored, metric, statistic).metric(threshold.period),
         description=f"{monitored.name}: {description}",
         # There is data only when a build ends.
         missing=_QUIET,
@@ -166,7 +167,7 @@ def _of_targets(
     if alarm is AlarmName.SERVER_ERRORS:
         yield _Draft(
             name=alarm,
-            metric=server_errors(monitored.target_groups, threshold.period),
+            metric=server_errors(monitored).metric(threshold.period),
             description=f"{monitored.name}: too many requests are answered with 5xx; see the "
             f"service's log",
             # There is data only while requests come.
@@ -174,10 +175,12 @@ def _of_targets(
         )
         return
     # Blue and green change places with each release: both are monitored, each with its own alarm.
-    for number, group in enumerate(monitored.target_groups, start=1):
+    for number, dimensions in enumerate(monitored.target_dimensions, start=1):
         yield _Draft(
             name=alarm if number == 1 else f"{alarm}-{number}",
-            metric=group.metrics.unhealthy_host_count(period=threshold.period, statistic="Maximum"),
+            metric=target_metric(dimensions, "UnHealthyHostCount", "Maximum").metric(
+                threshold.period
+            ),
             description=f"{monitored.name}: tasks fail the health check; see the target group and "
             f"the service's log",
             # A group without targets, such as the idle one of two, has no data.

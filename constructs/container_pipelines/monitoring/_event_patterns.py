@@ -13,16 +13,13 @@ https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import Stack
-from aws_cdk import aws_events as events
 from constructs import Construct
 
+from container_pipelines._names import arn
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
-_Pattern = Callable[
-    [Construct, MonitoredResources, frozenset[NotifyOn]], events.EventPattern | None
-]
+_Pattern = Callable[[Construct, MonitoredResources, frozenset[NotifyOn]], dict[str, Any] | None]
 
 _PIPELINE_STATES: Final = {
     NotifyOn.FAILED: ["FAILED"],
@@ -36,6 +33,13 @@ _BUILD_STATES: Final = {
     NotifyOn.SUCCEEDED: ["SUCCEEDED"],
     NotifyOn.STOPPED: ["STOPPED"],
 }
+_DRIFTS: Final = {
+    NotifyOn.FAILED: [
+        f"IMAGE_DRIFT_{state}"
+        for state in ("BLOCKED", "DETECTED", "FROZEN", "GIVEN_UP", "RESTORING")
+    ],
+    NotifyOn.RECOVERED: ["IMAGE_DRIFT_RESTORED"],
+}
 _CODE_DEPLOY_STATES: Final = {
     NotifyOn.FAILED: ["FAILURE", "STOP"],
     NotifyOn.APPROVAL: ["READY"],
@@ -46,7 +50,7 @@ _CODE_DEPLOY_STATES: Final = {
 
 def event_pattern(
     kind: EventKind, scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     """Make the pattern of one kind of event.
 
     Parameters
@@ -62,7 +66,7 @@ def event_pattern(
 
     Returns
     -------
-    events.EventPattern or None
+    dict or None
         The pattern; None where no monitored resource sends such events, or nothing is to be sent
         on them.
     """
@@ -76,7 +80,7 @@ def _states(table: Mapping[NotifyOn, Sequence[str]], notify_on: Collection[Notif
 def _pipeline(level: str) -> _Pattern:
     def pattern(
         scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-    ) -> events.EventPattern | None:
+    ) -> dict[str, Any] | None:
         states = _states(_PIPELINE_STATES, notify_on)
         if monitored.pipeline is None or not states:
             return None
@@ -84,51 +88,52 @@ def _pipeline(level: str) -> _Pattern:
         if level == "Action":
             # Approvals have a kind of their own; without this they would be sent twice.
             detail["type"] = {"category": [{"anything-but": ["Approval"]}]}
-        return events.EventPattern(
-            source=["aws.codepipeline"],
-            detail_type=[f"CodePipeline {level} Execution State Change"],
-            detail=detail,
-        )
+        return {
+            "source": ["aws.codepipeline"],
+            "detail-type": [f"CodePipeline {level} Execution State Change"],
+            "detail": detail,
+        }
 
     return pattern
 
 
 def _approvals(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     states = _states({NotifyOn.APPROVAL: ["STARTED"], NotifyOn.FAILED: ["FAILED"]}, notify_on)
     if monitored.pipeline is None or not states:
         return None
-    return events.EventPattern(
-        source=["aws.codepipeline"],
-        detail_type=["CodePipeline Action Execution State Change"],
-        detail={
+    return {
+        "source": ["aws.codepipeline"],
+        "detail-type": ["CodePipeline Action Execution State Change"],
+        "detail": {
             "pipeline": [monitored.pipeline_name],
             "type": {"category": ["Approval"]},
             "state": states,
         },
-    )
+    }
 
 
 def _builds(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     states = _states(_BUILD_STATES, notify_on)
     if monitored.project is None or not states:
         return None
-    return events.EventPattern(
-        source=["aws.codebuild"],
-        detail_type=["CodeBuild Build State Change"],
-        detail={"project-name": [monitored.project.project_name], "build-status": states},
-    )
+    return {
+        "source": ["aws.codebuild"],
+        "detail-type": ["CodeBuild Build State Change"],
+        "detail": {"project-name": [monitored.project_name], "build-status": states},
+    }
 
 
 def _deployments(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     names = _states(
         {
-            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
+            **_DRIFTS,
+            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED", *_DRIFTS[NotifyOn.FAILED]],
             NotifyOn.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
             NotifyOn.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
         },
@@ -144,48 +149,76 @@ def _deployments(
             "reason": [{"wildcard": "*rolling back*"}],
         }
         detail = {"$or": [detail, rolled_back]}
-    return events.EventPattern(
-        source=["aws.ecs"],
-        detail_type=["ECS Deployment State Change"],
+    return {
+        # The drift detector's events have the shape of ECS's.
+        "source": ["aws.ecs", "container-pipelines"],
+        "detail-type": ["ECS Deployment State Change", "Image Drift"],
         # These events name the cluster nowhere but in the service's ARN.
-        resources=[
-            Stack.of(scope).format_arn(
-                service="ecs",
-                resource="service",
-                resource_name=f"{monitored.cluster_name}/{monitored.service_name}",
-            )
-        ],
-        detail=detail,
-    )
+        "resources": [_service_arn(scope, monitored)],
+        "detail": detail,
+    }
+
+
+def drift_pattern(
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
+) -> dict[str, Any] | None:
+    """Make the pattern of the drift detector's events alone.
+
+    Parameters
+    ----------
+    scope
+        Whose stack the rule is in.
+    monitored
+        The resources that the events must be about.
+    notify_on
+        What notifications are sent on.
+
+    Returns
+    -------
+    dict or None
+        The pattern; None without a service, or where nothing is to be sent on them.
+    """
+    names = _states(_DRIFTS, notify_on)
+    if monitored.service is None or not names:
+        return None
+    return {
+        "source": ["container-pipelines"],
+        "resources": [_service_arn(scope, monitored)],
+        "detail": {"eventName": names},
+    }
+
+
+def _service_arn(scope: Construct, monitored: MonitoredResources) -> str:
+    return arn(scope, "ecs", f"service/{monitored.cluster_name}/{monitored.service_name}")
 
 
 def _code_deploy(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     states = _states(_CODE_DEPLOY_STATES, notify_on)
     group = monitored.deployment_group
     if group is None or not states:
         return None
-    return events.EventPattern(
-        source=["aws.codedeploy"],
-        detail_type=["CodeDeploy Deployment State-change Notification"],
-        detail={
+    return {
+        "source": ["aws.codedeploy"],
+        "detail-type": ["CodeDeploy Deployment State-change Notification"],
+        "detail": {
             "application": [group.application.application_name],
             "deploymentGroup": [group.deployment_group_name],
             "state": states,
         },
-    )
+    }
 
 
 def _tasks(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     if monitored.service is None or NotifyOn.FAILED not in notify_on:
         return None
-    return events.EventPattern(
-        source=["aws.ecs"],
-        detail_type=["ECS Task State Change"],
-        detail={
+    return {
+        "source": ["aws.ecs"],
+        "detail-type": ["ECS Task State Change"],
+        "detail": {
             "clusterArn": [monitored.cluster_arn],
             "group": [f"service:{monitored.service_name}"],
             "lastStatus": ["STOPPED"],
@@ -195,12 +228,12 @@ def _tasks(
                 {"stoppedReason": [{"wildcard": "*fail*"}]},
             ],
         },
-    )
+    }
 
 
 def _scans(
     scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
-) -> events.EventPattern | None:
+) -> dict[str, Any] | None:
     if monitored.repository is None or not {NotifyOn.FAILED, NotifyOn.SUCCEEDED} & notify_on:
         return None
     bad: dict[str, Any] = {
@@ -210,10 +243,10 @@ def _scans(
         ]
         + [{"scan-status": [{"anything-but": ["COMPLETE", "INITIAL_SCAN_COMPLETE", "ACTIVE"]}]}]
     }
-    return events.EventPattern(
-        source=["aws.ecr", "aws.inspector2"],
-        detail_type=["ECR Image Scan", "Inspector2 Scan"],
-        detail={
+    return {
+        "source": ["aws.ecr", "aws.inspector2"],
+        "detail-type": ["ECR Image Scan", "Inspector2 Scan"],
+        "detail": {
             # Amazon ECR calls the repository by its name, Inspector by its ARN.
             "repository-name": [
                 monitored.repository.repository_name,
@@ -221,7 +254,7 @@ def _scans(
             ],
             **({} if NotifyOn.SUCCEEDED in notify_on else bad),
         },
-    )
+    }
 
 
 _PATTERNS: Final[Mapping[EventKind, _Pattern]] = {

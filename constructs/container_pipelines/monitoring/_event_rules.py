@@ -1,21 +1,20 @@
 """EventBridge rules that send events of the monitored resources to a target."""
 
 import functools
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-import jsii
-from aws_cdk import Stack
 from aws_cdk import aws_events as events
-from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
+from container_pipelines._names import arn
 from container_pipelines.monitoring._event_patterns import event_pattern
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
-# The text for people. EventBridge puts each line into quotes.
-_FIELD: Final = events.EventField.from_path
+# The text for people.
 _LINES: Final[Mapping[EventKind, tuple[tuple[str, str], ...]]] = {
     EventKind.RELEASES: (
         ("Release of", "$.detail.pipeline"),
@@ -70,72 +69,64 @@ _LINES: Final[Mapping[EventKind, tuple[tuple[str, str], ...]]] = {
 }
 
 
-@jsii.implements(events.IRuleTarget)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleTarget:
     """A target whose resource policy already admits the account's rules.
 
-    The L2 targets add a statement for each rule, and a function's policy is full after some dozens
-    of them.
+    The targets of the CDK add a statement for each rule, and a function's policy is full after some
+    dozens of them.
 
     Parameters
     ----------
     arn
         The target.
+    as_text
+        Whether it gets a few lines of text for people; by default the event itself.
     message
-        The input that it gets; the event by default.
+        What it gets in place of the event; the event itself by default.
     dead_letter_arn
-        The dead-letter queue for events that could not be delivered.
+        The dead-letter queue for events that could not be delivered; none by default.
     """
 
-    def __init__(
-        self,
-        arn: str,
-        *,
-        message: events.RuleTargetInput | None = None,
-        dead_letter_arn: str | None = None,
-    ) -> None:
-        self._arn = arn
-        self._message = message
-        self._dead_letter_arn = dead_letter_arn
+    arn: str
+    as_text: bool = False
+    message: events.CfnRule.InputTransformerProperty | None = None
+    dead_letter_arn: str | None = None
 
-    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:  # noqa: A002 - jsii's name
-        """Return the target's configuration for a rule.
+    def of_rule(self, kind: EventKind | None = None) -> list[events.CfnRule.TargetProperty]:
+        """Return the target as a rule has it.
 
         Parameters
         ----------
-        rule, id
-            The rule, and its name for the target.
+        kind
+            What events the rule is for; None for those that have no text.
         """
-        queue = self._dead_letter_arn
-        return events.RuleTargetConfig(
-            arn=self._arn,
-            input=self._message,
-            # A notification that is hours late helps nobody; the queue keeps the event.
-            retry_policy=events.CfnRule.RetryPolicyProperty(
-                maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
-            ),
-            dead_letter_config=events.CfnRule.DeadLetterConfigProperty(arn=queue)
-            if queue
-            else None,
-        )
+        queue = self.dead_letter_arn
+        return [
+            events.CfnRule.TargetProperty(
+                id="Target0",
+                arn=self.arn,
+                input_transformer=_plain_text(kind) if kind and self.as_text else self.message,
+                # A notification that is hours late helps nobody; the queue keeps the event.
+                retry_policy=events.CfnRule.RetryPolicyProperty(
+                    maximum_event_age_in_seconds=3600, maximum_retry_attempts=20
+                ),
+                dead_letter_config=(
+                    events.CfnRule.DeadLetterConfigProperty(arn=queue) if queue else None
+                ),
+            )
+        ]
 
 
 @functools.cache
-def plain_text(kind: EventKind) -> events.RuleTargetInput:
-    """Render an event as text for people.
-
-    Parameters
-    ----------
-    kind
-        What kind of event.
-
-    Returns
-    -------
-    events.RuleTargetInput
-        The text.
-    """
-    return events.RuleTargetInput.from_multiline_text(
-        "\n".join(f"{label}: {_FIELD(path)}" for label, path in _LINES[kind])
+def _plain_text(kind: EventKind) -> events.CfnRule.InputTransformerProperty:
+    fields = {
+        path: re.sub(r"[^A-Za-z0-9_-]", "-", path.removeprefix("$.")) for _, path in _LINES[kind]
+    }
+    return events.CfnRule.InputTransformerProperty(
+        input_paths_map={name: path for path, name in fields.items()},
+        # EventBridge wants each line in quotes.
+        input_template="\n".join(f'"{label}: <{fields[path]}>"' for label, path in _LINES[kind]),
     )
 
 
@@ -167,12 +158,14 @@ def add_rule(
     """
     pattern = event_pattern(kind, scope, monitored, notify_on)
     if pattern is not None:
-        events.Rule(
+        # The L2 construct would call back for its target, and bring nothing but that.
+        events.CfnRule(
             scope,
             f"{construct_id}{kind.title().replace('_', '')}",
             description=f"Notifications of {monitored.name}: {kind.replace('_', ' ')}",
             event_pattern=pattern,
-            targets=[target],
+            state="ENABLED",
+            targets=target.of_rule(kind),
         )
 
 
@@ -189,4 +182,4 @@ def every_rule(scope: Construct) -> str:
     str
         The pattern of their ARNs.
     """
-    return Stack.of(scope).format_arn(service="events", resource="rule", resource_name="*")
+    return arn(scope, "events", "rule/*")

@@ -2,13 +2,11 @@
 
 import functools
 
-from aws_cdk import ArnFormat, Stack
-from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._names import arn, stack_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 
@@ -27,8 +25,8 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
     monitored
         The resources.
     """
-    stack = Stack.of(scope)
-    holder = role if stack is Stack.of(role) else iam.Policy(scope, "LookUps", roles=[role])
+    same_stack = stack_of(scope) is stack_of(role)
+    holder = role if same_stack else iam.Policy(scope, "LookUps", roles=[role])
     allow = functools.partial(iam.Grant.add_to_principal, grantee=holder)
     reasons: dict[str, str] = {}
     if monitored.pipeline is not None:
@@ -42,7 +40,7 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
         )
     if monitored.project is not None:
         allow(actions=["codebuild:BatchGetBuilds"], resource_arns=[monitored.project.project_arn])
-        build_logs = _build_logs(stack, monitored.project, monitored.build_log_group)
+        build_logs = _build_logs(scope, monitored)
         allow(actions=["logs:GetLogEvents"], resource_arns=[build_logs])
         reasons[build_logs] = "Each build has its own log stream."
     if monitored.deployment_group is not None:
@@ -51,12 +49,11 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
             resource_arns=[monitored.deployment_group.deployment_group_arn],
         )
     if monitored.service is not None:
-        ecs_arn = functools.partial(stack.format_arn, service="ecs")
         service = f"{monitored.cluster_name}/{monitored.service_name}"
-        tasks = ecs_arn(resource="task", resource_name=f"{monitored.cluster_name}/*")
+        tasks = arn(scope, "ecs", f"task/{monitored.cluster_name}/*")
         allow(
             actions=["ecs:DescribeServices"],
-            resource_arns=[ecs_arn(resource="service", resource_name=service)],
+            resource_arns=[arn(scope, "ecs", f"service/{service}")],
         )
         allow(actions=["ecs:DescribeTasks"], resource_arns=[tasks])
         allow(
@@ -70,17 +67,12 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
         acknowledge_wildcards(holder, reasons)
 
 
-def _build_logs(stack: Stack, project: codebuild.IProject, log_group: logs.ILogGroup | None) -> str:
+def _build_logs(scope: Construct, monitored: MonitoredResources) -> str:
     # By its name: the ARN that the CDK knows ends in ":*" already, and IAM would match no stream.
     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
-    if log_group is not None:
-        name = log_group.log_group_name
+    if monitored.build_log_group is not None:
+        name = monitored.build_log_group.log_group_name
     else:
         # Where CodeBuild logs unless a project says otherwise.
-        name = f"/aws/codebuild/{project.project_name}"
-    return stack.format_arn(
-        service="logs",
-        resource="log-group",
-        resource_name=f"{name}:log-stream:*",
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
+        name = f"/aws/codebuild/{monitored.project_name}"
+    return arn(scope, "logs", f"log-group:{name}:log-stream:*")

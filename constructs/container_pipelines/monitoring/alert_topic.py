@@ -12,7 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from container_pipelines._checks import check_name
-from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, plain_text
+from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
     DEFAULT_NOTIFY_ON,
@@ -75,10 +75,7 @@ class AlertTopic(Construct):
         super().__init__(scope, construct_id)
         self.encryption_key = encryption_key or topic_key(self)
         self.topic = encrypted_topic(self, self.encryption_key)
-        topic_arn = self.topic.topic_arn
-        self._targets = {
-            kind: RuleTarget(topic_arn, message=plain_text(kind)) for kind in EventKind
-        }
+        self._target = RuleTarget(arn=self.topic.topic_arn, as_text=True)
         for email in emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
 
@@ -110,7 +107,7 @@ class AlertTopic(Construct):
                 kind=kind,
                 monitored=monitored,
                 notify_on=self.notify_on,
-                target=self._targets[kind],
+                target=self._target,
             )
         notify_of_alarms(self.topic, self.notify_on, alarms)
 

@@ -1,31 +1,36 @@
 """One page on how delivery goes: releases, builds, deployments, health."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_codebuild as codebuild
-from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from container_pipelines._checks import check_name
 from container_pipelines.monitoring._metrics import (
+    Expression,
+    Series,
     build_metric,
+    graph_rows,
     insight,
     missing_tasks,
     pipeline_metric,
     release_metric,
     server_errors,
+    target_metric,
     utilisation,
 )
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.pipeline_alarms import PipelineAlarms
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 
-_DAY: Final = Duration.days(1)
-_MINUTE: Final = Duration.minutes(1)
-_FIVE_MINUTES: Final = Duration.minutes(5)
+# Read once: reading it is a message to another process.
+_REGION: Final = Aws.REGION
+_MINUTE: Final = 60
+_FIVE_MINUTES: Final = 300
+_DAY: Final = 86400
 
 
 class DeliveryDashboard(Construct):
@@ -85,46 +90,83 @@ class DeliveryDashboard(Construct):
         super().__init__(scope, construct_id)
         rows = [row for service in services for row in _rows(service)]
         if notifier is not None and notifier.alarms:
-            rows.append([_status("Alarms of the Slack notifier", list(notifier.alarms.values()))])
+            rows.append([_status("Alarms of the Slack notifier", notifier.alarms.values())])
         self.dashboard = cloudwatch.Dashboard(
             self,
             "Dashboard",
             dashboard_name=dashboard_name,
             default_interval=Duration.days(28),
             period_override=cloudwatch.PeriodOverride.INHERIT,
-            widgets=rows,
+            widgets=[[_Page(rows)]],
         )
 
 
-def _rows(service: PipelineAlarms) -> Iterator[list[cloudwatch.IWidget]]:
+@dataclass(frozen=True, slots=True)
+class _Widget:
+    kind: str
+    width: int
+    height: int
+    properties: dict[str, Any]
+
+
+class _Page(cloudwatch.ConcreteWidget):
+    """Rows of widgets, which the CDK asks for their JSON and nothing else.
+
+    As widgets of the CDK they and their metrics would be objects of another process.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[_Widget]]) -> None:
+        self._widgets: list[dict[str, Any]] = []
+        down = 0
+        for row in rows:
+            across = 0
+            for widget in row:
+                self._widgets.append(
+                    {
+                        "type": widget.kind,
+                        "width": widget.width,
+                        "height": widget.height,
+                        "x": across,
+                        "y": down,
+                        "properties": widget.properties,
+                    }
+                )
+                across += widget.width
+            down += max(widget.height for widget in row)
+        super().__init__(24, down)
+
+    def to_json(self) -> list[Any]:
+        return self._widgets
+
+
+def _rows(service: PipelineAlarms) -> Iterator[list[_Widget]]:
     monitored = service.monitored
-    yield [cloudwatch.TextWidget(markdown=f"# {monitored.name}", width=24, height=1)]
+    yield [_Widget("text", 24, 1, {"markdown": f"# {monitored.name}"})]
     if service.alarms:
-        yield [_status("Alarms", list(service.alarms.values()))]
+        yield [_status("Alarms", service.alarms.values())]
     if monitored.pipeline is not None:
         yield from (_measured if service.measured else _releases)(monitored)
     if monitored.project is not None:
-        yield _builds(monitored.project)
+        yield _builds(monitored)
     if monitored.service is not None:
         yield _deployments(monitored)
     if monitored.target_groups:
-        yield _health(monitored.target_groups)
+        yield _health(monitored)
 
 
-def _measured(monitored: MonitoredResources) -> Iterator[list[cloudwatch.IWidget]]:
-    releases = release_metric(monitored, "Releases", "Sum", _DAY, "Releases")
-    failed = release_metric(monitored, "ReleasesFailed", "Sum", _DAY, "Failed")
-    rate = cloudwatch.MathExpression(
+def _measured(monitored: MonitoredResources) -> Iterator[list[_Widget]]:
+    releases = release_metric(monitored, "Releases", "Sum", "Releases")
+    failed = release_metric(monitored, "ReleasesFailed", "Sum", "Failed")
+    rate = Expression(
         expression="100 * (1 - failed / releases)",
-        using_metrics={"failed": failed, "releases": releases},
-        period=_DAY,
+        using={"failed": failed, "releases": releases},
         label="Success rate (%)",
     )
     yield [
         _value("Releases", releases),
         _value("Success rate", rate),
         *(
-            _value(title, release_metric(monitored, name, "Average", _DAY, "Seconds"))
+            _value(title, release_metric(monitored, name, "Average", "Seconds"))
             for title, name in (
                 ("Release duration", "ReleaseDuration"),
                 ("Lead time", "LeadTime"),
@@ -133,148 +175,169 @@ def _measured(monitored: MonitoredResources) -> Iterator[list[cloudwatch.IWidget
         ),
     ]
     yield [
-        _graph("Releases a day", [releases, failed]),
+        _graph("Releases a day", [releases, failed], seconds=_DAY),
         _graph(
             "Lead time and time to restore (s)",
             [
-                release_metric(monitored, "LeadTime", "p50", _DAY, "Lead time"),
-                release_metric(monitored, "TimeToRestore", "Average", _DAY, "Time to restore"),
-                release_metric(monitored, "ReleaseDuration", "p50", _DAY, "Duration"),
+                release_metric(monitored, "LeadTime", "p50", "Lead time"),
+                release_metric(monitored, "TimeToRestore", "Average", "Time to restore"),
+                release_metric(monitored, "ReleaseDuration", "p50", "Duration"),
             ],
+            seconds=_DAY,
         ),
     ]
 
 
-def _releases(monitored: MonitoredResources) -> Iterator[list[cloudwatch.IWidget]]:
+def _releases(monitored: MonitoredResources) -> Iterator[list[_Widget]]:
     yield [
         _graph(
             "Failed releases a day",
-            [pipeline_metric(monitored, "FailedPipelineExecutions", "Sum", _DAY, "Failed")],
+            [pipeline_metric(monitored, "FailedPipelineExecutions", "Sum", "Failed")],
+            seconds=_DAY,
         ),
         _graph(
             "Release duration (s)",
             [
-                pipeline_metric(monitored, "PipelineDuration", "Average", _DAY, "Average"),
-                pipeline_metric(monitored, "PipelineDuration", "Maximum", _DAY, "Longest"),
+                pipeline_metric(monitored, "PipelineDuration", "Average", "Average"),
+                pipeline_metric(monitored, "PipelineDuration", "Maximum", "Longest"),
             ],
+            seconds=_DAY,
         ),
     ]
 
 
-def _builds(project: codebuild.IProject) -> list[cloudwatch.IWidget]:
+def _builds(monitored: MonitoredResources) -> list[_Widget]:
     return [
         _graph(
             "Builds a day",
             [
-                build_metric(project, "SucceededBuilds", "Sum", _DAY, "Succeeded"),
-                build_metric(project, "FailedBuilds", "Sum", _DAY, "Failed"),
+                build_metric(monitored, "SucceededBuilds", "Sum", "Succeeded"),
+                build_metric(monitored, "FailedBuilds", "Sum", "Failed"),
             ],
+            seconds=_DAY,
         ),
         _graph(
             "Build duration (s)",
             [
-                build_metric(project, "Duration", "Average", _DAY, "Average"),
-                build_metric(project, "Duration", "Maximum", _DAY, "Longest"),
-                build_metric(project, "QueuedDuration", "Maximum", _DAY, "Longest wait"),
+                build_metric(monitored, "Duration", "Average", "Average"),
+                build_metric(monitored, "Duration", "Maximum", "Longest"),
+                build_metric(monitored, "QueuedDuration", "Maximum", "Longest wait"),
             ],
+            seconds=_DAY,
         ),
     ]
 
 
-def _deployments(monitored: MonitoredResources) -> list[cloudwatch.IWidget]:
+def _deployments(monitored: MonitoredResources) -> list[_Widget]:
     return [
         _graph(
             "Tasks",
             [
-                insight(monitored, "RunningTaskCount", "Average", _MINUTE, "Running"),
-                insight(monitored, "DesiredTaskCount", "Average", _MINUTE, "Desired"),
-                insight(monitored, "PendingTaskCount", "Average", _MINUTE, "Pending"),
-                missing_tasks(monitored, _MINUTE),
+                insight(monitored, "RunningTaskCount", "Average", "Running"),
+                insight(monitored, "DesiredTaskCount", "Average", "Desired"),
+                insight(monitored, "PendingTaskCount", "Average", "Pending"),
+                missing_tasks(monitored),
             ],
+            seconds=_MINUTE,
             width=8,
         ),
         _graph(
             "Deployments at a time",
-            [insight(monitored, "DeploymentCount", "Maximum", _MINUTE, "Deployments")],
+            [insight(monitored, "DeploymentCount", "Maximum", "Deployments")],
+            seconds=_MINUTE,
             width=8,
         ),
         _graph(
             "Processor and memory (%)",
             [
-                utilisation(monitored, "CPUUtilization", "Average", _FIVE_MINUTES, "Processor"),
-                utilisation(monitored, "MemoryUtilization", "Average", _FIVE_MINUTES, "Memory"),
+                utilisation(monitored, "CPUUtilization", "Average", "Processor"),
+                utilisation(monitored, "MemoryUtilization", "Average", "Memory"),
             ],
+            seconds=_FIVE_MINUTES,
             width=8,
         ),
     ]
 
 
-def _health(groups: Sequence[elbv2.IApplicationTargetGroup]) -> list[cloudwatch.IWidget]:
-    metrics = [group.metrics for group in groups]
+def _health(monitored: MonitoredResources) -> list[_Widget]:
+    groups = monitored.target_dimensions
     labels = [""] if len(groups) == 1 else [f" {number}" for number in range(1, len(groups) + 1)]
+    labelled = list(zip(groups, labels, strict=True))
     return [
         _graph(
             "Requests",
             [
-                of_group.request_count(period=_MINUTE, statistic="Sum", label=f"Requests{label}")
-                for of_group, label in zip(metrics, labels, strict=True)
+                target_metric(group, "RequestCount", "Sum", f"Requests{label}")
+                for group, label in labelled
             ],
-            right=[server_errors(groups, _MINUTE)],
+            right=[server_errors(monitored)],
+            seconds=_MINUTE,
             width=8,
         ),
         _graph(
             "Response time (s)",
             [
-                of_group.target_response_time(
-                    period=_MINUTE, statistic=statistic, label=f"{statistic}{label}"
-                )
-                for of_group, label in zip(metrics, labels, strict=True)
+                target_metric(group, "TargetResponseTime", statistic, f"{statistic}{label}")
+                for group, label in labelled
                 for statistic in ("p50", "p99")
             ],
+            seconds=_MINUTE,
             width=8,
         ),
         _graph(
             "Healthy and unhealthy targets",
             [
                 metric
-                for of_group, label in zip(metrics, labels, strict=True)
+                for group, label in labelled
                 for metric in (
-                    of_group.healthy_host_count(
-                        period=_MINUTE, statistic="Minimum", label=f"Healthy{label}"
-                    ),
-                    of_group.unhealthy_host_count(
-                        period=_MINUTE, statistic="Maximum", label=f"Unhealthy{label}"
-                    ),
+                    target_metric(group, "HealthyHostCount", "Minimum", f"Healthy{label}"),
+                    target_metric(group, "UnHealthyHostCount", "Maximum", f"Unhealthy{label}"),
                 )
             ],
+            seconds=_MINUTE,
             width=8,
         ),
     ]
 
 
-def _status(title: str, alarms: list[cloudwatch.IAlarm]) -> cloudwatch.AlarmStatusWidget:
+def _status(title: str, alarms: Iterable[cloudwatch.IAlarm]) -> _Widget:
     # One for each service: a widget takes 100 alarms.
-    return cloudwatch.AlarmStatusWidget(title=title, alarms=alarms, width=24, height=3)
+    arns = [alarm.alarm_arn for alarm in alarms]
+    return _Widget("alarm", 24, 3, {"title": title, "alarms": arns})
 
 
-def _value(title: str, metric: cloudwatch.IMetric) -> cloudwatch.SingleValueWidget:
-    return cloudwatch.SingleValueWidget(
-        title=title, metrics=[metric], set_period_to_time_range=True, width=4, height=3
+def _value(title: str, metric: Series | Expression) -> _Widget:
+    return _Widget(
+        "metric",
+        4,
+        3,
+        {
+            "view": "singleValue",
+            "title": title,
+            "region": _REGION,
+            "metrics": graph_rows([metric], seconds=_DAY),
+            "setPeriodToTimeRange": True,
+        },
     )
 
 
 def _graph(
     title: str,
-    left: Sequence[cloudwatch.IMetric],
+    left: Sequence[Series | Expression],
     *,
-    right: Sequence[cloudwatch.IMetric] = (),
+    right: Sequence[Series | Expression] = (),
+    seconds: int,
     width: int = 12,
-) -> cloudwatch.GraphWidget:
-    return cloudwatch.GraphWidget(
-        title=title,
-        left=list(left),
-        right=list(right),
-        left_y_axis=cloudwatch.YAxisProps(min=0),
-        width=width,
-        height=6,
+) -> _Widget:
+    return _Widget(
+        "metric",
+        width,
+        6,
+        {
+            "view": "timeSeries",
+            "title": title,
+            "region": _REGION,
+            "metrics": graph_rows(left, right, seconds=seconds),
+            "yAxis": {"left": {"min": 0}},
+        },
     )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_codepipeline as codepipeline
@@ -17,6 +16,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._names import names_of, place_of, stack_of
 from container_pipelines.build.build_project import BuildProject
 
 
@@ -55,8 +55,10 @@ class MonitoredResources:
 
     Attributes
     ----------
-    pipeline_name, cluster_name, cluster_arn, service_name
-        What events, metrics and permissions name; empty without a pipeline or a service.
+    pipeline_name, project_name, cluster_name, cluster_arn, service_name
+        What events, metrics and permissions name; empty without such a resource.
+    target_dimensions
+        The dimensions of each target group's metrics.
     """
 
     name: str
@@ -68,23 +70,28 @@ class MonitoredResources:
     repository: ecr.IRepository | None
     deployment_group: codedeploy.IEcsDeploymentGroup | None
     pipeline_name: str = field(init=False, default="")
+    project_name: str = field(init=False, default="")
     cluster_name: str = field(init=False, default="")
     cluster_arn: str = field(init=False, default="")
     service_name: str = field(init=False, default="")
+    target_dimensions: tuple[tuple[tuple[str, str], ...], ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
         # Dozens of metrics, rules and statements name them, and each time that the CDK is asked
         # is a message to another process.
-        names: dict[str, str] = {}
+        found: dict[str, object] = {}
         if self.pipeline is not None:
-            names["pipeline_name"] = self.pipeline.pipeline_name
+            found["pipeline_name"] = self.pipeline.pipeline_name
+        if self.project is not None:
+            found["project_name"] = self.project.project_name
         if self.service is not None:
-            cluster = self.service.cluster
-            names["cluster_name"] = cluster.cluster_name
-            names["cluster_arn"] = cluster.cluster_arn
-            names["service_name"] = self.service.service_name
-        for attribute, name in names.items():
-            object.__setattr__(self, attribute, name)
+            names = names_of(self.service)
+            found["cluster_name"] = names.cluster
+            found["cluster_arn"] = names.cluster_arn
+            found["service_name"] = names.service
+        found["target_dimensions"] = tuple(map(_dimensions, self.target_groups))
+        for attribute, value in found.items():
+            object.__setattr__(self, attribute, value)
 
     @staticmethod
     def of(
@@ -134,7 +141,7 @@ class MonitoredResources:
                 "'pipeline', 'build', 'service', 'target_groups', 'repository' or "
                 "'deployment_group' must be given, got none; give the resources to monitor"
             )
-        _check_target_groups(target_groups)
+        _check_number(target_groups)
         return MonitoredResources(
             name=name,
             pipeline=pipeline,
@@ -159,18 +166,20 @@ class MonitoredResources:
         ValueError
             If a resource is known to be in another region than the stack.
         """
-        region = Stack.of(scope).region
+        region = place_of(stack_of(scope)).region
         if is_token(region):
             return
-        for parameter, resource in (
-            ("pipeline", self.pipeline),
-            ("build", self.project),
-            ("service", self.service),
-            ("repository", self.repository),
-        ):
-            if resource is None:
-                continue
-            there = resource.env.region
+        regions = [
+            (parameter, resource.env.region)
+            for parameter, resource in (
+                ("pipeline", self.pipeline),
+                ("build", self.project),
+                ("service", self.service),
+                ("repository", self.repository),
+            )
+            if resource is not None
+        ] + [("target_groups", place_of(stack_of(group)).region) for group in self.target_groups]
+        for parameter, there in regions:
             if is_token(there) or there == region:
                 continue
             raise ValueError(
@@ -180,18 +189,22 @@ class MonitoredResources:
             )
 
 
-def _check_target_groups(groups: Sequence[elbv2.IApplicationTargetGroup]) -> None:
+def _check_number(groups: Sequence[elbv2.IApplicationTargetGroup]) -> None:
     if len(groups) > 2:
         raise ValueError(
             f"'target_groups' must be at most the two of one service, got {len(groups)}; give "
             f"each service its own PipelineAlarms"
         )
-    for group in groups:
-        try:
-            group.metrics  # noqa: B018 - reading it is the test
-        except RuntimeError:
-            raise ValueError(
-                f"'target_groups' must have a load balancer, which their metrics are kept by, got "
-                f"'{group.node.path}' without one; attach it to a listener before, or import it "
-                f"with 'load_balancer_arns'"
-            ) from None
+
+
+def _dimensions(group: elbv2.IApplicationTargetGroup) -> tuple[tuple[str, str], ...]:
+    try:
+        metrics = group.metrics
+    except RuntimeError:
+        raise ValueError(
+            f"'target_groups' must have a load balancer, which their metrics are kept by, got "
+            f"'{group.node.path}' without one; attach it to a listener before, or import it "
+            f"with 'load_balancer_arns'"
+        ) from None
+    # Every metric of a group has them.
+    return tuple(sorted((metrics.request_count().dimensions or {}).items()))

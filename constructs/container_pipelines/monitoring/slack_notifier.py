@@ -174,7 +174,7 @@ class SlackNotifier(Construct):
         )
         self.function.node.add_dependency(self.role)
         self._target = RuleTarget(
-            self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
+            arn=self.function.function_arn, dead_letter_arn=self.dead_letter_queue.queue_arn
         )
         # One permission for all rules of the account: one for each would soon fill the policy.
         self.function.add_permission(
@@ -235,16 +235,17 @@ class SlackNotifier(Construct):
             if notify_on in self.notify_on
         ]
         if alarms and states:
-            events.Rule(
+            events.CfnRule(
                 scope,
                 "SlackAlarms",
                 description=f"Notifications of {monitored.name}: alarms",
-                event_pattern=events.EventPattern(
-                    source=["aws.cloudwatch"],
-                    detail_type=["CloudWatch Alarm State Change"],
-                    detail={"alarmName": list(alarms), "state": {"value": states}},
-                ),
-                targets=[self._target],
+                event_pattern={
+                    "source": ["aws.cloudwatch"],
+                    "detail-type": ["CloudWatch Alarm State Change"],
+                    "detail": {"alarmName": list(alarms), "state": {"value": states}},
+                },
+                state="ENABLED",
+                targets=self._target.of_rule(),
             )
         grant_lookups(scope, self.role, monitored)
 

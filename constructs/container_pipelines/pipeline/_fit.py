@@ -9,6 +9,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IValidation
 
 from container_pipelines._checks import is_token
+from container_pipelines._names import place_of, stack_of
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.registry.image_pointer import ImagePointer
 
@@ -34,7 +35,7 @@ def check_place(service: ecs.IBaseService, scope: Construct) -> None:
     ValueError
         If the deploy action would look for it in the wrong place.
     """
-    own, there = Stack.of(scope), service.env
+    own, there = place_of(stack_of(scope)), service.env
     for what, theirs, ours in (
         ("account", there.account, own.account),
         ("region", there.region, own.region),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
@@ -15,6 +15,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import is_token
+from container_pipelines._names import arn, names_of
 from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
@@ -186,16 +187,20 @@ class DeployTarget:
             If the service is of the app and deploys by CodeDeploy.
         """
         self._check_controller()
-        cluster = self.service.cluster
-        cluster_name = cluster.cluster_name
-        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+        cluster_name, cluster_arn, service_name = names_of(self.service)
+        ecs_arn = arn(role, "ecs", "")
         # Not the service's own attribute: for an imported one it depends on a flag of the app
         # whether that names the cluster, as the ARN of every service does by now.
-        service_arn = f"{ecs_arn}service/{cluster_name}/{self.service.service_name}"
+        service_arn = f"{ecs_arn}service/{cluster_name}/{service_name}"
         family_arn = f"{ecs_arn}task-definition/{self.family}:*"
         tasks_arn = f"{ecs_arn}task/{cluster_name}/*"
         allow = partial(iam.Grant.add_to_principal, grantee=role)
-        allow(actions=["ecs:DescribeServices", "ecs:UpdateService"], resource_arns=[service_arn])
+        allow(actions=["ecs:DescribeServices"], resource_arns=[service_arn])
+        allow(
+            actions=["ecs:UpdateService"],
+            resource_arns=[service_arn],
+            conditions=self._only_its_own(family_arn),
+        )
         allow(actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"])
         allow(
             actions=["ecs:TagResource"],
@@ -207,7 +212,7 @@ class DeployTarget:
         allow(
             actions=["ecs:ListTasks"],
             resource_arns=["*"],
-            conditions={"ArnEquals": {"ecs:cluster": cluster.cluster_arn}},
+            conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
         )
         self._grant_pass_task_roles(role)
         acknowledge_wildcards(
@@ -246,8 +251,9 @@ class DeployTarget:
         role
             The role that CodeDeploy takes.
         """
-        ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
-        path = f"{self.service.cluster.cluster_name}/{self.service.service_name}"
+        cluster_name, _, service_name = names_of(self.service)
+        ecs_arn = arn(role, "ecs", "")
+        path = f"{cluster_name}/{service_name}"
         task_sets = f"{ecs_arn}task-set/{path}/*"
         allow = partial(iam.Grant.add_to_principal, grantee=role)
         allow(
@@ -259,6 +265,33 @@ class DeployTarget:
         acknowledge_wildcards(
             role, {task_sets: "The ids of the service's task sets arise with them."}
         )
+
+    def _only_its_own(self, family_arn: str) -> dict[str, dict[str, Any]]:
+        """Return conditions that let an update deploy the own family, and not open a shell.
+
+        AWS says that both keys exist, and not what is in them where a request is silent or gives
+        no ARN. None of that may stop a release: a key that is absent is no matter, a family may
+        stand there by its name, and of a service that people may open a shell in, or that is not
+        of this app, the second is not asked.
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+        """
+        conditions: dict[str, dict[str, Any]] = {}
+        if self.family != "*":
+            names = [family_arn, self.family, f"{self.family}:*"]
+            conditions["StringLikeIfExists"] = {"ecs:task-definition": names}
+        if self._has_no_shell():
+            # Negated operators hold where the key is absent.
+            shell = {"ecs:enable-execute-command": "true"}
+            conditions["StringNotEqualsIgnoreCase"] = shell
+        return conditions
+
+    def _has_no_shell(self) -> bool:
+        resource = self.service.node.default_child
+        if not isinstance(self.service, ecs.BaseService) or not isinstance(
+            resource, ecs.CfnService
+        ):
+            return False
+        return Stack.of(self.service).resolve(resource.enable_execute_command) in (None, False)
 
     def _grant_pass_task_roles(self, role: iam.Role) -> None:
         iam.Grant.add_to_principal(

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import Final
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_ecs as ecs
@@ -16,6 +16,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, is_token
+from container_pipelines._names import ServiceNames, arn, names_of
 from container_pipelines.registry.image_pointer import ImagePointer
 
 # What a value of an action's configuration may hold.
@@ -187,9 +188,8 @@ class ReleaseRecorder(Construct):
             assumed_by=self._assumed_by,
             description="Looks at the service, writes its image pointer and marks its images",
         )
-        cluster, service_name = service.cluster, service.service_name
-        cluster_name = cluster.cluster_name
-        _grant_look(recording, cluster_name, cluster.cluster_arn, service_name)
+        names = names_of(service)
+        _grant_look(recording, names)
         image_pointer.grant_read(recording)
         image_pointer.grant_write(recording)
         repository = image_pointer.repository
@@ -205,8 +205,8 @@ class ReleaseRecorder(Construct):
             resource_arns=[self.function.function_arn],
         )
         parameters = {
-            "cluster": cluster_name,
-            "service": service_name,
+            "cluster": names.cluster,
+            "service": names.service,
             "container": container_name,
             "image": image,
             "pointer": image_pointer.parameter_name,
@@ -226,15 +226,15 @@ class ReleaseRecorder(Construct):
         )
 
 
-def _grant_look(role: iam.Role, cluster_name: str, cluster_arn: str, service_name: str) -> None:
+def _grant_look(role: iam.Role, names: ServiceNames) -> None:
     """Allow to see what became of a deployment, and why."""
     # Not the service's own attribute, for the reason that DeployTarget has.
-    path = f"{cluster_name}/{service_name}"
-    ecs_arn = Stack.of(role).format_arn(service="ecs", resource="")
+    path = f"{names.cluster}/{names.service}"
+    ecs_arn = arn(role, "ecs", "")
     service_arn = f"{ecs_arn}service/{path}"
     deployments = f"{ecs_arn}service-deployment/{path}/*"
     revisions = f"{ecs_arn}service-revision/{path}/*"
-    tasks = f"{ecs_arn}task/{cluster_name}/*"
+    tasks = f"{ecs_arn}task/{names.cluster}/*"
     allow = partial(iam.Grant.add_to_principal, grantee=role)
     allow(
         actions=["ecs:DescribeServices", "ecs:ListServiceDeployments"], resource_arns=[service_arn]
@@ -245,7 +245,7 @@ def _grant_look(role: iam.Role, cluster_name: str, cluster_arn: str, service_nam
     allow(
         actions=["ecs:ListTasks"],
         resource_arns=["*"],
-        conditions={"ArnEquals": {"ecs:cluster": cluster_arn}},
+        conditions={"ArnEquals": {"ecs:cluster": names.cluster_arn}},
     )
     allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
     acknowledge_wildcards(

@@ -13,6 +13,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct, IConstruct
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._names import arn, stack_of
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -30,6 +31,7 @@ PREVIOUS_TAG: Final = "previous"
 
 # A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
 _PREVIOUS: Final = "-previous"
+_DRIFT: Final = "-drift"
 _MAKER: Final = "ImagePointerMaker"
 
 _pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]]] = (
@@ -76,6 +78,9 @@ class ImagePointer(Construct):
         The repository in which images are tagged; None where none are.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
+    drift_parameter_name
+        That of what a :class:`DriftDetector` remembers, which makes it itself when it first sees
+        a difference: the pointer's with ``-drift`` at the end.
 
     Raises
     ------
@@ -115,11 +120,12 @@ class ImagePointer(Construct):
         self.parameter_name = parameter_name
         self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
-        stack = Stack.of(self)
-        ssm_arn = stack.format_arn(service="ssm", resource="parameter")
+        self.drift_parameter_name = f"{parameter_name}{_DRIFT}"
+        ssm_arn = arn(self, "ssm", "parameter")
         self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
-        maker = _maker(stack)
-        for construct_id, name, arn, description in (
+        self._drift_arn = f"{ssm_arn}{self.drift_parameter_name}"
+        maker = _maker(stack_of(self))
+        for construct_id, name, parameter_arn, description in (
             (
                 "LiveImage",
                 self.parameter_name,
@@ -153,7 +159,7 @@ class ImagePointer(Construct):
                     [
                         iam.PolicyStatement(
                             actions=["ssm:PutParameter"],
-                            resources=[arn],
+                            resources=[parameter_arn],
                             # Absent is what a request without the parameter may leave the key.
                             conditions={"StringNotEquals": {"ssm:Overwrite": "true"}},
                         )
@@ -188,7 +194,7 @@ class ImagePointer(Construct):
             resolves template parameters before it creates resources, so the first deployment could
             not succeed. Or if it is in another account or region, where there is no such parameter.
         """
-        own, theirs = Stack.of(self), Stack.of(consumer)
+        own, theirs = stack_of(self), stack_of(consumer)
         if _deployed(own).node.path == _deployed(theirs).node.path:
             raise ValueError(
                 f"'image_pointer' must be in another stack than the service that reads it, got "
@@ -257,6 +263,29 @@ class ImagePointer(Construct):
         """
         return self._grant(grantee, "ssm:PutParameter")
 
+    def grant_detect_drift(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to read which image is live, and to remember that another one runs.
+
+        Parameters
+        ----------
+        grantee
+            Who compares the two.
+
+        Returns
+        -------
+        iam.Grant
+            ``ssm:PutParameter`` on the parameter for it; ``ssm:GetParameter`` is granted on the
+            pointer as well.
+        """
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["ssm:GetParameter"],
+            resource_arns=[self._arns[0], self._drift_arn],
+        )
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["ssm:PutParameter"], resource_arns=[self._drift_arn]
+        )
+
     def _grant(self, grantee: iam.IGrantable, action: str) -> iam.Grant:
         return iam.Grant.add_to_principal(
             grantee=grantee,
@@ -267,7 +296,7 @@ class ImagePointer(Construct):
 
 def _claim(path: str, scope: Construct, name: str) -> None:
     """Let a parameter belong to one pointer of an app, account and region."""
-    stack, stage = Stack.of(scope), Stage.of(scope)
+    stack, stage = stack_of(scope), Stage.of(scope)
     place = (stage.node.path if stage else "", stack.environment, name)
     other = _pointers.setdefault(scope.node.root, {}).setdefault(place, path)
     if other != path:

@@ -254,17 +254,22 @@ def test_a_target_group_without_a_load_balancer_is_refused(watch: Watch, stack: 
         watch(target_groups=[lone])
 
 
-def test_another_region_is_refused(app: cdk.App, everything: dict[str, Any]) -> None:
-    there = cdk.Stack(
+@pytest.mark.parametrize(
+    "parameter", ["pipeline", "build", "service", "repository", "target_groups"]
+)
+def test_another_region_is_refused(
+    app: cdk.App, everything: dict[str, Any], parameter: str
+) -> None:
+    elsewhere = cdk.Stack(
         app, "There", env=cdk.Environment(account="111122223333", region="eu-central-1")
     )
-    with pytest.raises(ValueError, match=r"'pipeline' must be in the region.*got eu-west-1"):
+    with pytest.raises(ValueError, match=rf"'{parameter}' must be in the region.*got eu-west-1"):
         PipelineAlarms(
-            there,
+            elsewhere,
             "Watch",
             name="web",
             notifications=no_notifications(),
-            pipeline=everything["pipeline"],
+            **{parameter: everything[parameter]},
         )
 
 
