@@ -73,6 +73,8 @@ def take(
             _play_all(run, report, scenarios, questions, last)
     except InterruptedRunError as error:
         report.interrupted = str(error)
+        left = [*scenarios, last][len(report.rows) :]
+        report.rows += [_not_run(scenario, str(error)) for scenario in left]
         run.progress.say(f"{error}: everything is being deleted")
     except Exception as error:  # an error of the run itself: told below, after the cleaning up
         report.interrupted = f"an error of the run itself, {type(error).__name__}: {error}"

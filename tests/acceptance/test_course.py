@@ -142,7 +142,7 @@ def test_a_signal_ends_what_is_played_and_everything_is_cleaned_up(
         return "it went on"
 
     take(run, report, scenario("first", play), scenario("second"))
-    assert report.rows == []
+    assert outcomes(report) == [(name, NOT_RUN) for name in ("first", "second", "end")]
     assert report.interrupted == f"interrupted by {number.name}"
     assert not report.is_accepted
     assert cleaned == [run.names.run]
