@@ -25,15 +25,14 @@ def tear_down(run: Run) -> str:
     # What a question has made may still be on its way out.
     if left := [name for name in stacks if not name.startswith(run.names.asking)]:
         raise UnexpectedError(f"cdk destroy has left {', '.join(left)}")
-    counts = {kind: sum(one.kind == kind for one in kept) for kind in ("ECR repository", "bucket")}
-    pointers = sum(one.kind == "parameter" for one in kept)
-    if counts["ECR repository"] != len(run.names.services) or not pointers:
-        raise UnexpectedError(f"of images and pointers it has kept {counts}, {pointers} pointers")
-    return (
-        f"no stack is left; kept were {counts['ECR repository']} image repositories, "
-        f"{pointers} parameters with live and previous images, {counts['bucket']} buckets; "
-        f"the run then deletes them"
-    )
+    names = [one.name for one in kept if one.kind == "parameter"]
+    pointers = [name for name in names if name.endswith(("/image", "/image-previous"))]
+    repositories = sum(one.kind == "ECR repository" for one in kept)
+    seen = f"{repositories} image repositories and {len(pointers)} parameters with images"
+    services = len(run.names.services)
+    if repositories != services or len(pointers) != 2 * services:
+        raise UnexpectedError(f"no stack is left, but only {seen} were kept")
+    return f"no stack is left; {seen} were kept, which the run then deletes"
 
 
 TEAR_DOWN: Final = Scenario(

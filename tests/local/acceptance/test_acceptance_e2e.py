@@ -15,6 +15,7 @@ from acceptance.questions import QUESTIONS
 from acceptance.scenarios import SCENARIOS
 from local.clients import clients
 from local.cloud import ROOT, Cloud, claim, open_cloud, program_path
+from local.permissions import denied_calls
 from tests.local.emulator.driver import eventually
 
 pytestmark = pytest.mark.e2e
@@ -125,6 +126,12 @@ def remaining(cloud: Cloud) -> dict[str, list[str]]:
         for kind, names in found.items()
         if (own := [name for name in names if not _STAYS.search(name)])
     }
+
+
+@pytest.mark.usefixtures("finished")
+def test_no_role_was_denied_anything_but_what_a_question_tried(cloud_of_its_own: Cloud) -> None:
+    denied = denied_calls(cloud_of_its_own.endpoint)
+    assert [call for call in denied if not call.principal.endswith("-asking")] == []
 
 
 @pytest.mark.usefixtures("finished")
