@@ -21,7 +21,11 @@ def ask(run: Run) -> str:
     said = []
     for word, states in _VARIANTS.items():
         named = f"with `{states}`" if states else "without"
-        said.append(f"{named} {_variant(run, f'{run.names.asking}-{word}', states)}")
+        stack = f"{run.names.asking}-{word}"
+        try:
+            said.append(f"{named} {_variant(run, stack, states)}")
+        finally:
+            run.aws("cloudformation").delete_stack(StackName=stack)
     return f"while the alarm is OK the rule, {'; '.join(said)}"
 
 
