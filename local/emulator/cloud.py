@@ -19,6 +19,7 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    replacements,
     taken,
     targets,
     updates,
@@ -66,6 +67,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     outputs.register()
     parameters.register()
     taken.register()
+    replacements.register()
     updates.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
