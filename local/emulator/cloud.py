@@ -20,6 +20,7 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    replacements,
     stack_events,
     taken,
     targets,
@@ -73,6 +74,7 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     exports.register()
     parameters.register()
     taken.register()
+    replacements.register()
     updates.register()
     stack_events.register()
     registry.register()

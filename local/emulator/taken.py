@@ -28,14 +28,15 @@ def register() -> None:
     provision: Callable[..., Any] = stacks._provision_resource
 
     def refuse(resource_type: str, logical_id: str, properties: Properties, *rest: Any) -> Any:
-        if why := _why_not(resource_type, properties):
+        if why := why_not(resource_type, properties):
             raise ValueError(why)
         return provision(resource_type, logical_id, properties, *rest)
 
     stacks._provision_resource = refuse
 
 
-def _why_not(resource_type: str, properties: Properties) -> str | None:
+def why_not(resource_type: str, properties: Properties) -> str | None:
+    """Say why a resource cannot be made, in AWS's words; None where it can."""
     if resource_type in _NAMED:
         member, known = _NAMED[resource_type]
         name = properties.get(member)
