@@ -8,7 +8,6 @@ import pytest
 
 from acceptance import scenarios
 from acceptance.cdk import CdkError
-from acceptance.delivery import settings
 from acceptance.errors import NotAnswerableError, UnexpectedError
 from acceptance.names import Names
 from acceptance.pipelines import Ended, Pipelines
@@ -17,7 +16,6 @@ from acceptance.questions import observed, replacement
 from acceptance.run import Run
 from acceptance.scenarios import SCENARIOS, bad_image, failed_cdk_deploy, release
 from acceptance.services import Live
-from stacks.settings import Settings
 from tests.acceptance.fakes import FakeAws, refused
 
 OLD = "repository@sha256:" + "a" * 64
@@ -66,7 +64,6 @@ class Delivery:
         self.ended = Ended("1", "Succeeded", [action("Build", "Succeeded", IMAGE_URI=NEW)])
         self.message = "word one"
         self.deployment: dict[str, Any] = {}
-        self.idle = True
         services: Any = SimpleNamespace(
             live=lambda _: self.after.pop(0) if len(self.after) > 1 else self.live,
             url=lambda _: "http://service/",
@@ -74,7 +71,7 @@ class Delivery:
             deployment=lambda _: self.deployment,
         )
         pipelines: Any = SimpleNamespace(
-            follow=self._follow, started_by=lambda *_: "1", are_idle=lambda _: self.idle
+            follow=self._follow, started_by=lambda *_: "1", running=lambda _: None
         )
         run.services, run.pipelines = services, pipelines
 
@@ -178,18 +175,6 @@ def test_a_deploy_that_should_fail_and_does_not_is_different(
 def test_every_scenario_says_what_is_done_and_expected() -> None:
     assert len({scenario.name for scenario in SCENARIOS}) == len(SCENARIOS) == 10
     assert all(scenario.done and scenario.expected for scenario in SCENARIOS)
-
-
-def test_the_settings_are_the_apps(names: Names) -> None:
-    read = Settings.from_context(settings(names, {"A": "b"}, docker_hub=True))
-    assert [service.name for service in read.services] == list(names.services)
-    assert read.platform.nat_gateways == 1
-    assert not read.monitoring.enabled
-    first = read.services[0]
-    assert first.build.docker_hub is not None
-    assert first.container is not None
-    assert (first.container.cpu, first.container.memory) == (256, 512)
-    assert Settings.from_context(settings(names, {})).services[0].build.docker_hub is None
 
 
 def test_an_execution_is_found_by_its_commit_and_followed_to_its_end(progress: Progress) -> None:
