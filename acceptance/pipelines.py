@@ -138,9 +138,10 @@ class Pipelines:
             filter={"pipelineExecutionId": execution},
         )
 
-    def are_idle(self, pipeline: str) -> bool:
-        """Return whether no execution of a pipeline runs."""
-        return all(each["status"] in _ENDED for each in self._executions(pipeline))
+    def running(self, pipeline: str) -> str | None:
+        """Return the newest execution of a pipeline that has not ended; None if all have."""
+        under_way = (e for e in self._executions(pipeline) if e["status"] not in _ENDED)
+        return next((str(each["pipelineExecutionId"]) for each in under_way), None)
 
     def _executions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
         answer = self._client.list_pipeline_executions(pipelineName=pipeline)

@@ -102,7 +102,7 @@ def failed_cdk_deploy(run: Run) -> str:
     def look() -> Live | None:
         live = run.services.live(service)
         run.progress.note(f"after the failed cdk deploy {live}")
-        back = live.images == {before.pointer} and run.pipelines.are_idle(service)
+        back = live.images == {before.pointer} and run.pipelines.running(service) is None
         return live if back else None
 
     try:
