@@ -70,6 +70,8 @@ class Container(_Model):
     """What the service runs before its first release; a sample of Google's by default."""
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Environment variables from SecureString parameters: variable -> parameter's name."""
+    user: Annotated[str, _pattern(r"^[1-9]\d*(:\d+)?$", maximum=64)] | None = None
+    """The number of the user it runs as, and maybe of a group; the image's own by default."""
     read_only_root_filesystem: bool = True
 
     @model_validator(mode="after")

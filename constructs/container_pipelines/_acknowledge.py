@@ -17,7 +17,7 @@ from aws_cdk import aws_iam as iam
 from constructs import IConstruct, IValidation
 
 from container_pipelines._checks import is_token
-from container_pipelines._names import stack_of
+from container_pipelines._once import stack_of
 
 _METADATA_KEY: Final = Validations.ACKNOWLEDGED_RULES_METADATA_KEY
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from aws_cdk import Duration, Token
 
+from container_pipelines._once import seconds_of
+
 # As aws-cdk-lib encodes them (core/lib/private/encoding.ts).
 _TOKEN_IN_TEXT: Final = re.compile(r"\$\{Token\[[a-zA-Z0-9:._-]+\]\}|-1\.[0-9]{10,16}e\+289")
 _FIRST_TOKEN_NUMBER: Final = -(2.0**961)
@@ -95,9 +97,10 @@ def check_duration(
     ValueError
         If the value is outside of the bounds, or no whole number of units.
     """
-    if value.is_unresolved():
+    seconds = seconds_of(value)
+    if seconds is None:
         return
-    units = value.to_seconds(integral=False) / {"seconds": 1, "minutes": 60, "days": 86400}[unit]
+    units = seconds / {"seconds": 1, "minutes": 60, "days": 86400}[unit]
     if units % 1 == 0 and minimum <= units <= maximum:
         return
     of_unit = getattr(Duration, unit)

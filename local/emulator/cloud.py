@@ -14,12 +14,15 @@ from local.emulator import (
     connections,
     custom_resources,
     ecs,
+    exports,
     flow_logs,
     functions,
     network,
     outputs,
     parameters,
+    replacements,
     stack_events,
+    taken,
     targets,
     updates,
 )
@@ -33,8 +36,7 @@ from local.emulator.load_balancing import forwarding, refusals, weights
 from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
-from local.emulator.permissions import deliveries, front, permissions
-from local.emulator.permissions.evaluator import Evaluator
+from local.emulator.permissions import deliveries, front
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
 from local.emulator.pipelines.providers.approval import Approvals
@@ -69,7 +71,10 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     refusals.register()
     custom_resources.register()
     outputs.register()
+    exports.register()
     parameters.register()
+    taken.register()
+    replacements.register()
     updates.register()
     stack_events.register()
     registry.register()
@@ -87,6 +92,4 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     api.register()
     front.register()
     deliveries.register()
-    if settings.enforce_permissions:
-        permissions.enforce(Evaluator())
     return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild

@@ -18,6 +18,8 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._once import repository_names
+from container_pipelines._trust import service_of_this_account
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
@@ -195,13 +197,15 @@ class BuildProject(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=service_of_this_account(self, "codebuild.amazonaws.com"),
             description="Builds and pushes images",
         )
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
         variables = {
             "AWS_ACCOUNT_ID": codebuild.BuildEnvironmentVariable(value=Aws.ACCOUNT_ID),
-            "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(value=repository.repository_name),
+            "IMAGE_REPO_NAME": codebuild.BuildEnvironmentVariable(
+                value=repository_names(repository).name
+            ),
             "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
             **(_cache_from(cache_from) if cache_from else {}),
@@ -281,7 +285,7 @@ class BuildProject(Construct):
         iam.Grant.add_to_principal(
             grantee=self.role,
             actions=["ecr:DescribeImageScanFindings"],
-            resource_arns=[self.repository.repository_arn],
+            resource_arns=[repository_names(self.repository).arn],
         )
         if gate.enhanced_scanning:
             iam.Grant.add_to_principal(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from aws_cdk import Duration
 
 from container_pipelines._checks import check_duration, check_name, check_one_of, is_token
+from container_pipelines._once import seconds_of
 
 # CodeBuild holds all environment variables of a build together in about 5500 characters.
 _MOST_CHARACTERS = 4000
@@ -176,7 +177,7 @@ class ScanGate:
                     {"id": entry.id, "reason": entry.reason, "expires": entry.expires.isoformat()}
                     for entry in sorted(self.allow, key=lambda entry: entry.id)
                 ],
-                "max_wait": int(self.max_wait.to_seconds(integral=False)),
+                "max_wait": int(seconds_of(self.max_wait) or 0),
                 "mode": str(self.mode),
             },
             separators=(",", ":"),
@@ -186,8 +187,8 @@ class ScanGate:
 
 def _check_known(parameter: str, value: str | Duration) -> None:
     """Reject a token: all of this goes into one JSON document, whose quotes it could break."""
-    unresolved = value.is_unresolved() if isinstance(value, Duration) else is_token(value)
-    if unresolved:
+    known = seconds_of(value) is not None if isinstance(value, Duration) else not is_token(value)
+    if not known:
         raise ValueError(
             f"'{parameter}' must be known at synthesis, got a token; give the value itself"
         )

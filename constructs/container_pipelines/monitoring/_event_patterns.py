@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from constructs import Construct
 
-from container_pipelines._names import arn
+from container_pipelines._once import arn, repository_names
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
 
@@ -236,6 +236,7 @@ def _scans(
 ) -> dict[str, Any] | None:
     if monitored.repository is None or not {NotifyOn.FAILED, NotifyOn.SUCCEEDED} & notify_on:
         return None
+    repository = repository_names(monitored.repository)
     bad: dict[str, Any] = {
         "$or": [
             {"finding-severity-counts": {severity: [{"numeric": [">", 0]}]}}
@@ -249,8 +250,8 @@ def _scans(
         "detail": {
             # Amazon ECR calls the repository by its name, Inspector by its ARN.
             "repository-name": [
-                monitored.repository.repository_name,
-                monitored.repository.repository_arn,
+                repository.name,
+                repository.arn,
             ],
             **({} if NotifyOn.SUCCEEDED in notify_on else bad),
         },

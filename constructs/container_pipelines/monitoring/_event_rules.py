@@ -9,7 +9,7 @@ from typing import Final
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from container_pipelines._names import arn
+from container_pipelines._once import arn
 from container_pipelines.monitoring._event_patterns import event_pattern
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn

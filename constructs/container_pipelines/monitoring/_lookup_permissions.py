@@ -6,7 +6,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
-from container_pipelines._names import arn, stack_of
+from container_pipelines._once import arn, stack_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 

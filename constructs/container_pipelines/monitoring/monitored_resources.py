@@ -16,7 +16,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from container_pipelines._checks import check_name, is_token
-from container_pipelines._names import names_of, place_of, stack_of
+from container_pipelines._once import place_of, service_names, stack_of
 from container_pipelines.build.build_project import BuildProject
 
 
@@ -85,7 +85,7 @@ class MonitoredResources:
         if self.project is not None:
             found["project_name"] = self.project.project_name
         if self.service is not None:
-            names = names_of(self.service)
+            names = service_names(self.service)
             found["cluster_name"] = names.cluster
             found["cluster_arn"] = names.cluster_arn
             found["service_name"] = names.service

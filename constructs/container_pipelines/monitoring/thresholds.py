@@ -8,6 +8,7 @@ from typing import Final
 from aws_cdk import Duration
 
 from container_pipelines._checks import check_one_of, check_range, is_token
+from container_pipelines._once import seconds_of
 
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
@@ -43,9 +44,9 @@ def _check_evaluation(
         check_range(
             f"{parameter}.datapoints", datapoints, minimum=1, maximum=periods, default="need all"
         )
-    if period.is_unresolved():
+    seconds = seconds_of(period)
+    if seconds is None:
         return
-    seconds = period.to_seconds(integral=False)
     if seconds not in (10, 20, 30) and (seconds % 60 or not 60 <= seconds <= 86400):
         raise ValueError(
             f"'{parameter}.period' must be 10, 20 or 30 seconds, or whole minutes up to 1 day, got "

@@ -15,11 +15,12 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import is_token
-from container_pipelines._names import arn, names_of
+from container_pipelines._once import arn, service_names
 from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
     check_processor,
+    check_repository,
     refuse_other_readers,
 )
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
@@ -141,9 +142,10 @@ class DeployTarget:
         ------
         ValueError
             If the service is in another account or region, its tasks have another processor than
-            the image, or its container does not read the pointer.
+            the image, its container does not read the pointer, or that is of another repository.
         """
         check_place(self.service, scope)
+        check_repository(build, image_pointer)
         if self.definition is None:
             return
         check_processor(self.definition, build)
@@ -187,7 +189,7 @@ class DeployTarget:
             If the service is of the app and deploys by CodeDeploy.
         """
         self._check_controller()
-        cluster_name, cluster_arn, service_name = names_of(self.service)
+        cluster_name, cluster_arn, service_name = service_names(self.service)
         ecs_arn = arn(role, "ecs", "")
         # Not the service's own attribute: for an imported one it depends on a flag of the app
         # whether that names the cluster, as the ARN of every service does by now.
@@ -251,7 +253,7 @@ class DeployTarget:
         role
             The role that CodeDeploy takes.
         """
-        cluster_name, _, service_name = names_of(self.service)
+        cluster_name, _, service_name = service_names(self.service)
         ecs_arn = arn(role, "ecs", "")
         path = f"{cluster_name}/{service_name}"
         task_sets = f"{ecs_arn}task-set/{path}/*"

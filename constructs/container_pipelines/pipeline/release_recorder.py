@@ -16,7 +16,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, is_token
-from container_pipelines._names import ServiceNames, arn, names_of
+from container_pipelines._once import ServiceNames, arn, repository_names, service_names
 from container_pipelines.registry.image_pointer import ImagePointer
 
 # What a value of an action's configuration may hold.
@@ -188,7 +188,7 @@ class ReleaseRecorder(Construct):
             assumed_by=self._assumed_by,
             description="Looks at the service, writes its image pointer and marks its images",
         )
-        names = names_of(service)
+        names = service_names(service)
         _grant_look(recording, names)
         image_pointer.grant_read(recording)
         image_pointer.grant_write(recording)
@@ -197,7 +197,7 @@ class ReleaseRecorder(Construct):
             iam.Grant.add_to_principal(
                 grantee=recording,
                 actions=["ecr:BatchGetImage", "ecr:PutImage"],
-                resource_arns=[repository.repository_arn],
+                resource_arns=[repository_names(repository).arn],
             )
         iam.Grant.add_to_principal(
             grantee=role,
@@ -213,7 +213,7 @@ class ReleaseRecorder(Construct):
             "previous": image_pointer.previous_parameter_name,
             "role": recording.role_arn,
             "timeout": str(self._timeout_seconds),
-            **({"repository": repository.repository_name} if repository else {}),
+            **({"repository": repository_names(repository).name} if repository else {}),
         }
         _check_length(parameters)
         return actions.LambdaInvokeAction(

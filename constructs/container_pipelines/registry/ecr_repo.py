@@ -1,5 +1,6 @@
 """A repository for the images of one service, and the pointer to the one that is live."""
 
+import functools
 from typing import Final
 
 from aws_cdk import Duration, RemovalPolicy
@@ -129,10 +130,7 @@ class EcrRepo(Construct):
             "Repository",
             repository_name=repository_name,
             image_tag_mutability=ecr.TagMutability.IMMUTABLE_WITH_EXCLUSION,
-            image_tag_mutability_exclusion_filters=[
-                ecr.ImageTagMutabilityExclusionFilter.wildcard(tag)
-                for tag in (f"{CACHE_TAG}*", LIVE_TAG, PREVIOUS_TAG)
-            ],
+            image_tag_mutability_exclusion_filters=_moving_tags(),
             image_scan_on_push=True,
             encryption=encryption or ecr.RepositoryEncryption.AES_256,
             encryption_key=encryption_key,
@@ -234,3 +232,11 @@ def check_repository_name(repository_name: str) -> None:
         maximum=256,
         allowed="lower-case letters and digits, with single '.', '_', '-' or '/' between them",
     )
+
+
+@functools.cache
+def _moving_tags() -> list[ecr.ImageTagMutabilityExclusionFilter]:
+    return [
+        ecr.ImageTagMutabilityExclusionFilter.wildcard(tag)
+        for tag in (f"{CACHE_TAG}*", LIVE_TAG, PREVIOUS_TAG)
+    ]

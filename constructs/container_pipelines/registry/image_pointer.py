@@ -13,7 +13,7 @@ from aws_cdk import custom_resources as cr
 from constructs import Construct, IConstruct
 
 from container_pipelines._checks import check_name, is_token
-from container_pipelines._names import arn, stack_of
+from container_pipelines._once import arn, stack_of
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.

@@ -6,6 +6,7 @@ from typing import Final
 from aws_cdk import Duration
 
 from container_pipelines._checks import check_duration, check_name, check_range, is_token
+from container_pipelines._once import seconds_of
 
 _FARGATE_MEMORY: Final = {
     256: (512, 1024, 2048),
@@ -108,9 +109,10 @@ class HealthCheck:
                 maximum=10,
                 default=f"need {default} checks in a row",
             )
-        if self.interval.is_unresolved() or self.timeout.is_unresolved():
+        interval, timeout = seconds_of(self.interval), seconds_of(self.timeout)
+        if interval is None or timeout is None:
             return
-        if self.timeout.to_seconds() >= self.interval.to_seconds():
+        if timeout >= interval:
             raise ValueError(
                 f"'health_check.timeout' must be shorter than 'health_check.interval' "
                 f"({self.interval.to_human_string()}), got {self.timeout.to_human_string()}; "

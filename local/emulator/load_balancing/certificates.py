@@ -5,6 +5,7 @@ the names that its own in ACM is for, issued by an authority that only who asks 
 is for the listener's loopback address as well: no name leads there.
 """
 
+import functools
 import json
 import ssl
 from pathlib import Path
@@ -21,23 +22,26 @@ class Certificates:
     ----------
     folder
         Where the authority is kept.
-
-    Attributes
-    ----------
-    authority
-        Its own certificate (PEM), for clients to trust.
     """
 
     def __init__(self, folder: Path) -> None:
-        certificate, key = folder / "authority.pem", folder / "authority-key.pem"
+        self._folder = folder
+
+    @property
+    def authority(self) -> str:
+        """Its own certificate (PEM), for clients to trust."""
+        return self._ca.cert_pem.bytes().decode()
+
+    @functools.cached_property
+    def _ca(self) -> trustme.CA:
+        certificate, key = self._folder / "authority.pem", self._folder / "authority-key.pem"
         if not certificate.exists():
-            folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True)
             made = trustme.CA()
             key.touch(mode=0o600)
             made.private_key_pem.write_to_path(str(key))
             made.cert_pem.write_to_path(str(certificate))
-        self._ca = trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-        self.authority = certificate.read_text()
+        return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
 
     def present(self, context: ssl.SSLContext, arn: str, address: str) -> None:
         """Let connections that begin from now on see a certificate.

@@ -85,10 +85,8 @@ def test_every_question_has_an_answer_that_is_the_emulators(
     assert "Seen of **an emulator, not AWS**" in report
     answers = dict(rows(report, "question"))
     assert list(answers) == [question.text for question in QUESTIONS]
-    assert all(
-        answer.startswith(("seen: ", "not answerable here: ", "needs a person: "))
-        for answer in answers.values()
-    )
+    forms = ("seen: ", "not answerable here: ", "needs a person: ")
+    assert {answer.startswith(forms) for answer in answers.values()} == {True}
     # What the emulator does not have, and what nobody can do alone.
     open_ones = [text for text, answer in answers.items() if not answer.startswith("seen: ")]
     assert open_ones == [

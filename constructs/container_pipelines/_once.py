@@ -1,14 +1,15 @@
-"""Names that many permissions, rules and metrics are made of.
+"""What the CDK is asked once, and the answer kept.
 
-They never change, and each time that the CDK is asked is a message to another process: it is asked
-once for each construct, and the answer is kept.
+Each question is a message to another process, and many permissions, rules and metrics are made of
+the same few names, which never change.
 """
 
 import functools
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar, cast
 
-from aws_cdk import Stack
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from constructs import IConstruct
 
@@ -37,6 +38,13 @@ class ServiceNames(NamedTuple):
     service: str
 
 
+class RepositoryNames(NamedTuple):
+    """What names a repository of Amazon ECR."""
+
+    arn: str
+    name: str
+
+
 @_once
 def stack_of(construct: IConstruct) -> Stack:
     """Return the stack of a construct."""
@@ -50,10 +58,22 @@ def place_of(stack: Stack) -> Place:
 
 
 @_once
-def names_of(service: ecs.IBaseService) -> ServiceNames:
+def service_names(service: ecs.IBaseService) -> ServiceNames:
     """Return what names a service."""
     cluster = service.cluster
     return ServiceNames(cluster.cluster_name, cluster.cluster_arn, service.service_name)
+
+
+@_once
+def repository_names(repository: ecr.IRepository) -> RepositoryNames:
+    """Return what names a repository."""
+    return RepositoryNames(repository.repository_arn, repository.repository_name)
+
+
+@_once
+def seconds_of(duration: Duration) -> float | None:
+    """Return how many seconds a duration has; None, where only the deployment knows."""
+    return None if duration.is_unresolved() else duration.to_seconds(integral=False)
 
 
 def arn(scope: IConstruct, service: str, resource: str) -> str:
