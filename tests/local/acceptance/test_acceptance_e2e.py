@@ -115,7 +115,12 @@ def remaining(cloud: Cloud) -> dict[str, list[str]]:
         "clusters": listed("ecs", "list_clusters", "clusterArns", ""),
         "definitions": listed("ecs", "list_task_definitions", "taskDefinitionArns", ""),
         "balancers": listed("elbv2", "describe_load_balancers", "LoadBalancers", "DNSName"),
-        "gateways": listed("ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
+        # Those that are deleted are told for a while, by AWS too.
+        "gateways": [
+            gateway["NatGatewayId"]
+            for gateway in client("ec2").describe_nat_gateways()["NatGateways"]
+            if gateway["State"] != "deleted"
+        ],
         "pipelines": listed("codepipeline", "list_pipelines", "pipelines", "name"),
         "buckets": [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]],
     }
