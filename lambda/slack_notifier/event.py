@@ -24,17 +24,11 @@ def moment(value: object) -> datetime | None:
     """Parse a time as AWS writes it into events; ``None`` for anything else."""
     if not isinstance(value, str):
         return None
-    for form in (datetime.fromisoformat, _alarm_time):
-        try:
-            parsed = form(value)
-            return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            continue
-    return None
-
-
-def _alarm_time(value: str) -> datetime:
-    return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%f%z")
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def mappings(value: object) -> Iterator[Mapping[str, Any]]:

@@ -63,7 +63,6 @@ def test_the_stop_code_of_a_task_says_whether_something_is_wrong(
         ("2026-11-20T10:09:43", datetime(2026, 11, 20, 10, 9, 43, tzinfo=UTC)),
         # As alarms write it.
         ("2026-11-20T10:09:43.250+0000", datetime(2026, 11, 20, 10, 9, 43, 250000, tzinfo=UTC)),
-        # So many digits are none that Python reads as a date of ISO 8601.
         ("2026-11-20T10:09:43.2+0000", datetime(2026, 11, 20, 10, 9, 43, 200000, tzinfo=UTC)),
         ("yesterday", None),
         ("", None),

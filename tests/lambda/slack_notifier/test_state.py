@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from slack_notifier.secret import SecretError, SecretReader
 from slack_notifier.slack import DeliveryError
-from slack_notifier.state import InFlightError, State
+from slack_notifier.state import _MEMORY, InFlightError, State
 from tests.local.emulator.driver import Emulator
 
 
@@ -118,11 +118,12 @@ def test_memory_is_bounded(cloud: Emulator, time: Any) -> None:
 def test_what_is_used_again_is_remembered_longest(cloud: Emulator, time: Any) -> None:
     state = State("", cloud.client, time)
     state.remember_thread("release", "1.1")
-    for number in range(5000):
+    for number in range(_MEMORY - 1):
         state.sent(f"{number}")
-        if number % 100 == 0:
-            state.remember_thread("release", "1.2")
+    state.remember_thread("release", "1.2")
+    state.sent("one more")
     assert state.thread("release") == "1.2"
+    assert state.claim("0", lease=1)
 
 
 def test_two_containers_with_a_table_post_once(
