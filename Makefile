@@ -11,10 +11,10 @@ NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
+.PHONY: help demo acceptance acceptance-clean benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, entirely on this machine
 	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
@@ -45,6 +45,12 @@ local-push: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Release the sample applicatio
 
 local-down: $(PYTHON_PACKAGES) ## Stop the local cloud
 	@$(BIN)/python -m local down
+
+acceptance: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Play the release scenarios where credentials lead, and clean up (docs/acceptance.md)
+	@$(BIN)/python -m acceptance run $(if $(RUN),--run "$(RUN)")
+
+acceptance-clean: $(PYTHON_PACKAGES) ## Delete what the acceptance run RUN=<id> has left
+	@$(BIN)/python -m acceptance clean --run "$(RUN)"
 
 benchmark: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Measure syntheses and builds against those by hand (half an hour)
 	@$(BIN)/python -m benchmarks

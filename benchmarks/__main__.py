@@ -15,17 +15,18 @@ from benchmarks.builds import Builds, Measured, contestants
 from local.cloud import ROOT, claim, open_cloud
 from local.progress import console
 
-_ROUNDS: Final = 3
 _CASES: Final = ("cold", "warm", "one line changed")
 
 
-def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]]:
+def measure(builds: Mapping[str, Builds], rounds: int) -> dict[str, dict[str, list[Measured]]]:
     """Run each case with each buildspec in turn, so that both see the same machine.
 
     Parameters
     ----------
     builds
         The builds by name.
+    rounds
+        How many builds of each, but for the cold ones.
 
     Returns
     -------
@@ -35,7 +36,7 @@ def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]
     found: dict[str, dict[str, list[Measured]]] = {
         case: {name: [] for name in builds} for case in _CASES
     }
-    for number in range(_ROUNDS):
+    for number in range(rounds):
         for case in _CASES:
             if case == "cold" and number > 0:
                 continue
@@ -52,7 +53,7 @@ def measure(builds: Mapping[str, Builds]) -> dict[str, dict[str, list[Measured]]
 
 
 def table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> Table:
-    """Lay the medians out, with the ratio to the better of the two usual ones, and its steps.
+    """Lay the medians out, with the ratio to the better of the two usual ones.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> 
     rich.table.Table
         The table.
     """
-    shown = Table("build", "usual", "inline cache", "this one", "ratio", "steps", title=title)
+    shown = Table("build", "usual", "inline cache", "this one", "ratio", title=title)
     for case, by_name in found.items():
         seconds = {
             name: statistics.median(each.seconds for each in measured)
@@ -81,15 +82,45 @@ def table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> 
             case,
             *(f"{seconds[name]:.1f} s, {pushed[name]:.2f} MB" for name in by_name),
             f"x {seconds['this'] / better:.2f}",
-            ", ".join(
-                f"{step} {statistics.median(each.steps[step] for each in by_name['this']):.1f}"
-                for step in by_name["this"][0].steps
-            ),
         )
     return shown
 
 
-def measure_builds() -> int:
+def steps_table(title: str, found: Mapping[str, Mapping[str, Sequence[Measured]]]) -> Table:
+    """Lay out where the time goes: the phases of each contestant, and the steps of this one.
+
+    Parameters
+    ----------
+    title
+        The table's title.
+    found
+        What `measure` gave.
+
+    Returns
+    -------
+    rich.table.Table
+        The table, in seconds.
+    """
+    shown = Table("build", "contestant", "phases", "steps", title=title)
+    for case, by_name in found.items():
+        for name, measured in by_name.items():
+            shown.add_row(
+                case,
+                name,
+                _medians([each.phases for each in measured]),
+                _medians([each.steps for each in measured]),
+            )
+    return shown
+
+
+def _medians(times: Sequence[Mapping[str, float]]) -> str:
+    return ", ".join(
+        f"{name} {statistics.median(each.get(name, 0.0) for each in times):.2f}"
+        for name in times[0]
+    )
+
+
+def measure_builds(rounds: int) -> int:
     """Run the builds; the exit code tells whether there was an engine to run them with."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -107,7 +138,9 @@ def measure_builds() -> int:
             console.print(f"[dim]{cloud.engine.note}[/]")
             for application, builds in contestants(cloud).items():
                 console.print(f"\n[bold]{application}[/]")
-                console.print(table(f"{application}, medians", measure(builds)))
+                found = measure(builds, rounds)
+                console.print(table(f"{application}, medians", found))
+                console.print(steps_table(f"{application}, seconds by step, medians", found))
     return 0
 
 
@@ -122,7 +155,9 @@ def main() -> int:
         default=[1, 10, 40, 100, 200],
         help="for how many to synthesize",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="how many syntheses of each")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how many builds and syntheses of each"
+    )
     parser.add_argument(
         "--plot", type=Path, help="where a plot of the syntheses is written, as SVG"
     )
@@ -137,7 +172,7 @@ def main() -> int:
         return 0
     if asked.what != "builds":
         synthesis.main(counts=asked.services, rounds=asked.rounds, svg=asked.plot)
-    return measure_builds() if asked.what != "synthesis" else 0
+    return measure_builds(asked.rounds) if asked.what != "synthesis" else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import collections
 import http.client
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -11,8 +12,6 @@ from typing import Final, Self
 _PAUSE_SECONDS: Final = 0.05
 _TIMEOUT_SECONDS: Final = 10
 _SERVER_ERROR: Final = 500
-# Without the proxies of an environment: the requests stay on this machine.
-_OPENER: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class AvailabilityMonitor:
@@ -22,6 +21,9 @@ class AvailabilityMonitor:
     ----------
     url
         The URL.
+    trusted
+        Whose certificates are trusted, of a URL that is or becomes one of HTTPS; those of the
+        system by default.
 
     Attributes
     ----------
@@ -31,8 +33,12 @@ class AvailabilityMonitor:
         Each failure, with its count: a status of 500 or above, or no response.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, trusted: ssl.SSLContext | None = None) -> None:
         self._url = url
+        # Without the proxies of an environment: the requests stay on this machine.
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)
+        )
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="availability")
         self.responses: collections.Counter[str] = collections.Counter()
@@ -68,7 +74,7 @@ class AvailabilityMonitor:
 
     def _request(self) -> None:
         try:
-            with _OPENER.open(self._url, timeout=_TIMEOUT_SECONDS) as response:
+            with self._opener.open(self._url, timeout=_TIMEOUT_SECONDS) as response:
                 self.responses[response.read().decode(errors="replace").strip()] += 1
         except urllib.error.HTTPError as error:
             error.close()

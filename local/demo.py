@@ -14,7 +14,7 @@ from local.deployment import deployed_cloud
 from local.messages import panel
 from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
-from local.service_url import service_url
+from local.service_url import service_url, trust
 from local.slack import local_settings, posted
 from local.traffic import bar
 
@@ -127,7 +127,7 @@ def _release(endpoint: str, folder: Path, pipeline: str) -> None:
     url = service_url(endpoint, cluster, service)
     with contextlib.ExitStack() as stack:
         show_line = stack.enter_context(changing_line())
-        monitor = stack.enter_context(AvailabilityMonitor(url)) if url else None
+        monitor = stack.enter_context(AvailabilityMonitor(url, trust(endpoint))) if url else None
 
         def show_shift() -> None:
             shift = shifts.now()

@@ -3,10 +3,13 @@
 import concurrent.futures
 import contextlib
 import json
-from collections.abc import Iterator
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from local.cloud import Cloud, claim, client_environment, open_cloud
+from local.cloud import ACCOUNT, REGION, Cloud, claim, client_environment, open_cloud
 from local.progress import console, note, step
 from local.slack import local_settings, put_secret
 from local.toolkit import Toolkit
@@ -42,11 +45,31 @@ def deployed_cloud(folder: Path, *, engine_cache: Path) -> Iterator[Cloud]:
                 environment=cloud.environment, assembly=assembly, log=cloud.folder / "cdk.log"
             )
             put_secret(cloud.endpoint, local_settings())
+            put_certificate(cloud.endpoint, local_settings())
             with step("Bootstrapping"):
                 toolkit.bootstrap()
             with step("Deploying every stack"):
                 toolkit.deploy()
             yield cloud
+
+
+def put_certificate(endpoint: str, settings: Mapping[str, Any]) -> None:
+    """Put the certificate that the settings name, as it is there on AWS.
+
+    Parameters
+    ----------
+    endpoint
+        The address of the local cloud.
+    settings
+        The app's settings.
+    """
+    arn = settings.get("platform", {}).get("certificate_arn")
+    if not arn:
+        return
+    place = settings.get("environment") or {"account": ACCOUNT, "region": REGION}
+    query = urllib.parse.urlencode({**place, "arn": arn, "domain": "localhost"})
+    address = f"{endpoint}/_local/certificate?{query}"
+    urllib.request.urlopen(urllib.request.Request(address, method="POST")).close()  # noqa: S310
 
 
 def _synthesize(folder: Path) -> Path:

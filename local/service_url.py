@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.request
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_elbv2.type_defs import ListenerTypeDef
 
 _ANY_PATH: Final = "/*"
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 def service_url(endpoint: str, cluster: str, service: str) -> str | None:
@@ -30,7 +32,7 @@ def service_url(endpoint: str, cluster: str, service: str) -> str | None:
     Returns
     -------
     str or None
-        The URL; None for a service that no HTTP listener leads to.
+        The URL; None for a service that no listener leads to.
     """
     client = clients(endpoint)
     ecs: ECSClient = client("ecs")
@@ -44,8 +46,7 @@ def service_url(endpoint: str, cluster: str, service: str) -> str | None:
         for balancer in each.get("loadBalancers", ())
         if "targetGroupArn" in balancer
     }
-    with urllib.request.urlopen(f"{endpoint}/_local/listeners") as response:  # noqa: S310 - ours
-        places: dict[str, str] = json.load(response)["listeners"]
+    places: dict[str, str] = _listeners(endpoint)["listeners"]
     for balancer in elbv2.describe_load_balancers()["LoadBalancers"]:
         listeners = elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])
         # Production comes first: a test listener has another port than those of the protocols.
@@ -53,8 +54,31 @@ def service_url(endpoint: str, cluster: str, service: str) -> str | None:
             place = places.get(f"{balancer['DNSName']}:{listener['Port']}")
             path = _path(elbv2, listener, groups)
             if place and path is not None:
-                return f"http://{place.removesuffix(':80')}{path}"
+                scheme = listener["Protocol"].lower()
+                return f"{scheme}://{place.removesuffix(f':{_PORTS[scheme]}')}{path}"
     return None
+
+
+def trust(endpoint: str) -> ssl.SSLContext:
+    """Trust the authority that issues the certificates of a local cloud's load balancers.
+
+    Parameters
+    ----------
+    endpoint
+        The local cloud's address.
+
+    Returns
+    -------
+    ssl.SSLContext
+        For requests to a service's URL; it trusts nobody else.
+    """
+    return ssl.create_default_context(cadata=_listeners(endpoint)["authority"])
+
+
+def _listeners(endpoint: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{endpoint}/_local/listeners") as response:  # noqa: S310 - ours
+        found: dict[str, Any] = json.load(response)
+    return found
 
 
 def _path(

@@ -101,6 +101,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 service=target,
                 ecr_repo=registry.ecr_repo,
                 recorder=shared.recorder,
+                drift_detector=shared.drift_detector,
                 connection_arn=shared.connection_arn,
                 env=env,
             ).pipeline
@@ -122,6 +123,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 app_name=settings.name,
                 settings=settings.monitoring,
                 releases=releases,
+                drift_detector=shared.drift_detector,
                 env=env,
             )
 

@@ -17,7 +17,9 @@ from container_pipelines import (
     Channel,
     ChatApplication,
     DeliveryDashboard,
+    DriftDetector,
     EventKind,
+    FunctionAlarm,
     NotifyOn,
     PipelineAlarms,
     ReleasePipeline,
@@ -76,6 +78,8 @@ class MonitoringStack(cdk.Stack):
         The settings.
     releases
         The releases to monitor.
+    drift_detector
+        What compares all services with what is recorded.
     env
         Where the stack goes.
     """
@@ -88,6 +92,7 @@ class MonitoringStack(cdk.Stack):
         app_name: str,
         settings: Monitoring,
         releases: Sequence[Release],
+        drift_detector: DriftDetector,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(
@@ -120,6 +125,13 @@ class MonitoringStack(cdk.Stack):
             )
             for release in releases
         ]
+        FunctionAlarm(
+            self,
+            "DriftDetector",
+            name=f"{app_name}-drift-detector-errors",
+            function=drift_detector.function,
+            notifications=channels or no_notifications(),
+        )
         dashboard = DeliveryDashboard(
             self, "Dashboard", dashboard_name=app_name, services=services, notifier=notifier
         )

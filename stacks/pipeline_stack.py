@@ -1,10 +1,14 @@
 """The pipeline of one service."""
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines import (
@@ -14,10 +18,14 @@ from container_pipelines import (
     BuildSecret,
     DockerBuild,
     DockerHubCredentials,
+    DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
     Platform,
+    PullRequestPipeline,
+    PullRequestRepository,
+    PullRequestTrigger,
     PullThroughCache,
     ReleaseRecorder,
     ScanGate,
@@ -26,6 +34,7 @@ from container_pipelines import (
     Source,
 )
 from stacks.build_settings import Build, Scan
+from stacks.pull_request_settings import PullRequestSettings
 from stacks.release_controls import pipeline_controls
 from stacks.settings import ExistingService, GitHubSource, Service
 
@@ -50,6 +59,8 @@ class PipelineStack(cdk.Stack):
         Where its images are, and what names the live one.
     recorder
         The recorder that the app's pipelines share.
+    drift_detector
+        The drift detector that they share.
     connection_arn
         The app's connection, for sources that name none.
     env
@@ -65,27 +76,17 @@ class PipelineStack(cdk.Stack):
         service: LoadBalancedService | ExistingService,
         ecr_repo: EcrRepo,
         recorder: ReleaseRecorder,
+        drift_detector: DriftDetector,
         connection_arn: str | None,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Releases {settings.name}")
-        self.build = BuildProject(
-            self,
+        self.build = self._build(
             "Build",
+            settings.build,
+            settings.name,
+            settings.build.secret_parameters,
             repository=ecr_repo.repository,
-            project_name=settings.name,
-            description=f"Builds {settings.name}",
-            docker_build=_docker_build(settings.build),
-            docker_hub=_docker_hub(settings.build),
-            scan_gate=_scan_gate(settings.build.scan),
-            compute_type=codebuild.ComputeType[settings.build.compute_type],
-            concurrent_builds=settings.build.concurrent_builds,
-            queued_timeout=(
-                cdk.Duration.minutes(settings.build.queued_timeout_minutes)
-                if settings.build.queued_timeout_minutes
-                else None
-            ),
-            timeout=cdk.Duration.minutes(settings.build.timeout_minutes),
         )
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)
@@ -101,6 +102,7 @@ class PipelineStack(cdk.Stack):
                 service=service,
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
+                drift_detector=drift_detector,
                 pipeline_name=settings.name,
                 deployment_timeout=timeout if given else None,
                 controls=controls,
@@ -121,18 +123,71 @@ class PipelineStack(cdk.Stack):
                 task_roles=self._task_roles(existing) if existing else None,
                 image_pointer=ecr_repo.image_pointer,
                 recorder=recorder,
+                drift_detector=drift_detector,
                 pipeline_name=settings.name,
                 deployment_timeout=timeout,
                 controls=controls,
             )
-        cdk.Validations.of(self.pipeline.artifact_bucket).acknowledge(
-            cdk.Acknowledgment(
-                id="AwsSolutions-S1",
-                reason="Only the roles of this one pipeline reach its artifacts, which expire; "
-                "CloudTrail data events record who reads them, where they are turned on.",
-            )
-        )
+        _acknowledge_no_access_logs(self.pipeline.artifact_bucket)
+        if settings.pull_requests is not None:
+            self._verify(settings, settings.pull_requests, source, ecr_repo)
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
+
+    def _verify(
+        self, settings: Service, wanted: PullRequestSettings, source: Source, ecr_repo: EcrRepo
+    ) -> None:
+        """Build pull requests, by a project that can write nothing that a release reads."""
+        name = f"{settings.name}-pull-requests"
+        pipeline = PullRequestPipeline(
+            self,
+            "PullRequests",
+            source=source,
+            build=self._build(
+                "PullRequestBuild",
+                settings.build,
+                name,
+                wanted.secret_parameters,
+                repository=PullRequestRepository(
+                    self,
+                    "PullRequestRepository",
+                    repository_name=f"{settings.name}/pull-requests",
+                ),
+                cache_from=ecr_repo.repository,
+            ),
+            trigger=PullRequestTrigger(**wanted.model_dump(exclude={"secret_parameters"})),
+            pipeline_name=name,
+        )
+        _acknowledge_no_access_logs(pipeline.artifact_bucket)
+
+    def _build(
+        self,
+        construct_id: str,
+        settings: Build,
+        name: str,
+        secret_parameters: Mapping[str, str],
+        *,
+        repository: ecr.IRepository,
+        cache_from: ecr.IRepository | None = None,
+    ) -> BuildProject:
+        return BuildProject(
+            self,
+            construct_id,
+            repository=repository,
+            cache_from=cache_from,
+            project_name=name,
+            description=f"Builds {name}",
+            docker_build=_docker_build(settings, secret_parameters),
+            docker_hub=_docker_hub(settings),
+            scan_gate=_scan_gate(settings.scan),
+            compute_type=codebuild.ComputeType[settings.compute_type],
+            concurrent_builds=settings.concurrent_builds,
+            queued_timeout=(
+                cdk.Duration.minutes(settings.queued_timeout_minutes)
+                if settings.queued_timeout_minutes
+                else None
+            ),
+            timeout=cdk.Duration.minutes(settings.timeout_minutes),
+        )
 
     def _source(self, settings: Service, connection_arn: str | None) -> Source:
         source = settings.source
@@ -167,7 +222,17 @@ class PipelineStack(cdk.Stack):
         ]
 
 
-def _docker_build(settings: Build) -> DockerBuild:
+def _acknowledge_no_access_logs(bucket: s3.IBucket) -> None:
+    cdk.Validations.of(bucket).acknowledge(
+        cdk.Acknowledgment(
+            id="AwsSolutions-S1",
+            reason="Only the roles of this one pipeline reach its artifacts, which expire; "
+            "CloudTrail data events record who reads them, where they are turned on.",
+        )
+    )
+
+
+def _docker_build(settings: Build, secret_parameters: Mapping[str, str]) -> DockerBuild:
     return DockerBuild(
         dockerfile=settings.dockerfile,
         context=settings.context,
@@ -175,7 +240,7 @@ def _docker_build(settings: Build) -> DockerBuild:
         arguments=settings.arguments,
         secrets={
             secret: BuildSecret.from_parameter_store(parameter)
-            for secret, parameter in settings.secret_parameters.items()
+            for secret, parameter in secret_parameters.items()
         },
         platforms=[Platform(f"linux/{name}") for name in settings.platforms],
         test_command=settings.test_command,

@@ -12,6 +12,7 @@ from container_pipelines import (
     AlarmWatch,
     Approval,
     DeploymentWindow,
+    OnDrift,
     OnFailure,
     PipelineControls,
     PushTrigger,
@@ -47,6 +48,7 @@ def pipeline_controls(scope: Construct, settings: Release) -> PipelineControls:
         alarms_after=after,
         retry_build=settings.retry_build,
         on_failure=OnFailure(settings.on_failure) if settings.on_failure else None,
+        on_drift=OnDrift(settings.on_drift),
         frozen=settings.frozen,
     )
 

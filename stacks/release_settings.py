@@ -67,5 +67,7 @@ class Release(Model):
     retry_build: bool = False
     """Whether a failed build is retried once automatically."""
     on_failure: Literal["RETRY_FAILED_ACTIONS", "RETRY_ALL_ACTIONS", "ROLLBACK"] | None = None
+    on_drift: Literal["RESTORE", "NOTIFY", "IGNORE"] = "RESTORE"
+    """What happens when the service runs another image than the recorded one."""
     frozen: Annotated[str, pattern(r"^[a-zA-Z0-9!@ ().*?-]+$", maximum=300)] | None = None
     """Why nothing may be deployed at the moment."""

@@ -63,6 +63,8 @@ class ServiceStack(cdk.Stack):
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"The service {settings.name}")
+        # Exports: AWS refuses to take away or to replace what the service runs on.
+        cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.STRONG)
         container = settings.container or Container()
         if isinstance(platform, ExistingPlatform):
             cluster = self._cluster(platform)
@@ -95,6 +97,7 @@ class ServiceStack(cdk.Stack):
                 )
                 for variable, parameter in container.secret_parameters.items()
             },
+            user=container.user,
             read_only_root_filesystem=container.read_only_root_filesystem,
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
             deployment=(

@@ -17,6 +17,7 @@ from stacks.build_settings import Architecture, Build
 from stacks.log_settings import Logs
 from stacks.monitoring_settings import AlarmChanges, Monitoring
 from stacks.platform_settings import Platform
+from stacks.pull_request_settings import PullRequestSettings  # noqa: TC001 - pydantic reads it
 from stacks.release_settings import Release
 
 CONTEXT_KEY = "delivery"
@@ -69,6 +70,8 @@ class Container(_Model):
     """What the service runs before its first release; a sample of Google's by default."""
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Environment variables from SecureString parameters: variable -> parameter's name."""
+    user: Annotated[str, _pattern(r"^[1-9]\d*(:\d+)?$", maximum=64)] | None = None
+    """The number of the user it runs as, and maybe of a group; the image's own by default."""
     read_only_root_filesystem: bool = True
 
     @model_validator(mode="after")
@@ -127,6 +130,8 @@ class Service(_Model):
     source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
     build: Build = Build()
     release: Release = Release()
+    pull_requests: PullRequestSettings | None = None
+    """Which pull requests are verified; none when left out."""
     monitoring: AlarmChanges = AlarmChanges()
     """What is to be otherwise of the service's alarms."""
     container: Container | None = None
@@ -156,6 +161,16 @@ class Service(_Model):
             message = (
                 "deployment_timeout_minutes must be left out with the engine 'code-deploy', whose "
                 "action has none"
+            )
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _announced(self) -> Self:
+        if self.pull_requests is not None and isinstance(self.source, CodeCommitSource):
+            message = (
+                "pull_requests must be left out with a source in CodeCommit, which does not "
+                "announce pull requests to CodePipeline: remove it"
             )
             raise ValueError(message)
         return self
@@ -251,6 +266,7 @@ class Settings(_Model):
     @model_validator(mode="after")
     def _unique(self) -> Self:
         names = [service.name for service in self.services]
+        names += [f"{s.name}-pull-requests" for s in self.services if s.pull_requests is not None]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             message = f"services must have unique names, got {', '.join(twice)} twice"

@@ -4,11 +4,11 @@ import aws_cdk as cdk
 from aws_cdk import aws_codeconnections as codeconnections
 from constructs import Construct
 
-from container_pipelines import ReleaseRecorder
+from container_pipelines import DriftDetector, ReleaseRecorder
 
 
 class SharedStack(cdk.Stack):
-    """The release recorder, and the connection to the code host.
+    """The release recorder, the drift detector, and the connection to the code host.
 
     Parameters
     ----------
@@ -34,6 +34,7 @@ class SharedStack(cdk.Stack):
             scope, construct_id, env=env, description="What all delivery pipelines share"
         )
         self.recorder = ReleaseRecorder(self, "Recorder")
+        self.drift_detector = DriftDetector(self, "DriftDetector")
         self.connection_arn: str | None = None
         if connection:
             # At most 32 characters; the settings keep the stack's name as short as that.

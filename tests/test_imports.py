@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 LIBRARY = "container_pipelines"
 # Module names start below these.
 SOURCE_ROOTS = (ROOT / "constructs", ROOT / "lambda", ROOT / "buildspecs", ROOT)
-FOLDERS = ("constructs", "lambda", "buildspecs", "stacks", "local", "benchmarks")
+FOLDERS = ("constructs", "lambda", "buildspecs", "stacks", "local", "acceptance", "benchmarks")
 
 
 def _modules() -> dict[str, Path]:

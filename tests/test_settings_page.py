@@ -19,6 +19,7 @@ HEADINGS = {
     "build": "services.N.build.",
     "scan": "services.N.build.scan.",
     "release": "services.N.release.",
+    "pull_requests": "services.N.pull_requests.",
     "container": "services.N.container.",
     "health_check": "services.N.health_check.",
     "scaling": "services.N.scaling.",

@@ -81,9 +81,10 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
             with steps.step("scan"):
                 waiting.result()
             gate.decide(output / "scan-findings.json")
-    _write(settings, image, to_deploy)
+    if settings.container_name:
+        _write(settings, image, to_deploy)
     steps.print()
-    print(f"Ready to deploy {image}")
+    print(f"Ready to deploy {image}" if settings.container_name else f"Verified {image}")
 
 
 def _write(settings: Settings, image: str, to_deploy: Mapping[str, str]) -> None:

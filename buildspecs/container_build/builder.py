@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,13 @@ _IMAGE = "moby/buildkit:buildx-stable-1"
 # Builds of all of CodeBuild's customers share addresses, so that anonymous pulls from Docker Hub
 # fail at random: about half a minute of trying.
 _PAUSES = (1.0, 3.0, 7.0, 15.0)
+_LIMIT = re.compile(r"toomanyrequests|rate limit", re.IGNORECASE)
+# What a registry, or Docker itself, says where trying again cannot help.
+_REFUSED = re.compile(
+    r"not found|does not exist|(manifest|name|repository).unknown|denied|unauthori[sz]ed|forbidden"
+    r"|no basic auth|invalid reference",
+    re.IGNORECASE,
+)
 
 
 def start_builder(
@@ -43,7 +51,8 @@ def start_builder(
     Raises
     ------
     BuildFailedError
-        If it cannot be started.
+        If it cannot be started: at once where that has been refused, and else when trying again
+        for a while has not helped.
     """
     # Of this build alone, should several share an engine.
     name = f"builder-{folder.name.replace('.', '-').lower()}"
@@ -64,7 +73,7 @@ def start_builder(
         start, said = programs.docker_answer("buildx", "inspect", "--bootstrap", name)
         if not start:
             return name
-        if pause is None:
+        if pause is None or _is_refused(said):
             break
         print(f"The builder does not start yet, trying again in {pause:.0f} s: {_last(said)}")
         sleep(pause)
@@ -73,10 +82,15 @@ def start_builder(
         if pull_through_cache
         else "; log in to Docker Hub or pull through a cache (build.docker_hub or "
         "build.pull_through_cache in the settings)"
-        if "toomanyrequests" in said.lower() or "rate limit" in said.lower()
+        if _LIMIT.search(said)
         else ""
     )
     raise BuildFailedError(f"The builder does not start: {_last(said)}{advice}")
+
+
+def _is_refused(said: str) -> bool:
+    # A registry that limits pulls can name the login that is missing.
+    return bool(_REFUSED.search(_last(said))) and not _LIMIT.search(said)
 
 
 def _last(said: str) -> str:

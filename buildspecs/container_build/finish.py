@@ -7,9 +7,17 @@ import shutil
 import stat
 from pathlib import Path
 
+from container_build.failure import BuildFailedError
 from container_build.image_test import RESULTS
 from container_build.settings import Settings
-from container_build.source import ARTIFACT, DEPLOY_FILES, TEST_RESULTS, check_own_names
+from container_build.source import (
+    ARTIFACT,
+    DEPLOY_FILES,
+    OWN_NAMES,
+    TEST_RESULTS,
+    check_own_names,
+    path_in_source,
+)
 
 OUTPUT = "output"
 DEPLOY_OUTPUT = "deploy-output"
@@ -33,6 +41,8 @@ def finish(settings: Settings, *, is_succeeding: bool) -> None:
         If one of the names is taken.
     """
     check_own_names(settings.source)
+    for folder, target in settings.report_folders.items():
+        _hand_over_report(settings.source, folder, settings.source / target)
     left_out = set() if is_succeeding else {DEFINITIONS}
     _copy(settings.folder / OUTPUT, settings.source / ARTIFACT, left_out)
     if is_succeeding:
@@ -40,9 +50,20 @@ def finish(settings: Settings, *, is_succeeding: bool) -> None:
     _copy(settings.folder / RESULTS, settings.source / TEST_RESULTS, set())
 
 
+def _hand_over_report(source: Path, folder: str, target: Path) -> None:
+    try:
+        origin = path_in_source(source, folder, "base_directory")
+    except BuildFailedError as error:
+        # The image is none the worse for it.
+        print(f"No report: {error}", flush=True)
+        return
+    _copy(origin, target, set())
+
+
 def _copy(origin: Path, target: Path, left_out: set[str]) -> None:
-    """Copy plain files alone: a link that an image's test has left could lead anywhere."""
-    for folder, _, names in os.walk(origin):
+    """Copy plain files alone: a link of the source or of an image's test could lead anywhere."""
+    for folder, below, names in os.walk(origin):
+        below[:] = [name for name in below if name not in OWN_NAMES]
         for name in names:
             file = Path(folder, name)
             if name in left_out or not stat.S_ISREG(file.lstat().st_mode):

@@ -48,7 +48,8 @@ def build_command(settings: Settings, state: State, platforms: str, *options: st
     arguments += ["--file", str(settings.source / wanted.dockerfile)]
     arguments += ["--platform", platforms]
     cache = f"{settings.repository.uri}:{settings.cache_tag}"
-    arguments += ["--cache-from", f"type=registry,ref={cache}"]
+    for reference in (cache, *([settings.cache_from] if settings.cache_from else [])):
+        arguments += ["--cache-from", f"type=registry,ref={reference}"]
     if wanted.target is not None:
         arguments += ["--target", wanted.target]
     for name, value in wanted.arguments.items():

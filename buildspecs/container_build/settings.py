@@ -14,7 +14,7 @@ from container_build.printable import printable
 
 _REQUIRED = (
     *("REPOSITORY_URI", "CACHE_TAG", "SCAN_GATE", "BUILD_OPTIONS", "BUILD_PLATFORMS"),
-    *("CONTAINER_NAME", "CODEBUILD_SRC_DIR", "BUILD_FOLDER"),
+    *("CODEBUILD_SRC_DIR", "BUILD_FOLDER"),
 )
 _REPOSITORY = re.compile(r"(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[^/]+/(.+)")
 
@@ -65,12 +65,18 @@ class Settings:
         The root of the source, without symbolic links.
     folder
         Where the build keeps its own files.
+    cache_from
+        A further cache to read, of another repository; empty for none.
+    container_name
+        The container that gets the image; empty for a build that only verifies.
     release_image
         ``new``, ``previous``, a digest or an image by digest.
     live_parameter, previous_parameter
         The parameters of the image pointer, empty without one.
     commit
         The commit's id; empty for a source without commits.
+    report_folders
+        Folders of the source with files for reports -> where CodeBuild finds them.
     deploy_files_parameter
         The parameter that describes what CodeDeploy deploys; empty for other deployments.
     """
@@ -79,6 +85,7 @@ class Settings:
     folder: Path
     repository: Repository
     cache_tag: str
+    cache_from: str
     options: ImageOptions
     platforms: str
     test_command: tuple[str, ...]
@@ -94,6 +101,7 @@ class Settings:
     previous_parameter: str
     commit: str
     build_number: str
+    report_folders: Mapping[str, str]
     deploy_files_parameter: str
 
     @property
@@ -120,7 +128,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     BuildFailedError
         If a variable is missing or is not what the project writes.
     """
-    for name in _REQUIRED:
+    only_verifies = bool(environ.get("VERIFY_ONLY"))
+    for name in (*_REQUIRED, *(() if only_verifies else ("CONTAINER_NAME",))):
         if not environ.get(name):
             raise BuildFailedError(
                 f"The variable {name} is not set: start this build through its pipeline."
@@ -130,6 +139,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         folder=Path(environ["BUILD_FOLDER"]).resolve(),
         repository=read_repository(environ["REPOSITORY_URI"]),
         cache_tag=environ["CACHE_TAG"],
+        cache_from=environ.get("CACHE_FROM", ""),
         options=_options(environ["BUILD_OPTIONS"]),
         platforms=environ["BUILD_PLATFORMS"],
         test_command=_test_command(environ.get("TEST_COMMAND") or "[]"),
@@ -138,13 +148,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         docker_hub_token=environ.get("DOCKERHUB_TOKEN", ""),
         pull_through_cache=environ.get("PULL_THROUGH_CACHE", ""),
         scan_gate=environ["SCAN_GATE"],
-        container_name=environ["CONTAINER_NAME"],
+        container_name="" if only_verifies else environ["CONTAINER_NAME"],
         source_url=environ.get("SOURCE_URL", ""),
         release_image=environ.get("RELEASE_IMAGE") or "new",
         live_parameter=environ.get("LIVE_IMAGE_PARAMETER", ""),
         previous_parameter=environ.get("PREVIOUS_IMAGE_PARAMETER", ""),
         commit=environ.get("CODEBUILD_RESOLVED_SOURCE_VERSION", ""),
         build_number=environ.get("CODEBUILD_BUILD_NUMBER", ""),
+        report_folders=_parsed("REPORT_FOLDERS", environ.get("REPORT_FOLDERS") or "{}", dict),
         deploy_files_parameter=environ.get("DEPLOY_FILES_PARAMETER", ""),
     )
 

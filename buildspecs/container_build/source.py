@@ -13,6 +13,8 @@ from container_build.failure import BuildFailedError
 ARTIFACT = ".container-artifact"
 DEPLOY_FILES = ".container-deploy-files"
 TEST_RESULTS = ".container-test-results"
+REPORTS = ".container-reports"
+OWN_NAMES = (ARTIFACT, DEPLOY_FILES, TEST_RESULTS, REPORTS)
 
 
 def check_own_names(source: Path) -> None:
@@ -28,7 +30,7 @@ def check_own_names(source: Path) -> None:
     BuildFailedError
         If there is anything of such a name, be it a link that leads nowhere.
     """
-    for name in (ARTIFACT, DEPLOY_FILES, TEST_RESULTS):
+    for name in OWN_NAMES:
         if os.path.lexists(source / name):
             raise BuildFailedError(
                 f"The source must not contain {name}, by which the build hands over what it has "

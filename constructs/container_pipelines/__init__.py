@@ -11,6 +11,7 @@ from container_pipelines.monitoring.alert_topic import AlertTopic
 from container_pipelines.monitoring.channels import Channel, no_notifications
 from container_pipelines.monitoring.chat_application import ChatApplication
 from container_pipelines.monitoring.delivery_dashboard import DeliveryDashboard
+from container_pipelines.monitoring.function_alarm import FunctionAlarm
 from container_pipelines.monitoring.monitored_resources import ReleasePipeline
 from container_pipelines.monitoring.notifications import (
     DEFAULT_EVENTS,
@@ -39,14 +40,17 @@ from container_pipelines.pipeline.deploy_conditions import (
     AlarmWatch,
     DeploymentWindow,
 )
+from container_pipelines.pipeline.drift_detector import DriftDetector
 from container_pipelines.pipeline.ecs_rolling_pipeline import EcsRollingPipeline
 from container_pipelines.pipeline.gates import Approval, Check, Gate
-from container_pipelines.pipeline.pipeline_controls import OnFailure, PipelineControls
+from container_pipelines.pipeline.pipeline_controls import OnDrift, OnFailure, PipelineControls
+from container_pipelines.pipeline.pull_request_pipeline import PullRequestPipeline
 from container_pipelines.pipeline.release_recorder import ReleaseRecorder
 from container_pipelines.pipeline.source import Source
 from container_pipelines.pipeline.triggers import PullRequestTrigger, PushTrigger
 from container_pipelines.registry.ecr_repo import EcrRepo
 from container_pipelines.registry.image_pointer import SEED_IMAGE, ImagePointer
+from container_pipelines.registry.pull_request_repository import PullRequestRepository
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.deployments import (
     CodeDeployBlueGreen,
@@ -89,11 +93,13 @@ __all__ = [
     "DeploymentWindow",
     "DockerBuild",
     "DockerHubCredentials",
+    "DriftDetector",
     "EcrRepo",
     "EcsBlueGreen",
     "EcsRollingPipeline",
     "Engine",
     "EventKind",
+    "FunctionAlarm",
     "Gate",
     "HealthCheck",
     "HookStage",
@@ -103,6 +109,7 @@ __all__ = [
     "LoadBalancedService",
     "NotifierAlarm",
     "NotifyOn",
+    "OnDrift",
     "OnFailure",
     "OnTimeout",
     "Pause",
@@ -110,6 +117,8 @@ __all__ = [
     "PipelineAlarms",
     "PipelineControls",
     "Platform",
+    "PullRequestPipeline",
+    "PullRequestRepository",
     "PullRequestTrigger",
     "PullThroughCache",
     "PushTrigger",

@@ -1,10 +1,16 @@
 """Events of deployments and tasks, by ECS and by CodeDeploy."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from slack_notifier import console
 from slack_notifier.event import Event, after, mappings, text
 from slack_notifier.notice import Notice, Origin, Outcome
+
+_AFTER_CDK_DEPLOY = (
+    "CloudFormation goes back to the image of its last update. The recorded one is then released "
+    "again within minutes, unless that is turned off."
+)
 
 
 # ECS: docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html
@@ -28,13 +34,47 @@ def ecs_deployment(event: Event) -> Notice | None:
         outcome,
         service,
         title,
-        facts=[("Cluster", "/".join(cluster)), ("Deployment", event.get("deploymentId"))],
+        facts=[
+            ("Cluster", "/".join(cluster)),
+            ("Deployment", event.get("deploymentId")),
+            ("If it was a cdk deploy", _AFTER_CDK_DEPLOY if title == "Deployment failed" else ""),
+        ],
         reason=reason,
         links=console.service(event.region, "/".join(cluster), service),
         origin=Origin(
             cluster="/".join(cluster), service=service, deployment=event.get("deploymentId")
         ),
     )
+
+
+_DRIFTS = {
+    "DETECTED": "Another image than the recorded one is live",
+    "RESTORING": "Another image is live, the recorded one is released again",
+    "FROZEN": "Another image is live, and releases are frozen",
+    "BLOCKED": "Another image is live, and a release is in the way",
+    "GIVEN_UP": "Another image is live, the recorded one cannot be released",
+    "RESTORED": "The recorded image is live again",
+}
+
+
+# Of the function in lambda/drift_detector.
+def image_drift(event: Event) -> Notice | None:
+    """Read that a service runs another image than the recorded one, or no longer does."""
+    state = after(event.get("eventName"), "IMAGE_DRIFT_")
+    if state not in _DRIFTS:
+        return None
+    *_, cluster, service = ("", "", *after((event.resources or [""])[0], ":service/").split("/"))
+    pipeline = event.get("pipeline")
+    notice = event.notice(
+        Outcome.RECOVERED if state == "RESTORED" else Outcome.FAILED,
+        service or pipeline,
+        _DRIFTS[state],
+        reason=event.get("reason"),
+        links=console.pipeline(event.region, pipeline, event.get("execution-id"))
+        + console.service(event.region, cluster, service),
+    )
+    # It may be sent more than once, and is one thing.
+    return replace(notice, id=event.get("id") or notice.id)
 
 
 # ECS: docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html and

@@ -61,6 +61,7 @@ _READERS: dict[tuple[str, str], Callable[[Event], Notice | None]] = {
     },
     ("aws.ecs", "ECS Deployment State Change"): deployment_events.ecs_deployment,
     ("aws.ecs", "ECS Task State Change"): deployment_events.ecs_task,
+    ("container-pipelines", "Image Drift"): deployment_events.image_drift,
     ("aws.codedeploy", "CodeDeploy Deployment State-change Notification"): (
         deployment_events.codedeploy
     ),

@@ -2,11 +2,18 @@
 
 import time
 import uuid
-from typing import Any
+from typing import Any, Final
 
 from local.emulator import scope
 from local.emulator.resources import Attributes, Created, Declared, Properties, add_resource_type
 from local.emulator.service import Service, ServiceError, plug_in, store
+
+# By which a target is scaled that is given none.
+# https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html
+_LINKED_ROLE: Final = (
+    "arn:aws:iam::{}:role/aws-service-role/ecs.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_ECSService"
+)
 
 _targets = store()
 _policies = store()
@@ -49,6 +56,7 @@ def _create_target(declared: Declared) -> Created:
         properties[key] for key in ("ResourceId", "ScalableDimension", "ServiceNamespace")
     )
     _targets[target] = {
+        "RoleARN": _LINKED_ROLE.format(scope.current().account),
         **properties,
         "CreationTime": time.time(),
         "ScalableTargetARN": scope.arn(
@@ -59,8 +67,8 @@ def _create_target(declared: Declared) -> Created:
 
 
 def _update_target(target: str, _: Properties, declared: Declared) -> Attributes:
-    kept = {key: _targets[target][key] for key in ("CreationTime", "ScalableTargetARN")}
-    _targets[target] = {**declared.properties, **kept}
+    kept = {key: _targets[target][key] for key in ("CreationTime", "RoleARN", "ScalableTargetARN")}
+    _targets[target] = {**kept, **declared.properties}
     return {"Id": target}
 
 

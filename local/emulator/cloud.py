@@ -14,19 +14,24 @@ from local.emulator import (
     connections,
     custom_resources,
     ecs,
+    exports,
     flow_logs,
     functions,
     network,
     outputs,
     parameters,
+    stack_events,
     targets,
     updates,
 )
+from local.emulator.api import front as api
 from local.emulator.builds.machine import BuildMachine
 from local.emulator.builds.service import CodeBuild
 from local.emulator.clients import Clients
+from local.emulator.code_commit import CodeCommit
 from local.emulator.code_deploy.service import CodeDeploy
-from local.emulator.load_balancing import forwarding, weights
+from local.emulator.load_balancing import forwarding, refusals, weights
+from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
 from local.emulator.permissions import deliveries, front, permissions
@@ -59,12 +64,16 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     autoscaling.register()
     connections.register(complete_at_once=settings.complete_connections)
     forwarding.register(ecs.register(clients, machine, settings.state.resolve() / "docker"))
-    listeners = Listeners(settings.port)
+    certificates = Certificates(settings.state.resolve() / "certificates")
+    listeners = Listeners(settings.port, certificates)
     listeners.register()
+    refusals.register()
     custom_resources.register()
     outputs.register()
+    exports.register()
     parameters.register()
     updates.register()
+    stack_events.register()
     registry.register()
     blobs.keep_in(settings.state.resolve() / "blobs")
 
@@ -75,9 +84,11 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     providers = all_providers(codebuild, repositories, approvals, jobs)
     codepipeline = CodePipeline(Engine(clients, providers), providers, approvals, jobs)
     codepipeline.register()
+    CodeCommit(repositories, codepipeline).register()
     targets.register(codepipeline)
+    api.register()
     front.register()
     deliveries.register()
     if settings.enforce_permissions:
         permissions.enforce(Evaluator())
-    return LocalApi(app.app, codepipeline, repositories, listeners), codebuild
+    return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild

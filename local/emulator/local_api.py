@@ -20,7 +20,10 @@
 ``POST /_local/broken-image``
     Tasks that run the ``image`` stop with an error as they start; with ``broken=false`` no more.
 ``GET /_local/listeners``
-    Where the listeners of load balancers are: DNS name and port -> address and port.
+    Where the ``listeners`` of load balancers are: DNS name and port -> address and port; and the
+    ``authority`` whose certificates those for HTTPS have, as PEM.
+``POST /_local/certificate``
+    Makes the certificate ``arn`` for a ``domain`` known to ACM, as one that is there on AWS.
 ``GET /_local/slack``
     The messages that functions have posted to Slack, for which `local.emulator.slack` stands in.
 ``POST /_local/slack``
@@ -48,10 +51,10 @@ from urllib.parse import parse_qsl
 
 from ministack.core.responses import get_account_id, get_region, request_scope
 
-from local.emulator import connections
+from local.emulator import connections, pushes
 from local.emulator.archives import ArchiveError
 from local.emulator.ecs import broken_images
-from local.emulator.events import emit
+from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.permissions import permissions
 from local.emulator.pipelines import triggers
@@ -60,8 +63,7 @@ from local.emulator.pipelines.declared_triggers import EVENTS
 from local.emulator.pipelines.service import CodePipeline
 from local.emulator.pipelines.triggers import GitEvent
 from local.emulator.registry import scans
-from local.emulator.repositories import NO_BRANCH, Commit, Repositories
-from local.emulator.scope import arn
+from local.emulator.repositories import NO_BRANCH, Repositories
 from local.emulator.service import ServiceError
 from local.emulator.slack import Reply, Slack
 
@@ -89,6 +91,8 @@ class LocalApi:
         Where pushes go.
     listeners
         Of the load balancers.
+    certificates
+        Of these listeners.
     """
 
     def __init__(
@@ -97,10 +101,12 @@ class LocalApi:
         codepipeline: CodePipeline,
         repositories: Repositories,
         listeners: Listeners,
+        certificates: Certificates,
     ) -> None:
         self._behind = behind
         self._codepipeline = codepipeline
         self._repositories = repositories
+        self._certificates = certificates
         self._slack = Slack()
         self._routes: dict[tuple[str, str], Callable[[Query, bytes], Answer]] = {
             ("GET", "health"): lambda _query, _body: {"status": "ready"},
@@ -110,7 +116,11 @@ class LocalApi:
             ("POST", "clock"): self._move_clock,
             ("POST", "scan-findings"): self._set_findings,
             ("POST", "broken-image"): self._break_image,
-            ("GET", "listeners"): lambda _query, _body: {"listeners": listeners.places()},
+            ("GET", "listeners"): lambda _query, _body: {
+                "listeners": listeners.places(),
+                "authority": certificates.authority,
+            },
+            ("POST", "certificate"): self._add_certificate,
             ("GET", "slack"): lambda _query, _body: {"messages": self._slack.messages()},
             ("POST", "slack"): self._refuse,
             ("GET", "permissions"): lambda _query, _body: {"calls": permissions.calls()},
@@ -160,6 +170,10 @@ class LocalApi:
         except (BadRequestError, ServiceError, ArchiveError) as error:
             return 400, {"message": str(error)}
 
+    def _add_certificate(self, query: Query, _: bytes) -> Answer:
+        self._certificates.add(_needed(query, "arn"), _needed(query, "domain"))
+        return {}
+
     def _refuse(self, query: Query, _: bytes) -> Answer:
         times, status = _needed(query, "times"), _needed(query, "status")
         if not (times.isdecimal() and status.isdecimal() and 400 <= int(status) < 600):
@@ -191,9 +205,7 @@ class LocalApi:
         )
         started: list[str] = []
         if pushed and branch:
-            event = GitEvent(kind="push", commit=commit, branch=branch, changed=commit.changed)
-            started += triggers.happened(self._codepipeline, event)
-            _emit_repository_change(commit)
+            started += pushes.pushed(self._codepipeline, self._repositories, commit)
         if tag:
             event = GitEvent(kind="push", commit=commit, tag=tag)
             started += triggers.happened(self._codepipeline, event)
@@ -282,25 +294,6 @@ def _needed(query: Query, name: str) -> str:
     if not query.get(name):
         raise BadRequestError(f"{name} is missing in the query")
     return query[name]
-
-
-def _emit_repository_change(commit: Commit) -> None:
-    """Tell of a push as CodeCommit does; others tell only through a connection."""
-    if "/" in commit.repository:
-        return
-    emit(
-        "aws.codecommit",
-        "CodeCommit Repository State Change",
-        {
-            "event": "referenceUpdated",
-            "repositoryName": commit.repository,
-            "referenceType": "branch",
-            "referenceName": commit.branch,
-            "referenceFullName": f"refs/heads/{commit.branch}",
-            "commitId": commit.commit_id,
-        },
-        [arn("codecommit", commit.repository)],
-    )
 
 
 async def _send_reply(reply: Reply, send: Any) -> None:

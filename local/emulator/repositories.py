@@ -96,6 +96,23 @@ class Repositories:
         commits = _branches.get(repository, {}).get(branch)
         return _commit(commits[-1]) if commits else None
 
+    def before(self, commit: Commit) -> Commit | None:
+        """Return the commit that a branch had before, if it had one."""
+        commits = _branches.get(commit.repository, {}).get(commit.branch, ())
+        ids = [entry["commit_id"] for entry in commits]
+        place = len(ids) - 1 - ids[::-1].index(commit.commit_id)
+        return _commit(commits[place - 1]) if place else None
+
+    def branches(self, repository: str) -> list[str]:
+        """Return the names of a repository's branches."""
+        return [name for name in _branches.get(repository, {}) if name != NO_BRANCH]
+
+    def forget(self, repository: str) -> None:
+        """Remove a repository with all its commits."""
+        for commits in _branches.pop(repository, {}).values():
+            for entry in commits:
+                self._file(repository, entry["commit_id"]).unlink(missing_ok=True)
+
     def find(self, repository: str, commit_id: str, branch: str | None = None) -> Commit | None:
         """Return a commit of a repository, on this branch or else on whatever branch it is."""
         branches = _branches.get(repository, {})

@@ -1,7 +1,6 @@
 """The page of the documentation that lists what each role may do."""
 
 import itertools
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -89,8 +88,9 @@ def _where(statement: Mapping[str, Any]) -> str:
 
 def _condition(condition: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"`{key}` {'is not' if 'Not' in operator else 'is'} "
-        f"`{value if isinstance(value, str) else json.dumps(value)}`"
+        f"`{key}`{', if it is given,' if operator.endswith('IfExists') else ''} "
+        f"{'is not' if 'Not' in operator else 'is'} "
+        + " or ".join(f"`{each}`" for each in _list(value))
         for operator, keys in condition.items()
         for key, value in keys.items()
     )

@@ -165,6 +165,26 @@ def test_the_login_is_that_of_the_repositorys_region_and_account(
     assert json.loads(asked[-3])["registryId"] == "444455556666"
 
 
+def test_a_build_that_only_verifies_reads_another_cache_and_leaves_nothing_to_deploy(
+    machine: Machine,
+) -> None:
+    releases = f"{REGISTRY}/releases:buildcache"
+    del machine.variables["CONTAINER_NAME"]
+    machine.variables |= {"VERIFY_ONLY": "true", "CACHE_FROM": releases}
+    build = machine.build()
+    assert build.status == "SUCCEEDED"
+    assert last_words_of_success(build.said) == f"Verified {IMAGE}"
+    assert build.deploys is None
+    arguments = build.call("docker buildx build --push").arguments
+    pairs = list(itertools.pairwise(arguments))
+    assert [b for a, b in pairs if a == "--cache-from"] == [
+        f"type=registry,ref={URI}:buildcache",
+        f"type=registry,ref={releases}",
+    ]
+    (written,) = (b for a, b in pairs if a == "--cache-to")
+    assert f"ref={URI}:buildcache," in written
+
+
 def test_docker_hub_is_logged_in_to_before_the_builder_is_pulled(machine: Machine) -> None:
     machine.variables |= {"DOCKERHUB_USER": "reader", "DOCKERHUB_TOKEN": "token-0123456789"}
     build = machine.build()
@@ -197,6 +217,26 @@ def test_a_builder_that_does_not_start_at_once_is_tried_again(machine: Machine) 
     builder = build.call("docker buildx create").arguments[3]
     pushed = build.call("docker buildx build --push").arguments
     assert pushed[pushed.index("--builder") + 1] == builder
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "manifest for moby/buildkit:buildx-stable-1 not found: manifest unknown",
+        "pull access denied for moby/buildkit, repository does not exist or may require login",
+        "unauthorized: authentication required",
+        'Head "https://registry-1.docker.io/v2/moby/buildkit": no basic auth credentials',
+        "name unknown: The repository with name 'docker-hub/moby/buildkit' is not there",
+        "invalid reference format",
+    ],
+)
+def test_a_builder_that_is_refused_is_not_tried_again(machine: Machine, said: str) -> None:
+    said = f"ERROR: Error response from daemon: {said}"
+    machine.scenario["answers"] = {"docker buildx inspect --bootstrap": [1, said]}
+    build = machine.build()
+    assert build.status == "FAILED"
+    assert build.kinds.count("docker buildx inspect --bootstrap") == 1
+    assert f"The builder does not start: {said}" in last_words(build, "PRE_BUILD")
 
 
 def test_a_builder_of_ones_own_is_taken(machine: Machine) -> None:

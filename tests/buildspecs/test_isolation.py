@@ -25,7 +25,12 @@ from tests.buildspecs.stand_ins import (
 
 SECRET = "npm-secret-0123456789"
 HUB_TOKEN = "docker-hub-token-0123456789"
-OURS = (".container-artifact", ".container-deploy-files", ".container-test-results")
+OURS = (
+    ".container-artifact",
+    ".container-deploy-files",
+    ".container-test-results",
+    ".container-reports",
+)
 
 
 @pytest.fixture
@@ -365,6 +370,46 @@ def test_links_that_a_test_leaves_lead_nowhere(machine: Machine) -> None:
     machine.scenario["links"] = {"evil.xml": "/etc/passwd", "folder": "/etc"}
     assert machine.build().status == "SUCCEEDED"
     assert tree(machine.source / ".container-test-results") == {"junit.xml": "<testsuites/>"}
+
+
+def test_a_report_has_plain_files_of_the_source_alone(machine: Machine, tmp_path: Path) -> None:
+    outside = tmp_path / "docker" / "config.json"
+    outside.parent.mkdir()
+    outside.write_text(f'{{"auths": "{HUB_TOKEN}"}}')
+    folders = {".": "1", "out": "2", "out/web": "3", "linked": "4", "evil": "5", "none": "6"}
+    machine.variables["REPORT_FOLDERS"] = json.dumps(
+        {folder: f".container-reports/{number}" for folder, number in folders.items()}
+    )
+
+    def prepare(source: Path) -> None:
+        for name, target in (
+            ("out/config.json", outside),
+            ("out/folder", outside.parent),
+            ("out/relative", "../../docker/config.json"),
+            ("linked", "out"),
+            ("evil", outside.parent),
+            ("own", tmp_path),
+        ):
+            (source / name).symlink_to(target)
+
+    build = machine.build({**SCRATCH, "out/a.xml": "a", "out/web/b.xml": "b"}, prepare)
+    assert build.status == "SUCCEEDED"
+    found = tree(machine.source / ".container-reports")
+    assert HUB_TOKEN not in "\n".join(found.values())
+    assert {name: content for name, content in found.items() if content != "folder"} == {
+        **{f"1/{name}": content for name, content in SCRATCH.items()},
+        "1/out/a.xml": "a",
+        "1/out/web/b.xml": "b",
+        "2/a.xml": "a",
+        "2/web/b.xml": "b",
+        "3/b.xml": "b",
+        "4/a.xml": "a",
+        "4/web/b.xml": "b",
+    }
+    assert "No report: 'base_directory' must stay in the source, got 'evil'" in "\n".join(
+        build.said
+    )
+    assert IMAGE in str(build.deploys)
 
 
 def test_a_test_gets_no_variable_no_socket_and_no_folder_but_one(machine: Machine) -> None:

@@ -31,12 +31,16 @@ def delivery(context: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def synthesize(context: dict[str, Any]) -> Callable[[dict[str, Any]], cx_api.CloudAssembly]:
-    """Synthesize the app with the settings given, as app.py does."""
+    """Synthesize the app with the settings given, as app.py does; the same settings once."""
+    made: dict[str, cx_api.CloudAssembly] = {}
 
     def synthesize(delivery: dict[str, Any]) -> cx_api.CloudAssembly:
-        app = cdk.App(context={**context, "delivery": delivery})
-        add_delivery_stacks(app, Settings.from_context(app.node.try_get_context("delivery")))
-        return app.synth()
+        key = json.dumps(delivery)
+        if key not in made:
+            app = cdk.App(context={**context, "delivery": delivery})
+            add_delivery_stacks(app, Settings.from_context(app.node.try_get_context("delivery")))
+            made[key] = app.synth()
+        return made[key]
 
     return synthesize
 
@@ -45,10 +49,14 @@ def synthesize(context: dict[str, Any]) -> Callable[[dict[str, Any]], cx_api.Clo
 def templates(
     synthesize: Callable[[dict[str, Any]], cx_api.CloudAssembly],
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """The synthesized templates by the name of their stack."""
+    """The synthesized templates by the name of their stack, for each test its own."""
 
     def templates(delivery: dict[str, Any]) -> dict[str, Any]:
-        return {stack.stack_name: stack.template for stack in synthesize(delivery).stacks}
+        folder = Path(synthesize(delivery).directory)
+        return {
+            file.name.removesuffix(".template.json"): json.loads(file.read_text())
+            for file in sorted(folder.glob("*.template.json"))
+        }
 
     return templates
 
@@ -61,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
-    """The sample settings, with Slack and a service that CodeDeploy deploys added."""
+    """The sample settings, with Slack, pull requests and a service by CodeDeploy added."""
     delivery = copy.deepcopy(context["delivery"])
     delivery["monitoring"] = {"slack": {"parameter": "/delivery/slack"}}
     by_code_deploy = copy.deepcopy(delivery["services"][1])
@@ -69,6 +77,7 @@ def settings_of_every_role(context: dict[str, Any]) -> dict[str, Any]:
     by_code_deploy["blue_green"]["engine"] = "code-deploy"
     by_code_deploy |= {"name": "code-deploy", "path_pattern": "/code-deploy/*", "priority": 60}
     delivery["services"].append(by_code_deploy)
+    delivery["services"][0]["pull_requests"] = {}
     return delivery
 
 

@@ -17,10 +17,13 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 Templates = Callable[[dict[str, Any]], dict[str, Any]]
 
 KEPT = (
+    "AWS::CodeBuild::Project",
+    "AWS::CodeConnections::Connection",
     "AWS::CodeDeploy::DeploymentGroup",
     "AWS::CodePipeline::Pipeline",
     "AWS::EC2::EIP",
     "AWS::EC2::NatGateway",
+    "AWS::EC2::SecurityGroup",
     "AWS::EC2::Subnet",
     "AWS::EC2::VPC",
     "AWS::ECR::Repository",
@@ -30,6 +33,8 @@ KEPT = (
     "AWS::ElasticLoadBalancingV2::ListenerRule",
     "AWS::ElasticLoadBalancingV2::LoadBalancer",
     "AWS::ElasticLoadBalancingV2::TargetGroup",
+    "AWS::IAM::Role",
+    "AWS::Lambda::Function",
     "AWS::Logs::LogGroup",
     "AWS::S3::Bucket",
     "AWS::SSM::Parameter",
@@ -50,6 +55,7 @@ OF_A_SERVICE: dict[str, Any] = {
         "environment": {"STAGE": "prod"},
         "secret_parameters": {"TOKEN": "/my-app/token"},
         "seed_image": "example.com/seed:1",
+        "user": "1000",
         "read_only_root_filesystem": False,
     },
     "health_check": {"path": "/up", "interval_seconds": 10},
@@ -168,6 +174,15 @@ def test_an_edit_of_the_platform_replaces_nothing(
 ) -> None:
     settings, before = deployed("ECS")
     assert list(lost(before, templates({**settings, "platform": OF_PLATFORMS[edit]}))) == []
+
+
+def test_https_later_replaces_nothing_of_a_service_of_codedeploy_whose_green_group_is_live(
+    deployed: Callable[[str], tuple[dict[str, Any], dict[str, Any]]], templates: Templates
+) -> None:
+    settings, before = deployed("CodeDeploy")
+    green = edited(settings, {"blue_green": {"live_group": "green"}})
+    after = templates({**green, "platform": OF_PLATFORMS["certificate"]})
+    assert list(lost(before, after)) == []
 
 
 def test_https_later_takes_the_traffic_before_http_redirects(

@@ -1,6 +1,7 @@
 """What the roles of the app may not do: attacks, judged by an evaluator that is not ours.
 
-The roles are those of the sample settings, with Slack and a service that CodeDeploy deploys added.
+The roles are those of the sample settings, with Slack, pull requests and a service that CodeDeploy
+deploys added.
 """
 
 import copy
@@ -87,12 +88,17 @@ PUSH = {
 }
 
 BUILD = f"delivery-{APP}-pipeline/BuildRole"
+PULL_REQUEST = f"delivery-{APP}-pipeline/PullRequestBuildRole"
+PULL_REQUEST_SOURCE = f"delivery-{APP}-pipeline/PullRequestsSourceRole"
+PULL_REQUEST_START = f"delivery-{APP}-pipeline/PullRequestsBuildRole"
 DEPLOY = f"delivery-{APP}-pipeline/ReleaseDeployRole"
 RECORDING = f"delivery-{APP}-pipeline/ReleaseRecordRecording"
 SOURCE = f"delivery-{APP}-pipeline/ReleaseSourceRole"
 START_BUILD = f"delivery-{APP}-pipeline/ReleaseBuildRole"
 PIPELINE = f"delivery-{APP}-pipeline/ReleaseRole"
 RECORDER = "delivery-shared/RecorderRole"
+DETECTOR = "delivery-shared/DriftDetectorRole"
+DRIFT = f"delivery-{APP}-pipeline/ReleaseDriftRole"
 EXECUTION = f"delivery-{APP}-service/ServiceExecutionRole"
 TASK = f"delivery-{APP}-service/ServiceTaskRole"
 INFRASTRUCTURE = f"delivery-{OTHER}-service/ServiceInfrastructureRole"
@@ -108,11 +114,30 @@ def arn(service: str, resource: str) -> str:
 
 BUCKET = f"delivery-{APP}-pipeline-ReleaseArtifacts7E374565"
 OTHER_BUCKET = f"delivery-{OTHER}-pipeline-ReleaseArtifacts7E374565"
+PULL_REQUEST_BUCKET = f"delivery-{APP}-pipeline-PullRequestsArtifacts548877FF"
 BUILD_LOGS = f"log-group:delivery-{APP}-pipeline-BuildLogs04E75593"
+SERVICE_STACK = f"stack/delivery-{APP}-service"
+BUS = arn("events", "event-bus/default")
 CLUSTER = "delivery-platform-ClusterEB0386A7"
 OTHER_ROLE = arn("iam", "role/administrator")
 # The execution role of the other service, whose name CloudFormation makes up.
 OTHER_EXECUTION = arn("iam", f"role/delivery-{OTHER}-service-ServiceExecutionRole3DA90452")
+
+OWN_SERVICE = arn("ecs", f"service/{CLUSTER}/{APP}")
+OWN_UPDATES: list[dict[str, str]] = [
+    {"ecs:task-definition": arn("ecs", f"task-definition/{APP}:7")},
+    # What is in the keys where a request gives no ARN, or is silent, is not known.
+    {"ecs:task-definition": f"{APP}:7"},
+    {"ecs:task-definition": APP},
+    {"ecs:enable-execute-command": "false"},
+    {},
+]
+FOREIGN_UPDATES = [
+    {"ecs:task-definition": arn("ecs", f"task-definition/{OTHER}:7")},
+    {"ecs:task-definition": f"{OTHER}:7"},
+    {"ecs:enable-execute-command": "true"},
+    {"ecs:enable-execute-command": "True"},
+]
 
 ATTACKS = [
     # The build: it runs what the released repository says.
@@ -169,8 +194,35 @@ ATTACKS = [
     Call(BUILD, "iam:PassRole", OTHER_EXECUTION, TO_TASKS),
     Call(BUILD, "sts:AssumeRole", OTHER_ROLE),
     Call(BUILD, "lambda:InvokeFunction", arn("lambda", "function:delivery-shared-Recorder")),
+    # The build of pull requests: what nobody has merged writes nothing that a release reads.
+    *(
+        Call(PULL_REQUEST, f"ecr:{action}", arn("ecr", f"repository/{name}"))
+        for action in (
+            *("InitiateLayerUpload", "UploadLayerPart", "CompleteLayerUpload", "PutImage"),
+            *("BatchDeleteImage", "PutImageTagMutability", "SetRepositoryPolicy"),
+        )
+        for name in (APP, OTHER)
+    ),
+    Call(PULL_REQUEST, "ecr:DescribeImageScanFindings", arn("ecr", f"repository/{APP}")),
+    *(
+        Call(role, f"s3:{action}", arn("s3", f"{bucket}/artifact"))
+        for role in (PULL_REQUEST, PULL_REQUEST_SOURCE)
+        for action in ("GetObject", "PutObject")
+        for bucket in (BUCKET, OTHER_BUCKET)
+    ),
+    Call(PULL_REQUEST, "s3:PutObject", arn("s3", f"{PULL_REQUEST_BUCKET}/artifact")),
+    Call(PULL_REQUEST, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(PULL_REQUEST, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(PULL_REQUEST, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
+    Call(PULL_REQUEST, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(PULL_REQUEST, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(PULL_REQUEST, "ecs:RegisterTaskDefinition", "*"),
+    Call(PULL_REQUEST, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PUSH),
+    Call(PULL_REQUEST, "sts:AssumeRole", OTHER_ROLE),
+    Call(PULL_REQUEST_START, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     # The deployment: it may replace one service's image, and nothing else about it.
     Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    *(Call(DEPLOY, "ecs:UpdateService", OWN_SERVICE, context) for context in FOREIGN_UPDATES),
     Call(DEPLOY, "ecs:DeleteService", arn("ecs", f"service/{CLUSTER}/{APP}")),
     Call(DEPLOY, "ecs:CreateService", arn("ecs", f"service/{CLUSTER}/new")),
     Call(DEPLOY, "ecs:RunTask", arn("ecs", f"task-definition/{OTHER}:1")),
@@ -222,6 +274,40 @@ ATTACKS = [
     Call(RECORDING, "ssm:DeleteParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(RECORDING, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
     Call(RECORDING, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    # The drift detector: it starts the one pipeline, and what that does it does not do itself.
+    Call(DETECTOR, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(DETECTOR, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DETECTOR, "sts:AssumeRole", OTHER_ROLE),
+    *(
+        Call(DRIFT, f"codepipeline:{action}", arn("codepipeline", resource))
+        for action, resource in (
+            ("StartPipelineExecution", OTHER),
+            ("EnableStageTransition", f"{APP}/Deploy"),
+            ("PutApprovalResult", f"{APP}/Gate/Approve"),
+            ("OverrideStageCondition", f"{APP}/Deploy"),
+            ("RollbackStage", f"{APP}/Deploy"),
+            ("StopPipelineExecution", APP),
+            ("UpdatePipeline", APP),
+        )
+    ),
+    *(
+        Call(DRIFT, f"ssm:{action}", arn("ssm", f"{POINTER}/{APP}/image{which}"))
+        for action, which in (
+            ("PutParameter", ""),
+            ("PutParameter", "-previous"),
+            ("DeleteParameter", "-drift"),
+        )
+    ),
+    Call(DRIFT, "ssm:GetParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
+    Call(DRIFT, "ecs:DescribeServices", arn("ecs", f"service/{CLUSTER}/{OTHER}")),
+    Call(DRIFT, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(DRIFT, "cloudformation:UpdateStack", arn("cloudformation", f"{SERVICE_STACK}/1")),
+    Call(
+        DRIFT,
+        "cloudformation:DescribeStacks",
+        arn("cloudformation", "stack/delivery-shared/1"),
+    ),
+    Call(DRIFT, "events:PutEvents", BUS, {"events:source": "aws.ecs"}),
     # Tasks.
     Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{OTHER}")),
     Call(EXECUTION, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
@@ -279,13 +365,34 @@ DUTIES = [
     Call(BUILD, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PULL),
     Call(BUILD, "codeconnections:UseConnection", CONNECTION),
     Call(BUILD, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
-    Call(DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    Call(PULL_REQUEST, "ecr:PutImage", arn("ecr", f"repository/{APP}/pull-requests")),
+    Call(
+        PULL_REQUEST,
+        "ecr:DescribeImageScanFindings",
+        arn("ecr", f"repository/{APP}/pull-requests"),
+    ),
+    # The releases' layer cache.
+    Call(PULL_REQUEST, "ecr:BatchGetImage", arn("ecr", f"repository/{APP}")),
+    Call(PULL_REQUEST, "s3:GetObject", arn("s3", f"{PULL_REQUEST_BUCKET}/artifact")),
+    Call(PULL_REQUEST, "codeconnections:UseConnection", CONNECTION, OWN_CODE | PULL),
+    Call(PULL_REQUEST_SOURCE, "s3:PutObject", arn("s3", f"{PULL_REQUEST_BUCKET}/artifact")),
+    Call(
+        PULL_REQUEST_START,
+        "codebuild:StartBuild",
+        arn("codebuild", f"project/{APP}-pull-requests"),
+    ),
+    *(Call(DEPLOY, "ecs:UpdateService", OWN_SERVICE, context) for context in OWN_UPDATES),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     Call(RECORDER, "codepipeline:PutJobSuccessResult", "*"),
     Call(NOTIFIER, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),
     Call(NOTIFIER, "logs:GetLogEvents", arn("logs", f"{BUILD_LOGS}:log-stream:some")),
     Call(RECORDING, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DRIFT, "codepipeline:StartPipelineExecution", arn("codepipeline", APP)),
+    Call(DRIFT, "ssm:GetParameter", arn("ssm", f"{POINTER}/{APP}/image")),
+    Call(DRIFT, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image-drift")),
+    Call(DRIFT, "cloudformation:DescribeStacks", arn("cloudformation", f"{SERVICE_STACK}/1")),
+    Call(DRIFT, "events:PutEvents", BUS, {"events:source": "container-pipelines"}),
     Call(EXECUTION, "ecr:BatchGetImage", arn("ecr", f"repository/{APP}")),
 ]
 

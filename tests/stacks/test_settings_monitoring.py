@@ -56,7 +56,7 @@ def test_by_default_there_are_alarms_and_a_dashboard_and_no_notifications(
             "server-errors",
             "missing-tasks",
         )
-    }
+    } | {"delivery-drift-detector-errors"}
 
 
 def test_it_is_turned_off(templates: Templates, delivery: dict[str, Any]) -> None:
@@ -74,7 +74,7 @@ def test_all_services_share_one_stack_and_one_notifier(
     assert kinds.count("AWS::Lambda::Function") == 1
     assert kinds.count("AWS::SQS::Queue") == 1
     assert kinds.count("AWS::CloudWatch::Dashboard") == 1
-    assert kinds.count("AWS::CloudWatch::Alarm") == 2 * 7 + 2
+    assert kinds.count("AWS::CloudWatch::Alarm") == 2 * 7 + 2 + 1
 
 
 def test_an_existing_service_is_monitored_without_its_targets(templates: Templates) -> None:
@@ -100,7 +100,7 @@ def test_an_existing_service_is_monitored_without_its_targets(templates: Templat
             "build-duration",
             "missing-tasks",
         )
-    }
+    } | {"delivery-drift-detector-errors"}
     patterns = [r["Properties"]["EventPattern"] for r in resources if "Rule" in r["Type"]]
     (deployments,) = [p for p in patterns if "ECS Deployment State Change" in p["detail-type"]]
     assert deployments["resources"][0]["Fn::Join"][1][-1].endswith(":service/c/s")

@@ -35,6 +35,7 @@ SERVICE = {
         "cpu": 512,
         "memory": 2048,
         "environment": {"STAGE": "prod"},
+        "user": "1000:1000",
         "read_only_root_filesystem": False,
         "architecture": "arm64",
         "seed_image": "my/seed:1",

@@ -1,6 +1,7 @@
 """The settings below ``release``: each gets where it is meant to, and bad ones are named."""
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +33,7 @@ RELEASE = {
     },
     "retry_build": True,
     "on_failure": "RETRY_ALL_ACTIONS",
+    "on_drift": "NOTIFY",
     "frozen": "Year end",
 }
 
@@ -46,8 +48,12 @@ def settings(release: dict[str, Any], **service: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def pipeline(templates: Templates) -> dict[str, Any]:
-    resources = templates(settings(RELEASE))["acme-shop-pipeline"]["Resources"].values()
+def resources(templates: Templates) -> list[dict[str, Any]]:
+    return list(templates(settings(RELEASE))["acme-shop-pipeline"]["Resources"].values())
+
+
+@pytest.fixture(scope="module")
+def pipeline(resources: list[dict[str, Any]]) -> dict[str, Any]:
     (found,) = [r for r in resources if r["Type"] == "AWS::CodePipeline::Pipeline"]
     properties: dict[str, Any] = found["Properties"]
     return properties
@@ -70,6 +76,11 @@ def test_execution_mode_and_freeze(pipeline: dict[str, Any]) -> None:
     assert pipeline["DisableInboundStageTransitions"] == [
         {"StageName": "Deploy", "Reason": "Year end"}
     ]
+
+
+def test_drift(resources: list[dict[str, Any]]) -> None:
+    (rule,) = [r for r in resources if r["Type"] == "AWS::Events::Rule"]
+    assert '"restores":false' in json.dumps(rule).replace("\\", "")
 
 
 def test_approval(pipeline: dict[str, Any]) -> None:
@@ -156,6 +167,7 @@ def test_the_least_of_each(templates: Templates) -> None:
             r"release\.alarms\.on_alarm: .*'FAIL'; got 'SK",
         ),
         ({"on_failure": "RETRY"}, r"release\.on_failure: .*'ROLLBACK'; got 'RETRY'"),
+        ({"on_drift": "OFF"}, r"release\.on_drift: .*'IGNORE'; got 'OFF'"),
         ({"frozen": "Year's end"}, r"release\.frozen: .*got \"Year's end\""),
     ],
 )
@@ -190,3 +202,65 @@ def test_what_a_construct_refuses_is_reported_with_the_service(
 ) -> None:
     with pytest.raises(ValueError, match=rf"context\.delivery\.services\.0: {message}"):
         templates(settings(copy.deepcopy(release), **service))
+
+
+PULL_REQUESTS = {
+    "branches": ["main", "next"],
+    "branches_excluded": ["next-old"],
+    "file_paths": ["services/shop/**"],
+    "file_paths_excluded": ["**/*.md"],
+    "secret_parameters": {"npm": "/shop/npm-read-only"},
+}
+
+
+def test_pull_requests_have_a_pipeline_and_a_build_of_their_own(templates: Templates) -> None:
+    build = {
+        "test_command": ["npm", "test"],
+        "compute_type": "LARGE",
+        "secret_parameters": {"npm": "/shop/npm", "key": "/shop/key"},
+    }
+    made = templates(settings({}, pull_requests=PULL_REQUESTS, build=build))
+    resources = made["acme-shop-pipeline"]["Resources"].values()
+    named = {
+        (found["Type"].rpartition("::")[2], found["Properties"].get("Name")): found["Properties"]
+        for found in resources
+        if found["Type"].startswith("AWS::Code")
+    }
+    pipeline = named["Pipeline", "shop-pull-requests"]
+    (trigger,) = pipeline["Triggers"]
+    assert trigger["GitConfiguration"]["PullRequest"] == [
+        {
+            "Branches": {"Includes": ["main", "next"], "Excludes": ["next-old"]},
+            "FilePaths": {"Includes": ["services/shop/**"], "Excludes": ["**/*.md"]},
+            "Events": ["OPEN", "UPDATED"],
+        }
+    ]
+    environment = named["Project", "shop-pull-requests"]["Environment"]
+    assert environment["ComputeType"] == "BUILD_GENERAL1_LARGE"
+    variables = {each["Name"]: each["Value"] for each in environment["EnvironmentVariables"]}
+    assert variables["TEST_COMMAND"] == '["npm","test"]'
+    # Not the secrets of releases: whoever opens a pull request can read what its build is given.
+    assert variables["BUILD_SECRET_1"] == "/shop/npm-read-only"
+    assert "BUILD_SECRET_2" not in variables
+    (repository,) = [r for r in resources if r["Type"] == "AWS::ECR::Repository"]
+    assert repository["Properties"]["RepositoryName"] == "shop/pull-requests"
+
+
+def test_pull_requests_start_nothing_unless_they_are_asked_for(templates: Templates) -> None:
+    resources = templates(settings({}))["acme-shop-pipeline"]["Resources"].values()
+    assert len([r for r in resources if r["Type"] == "AWS::CodePipeline::Pipeline"]) == 1
+
+
+def test_pull_requests_need_a_source_that_announces_them() -> None:
+    source = {"type": "codecommit", "repository": "shop"}
+    with pytest.raises(SettingsError, match=r"services\.0: pull_requests must be left out with"):
+        Settings.from_context({"services": [{"name": "a1", "source": source, "pull_requests": {}}]})
+
+
+def test_the_names_of_pull_requests_are_no_other_services() -> None:
+    services = [
+        {"name": "shop", "source": SOURCE, "pull_requests": {}},
+        {"name": "shop-pull-requests", "source": SOURCE, "priority": 2},
+    ]
+    with pytest.raises(SettingsError, match="unique names, got shop-pull-requests twice"):
+        Settings.from_context({"services": services})

@@ -73,6 +73,7 @@ def test_what_keeps_data_keeps_its_logical_id_and_is_retained(
         expected[f"acme-{service}-registry"] = images
         expected[f"acme-{service}-pipeline"] = {"ReleaseArtifacts7E374565": "AWS::S3::Bucket"}
     if name == "everything":
+        expected["acme-shop-pipeline"]["PullRequestsArtifacts548877FF"] = "AWS::S3::Bucket"
         expected["acme-platform"] = {"AccessLogs8B620ECA": "AWS::S3::Bucket"}
     kept: dict[str, dict[str, str]] = {}
     for stack, template in made.items():

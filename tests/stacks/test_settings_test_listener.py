@@ -60,9 +60,16 @@ def only(template: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def followed(made: dict[str, Any], value: dict[str, Any]) -> Any:
-    """What another stack's output stands for."""
-    reference = value["Fn::GetStackOutput"]
-    return made[reference["StackName"]]["Outputs"][reference["OutputName"]]["Value"]
+    """What another stack's output stands for: one of the platform, to a service."""
+    if "Fn::GetStackOutput" in value:
+        reference = value["Fn::GetStackOutput"]
+        return made[reference["StackName"]]["Outputs"][reference["OutputName"]]["Value"]
+    (found,) = (
+        output["Value"]
+        for output in made["acme-platform"]["Outputs"].values()
+        if output.get("Export", {}).get("Name") == value["Fn::ImportValue"]
+    )
+    return found
 
 
 def rules(made: dict[str, Any], name: str) -> dict[str, Any]:

@@ -102,10 +102,11 @@ def test_services_act_for_this_account_alone(templates: Templates, context: dict
         for template in templates(context["delivery"]).values()
         for role in resources(template, "AWS::IAM::Role")
         for statement in role["AssumeRolePolicyDocument"]["Statement"]
-        if statement["Principal"].get("Service") == "codepipeline.amazonaws.com"
+        if statement["Principal"].get("Service")
+        in ("codebuild.amazonaws.com", "codedeploy.amazonaws.com", "codepipeline.amazonaws.com")
         or role.get("Description") == "What the application may do"
     ]
-    assert len(trusts) == 4
+    assert len(trusts) == 6
     for trust in trusts:
         assert trust["Condition"] == {
             "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}

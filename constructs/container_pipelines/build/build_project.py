@@ -1,11 +1,12 @@
 """The CodeBuild project that turns a commit into an image."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import jsii
-from aws_cdk import Aws, Duration, Stack
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -18,7 +19,9 @@ from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines._once import repository_names
-from container_pipelines.build.build_report import BuildReport
+from container_pipelines._trust import service_of_this_account
+from container_pipelines.build._network import grant_network_interfaces
+from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
 from container_pipelines.build.docker_build import DockerBuild
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
@@ -28,10 +31,11 @@ from container_pipelines.registry.ecr_repo import CACHE_TAG, LOGIN_REASON
 _MOST_REPORTS: Final = 5
 _OWN_VARIABLES: Final = re.compile(
     r"(AWS_ACCOUNT_ID|BUILD_FOLDER|BUILD_OPTIONS|BUILD_PATH|BUILD_PLATFORMS|BUILD_PROGRAM"
-    r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_TAG|COMMIT_ID|CONTAINER_NAME"
-    r"|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
+    r"|BUILD_PROGRAM_SHA256|BUILD_PYTHON|BUILD_SECRET_\d+|CACHE_FROM|CACHE_TAG|COMMIT_ID"
+    r"|CONTAINER_NAME|DEPLOY_FILES_PARAMETER|DOCKERHUB_TOKEN|DOCKERHUB_USER|IMAGE_DIGEST|IMAGE_REPO_NAME"
     r"|IMAGE_TAG|IMAGE_URI|LIVE_IMAGE_PARAMETER|PREVIOUS_IMAGE_PARAMETER|PULL_THROUGH_CACHE"
-    r"|RELEASE_IMAGE|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND)"
+    r"|RELEASE_IMAGE|REPORT_FOLDERS|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND"
+    r"|VERIFY_ONLY)"
 )
 
 
@@ -51,6 +55,9 @@ class BuildProject(Construct):
         The id below the parent.
     repository
         Where images are pushed, and where the layer cache is kept.
+    cache_from
+        A repository of the same registry whose layer cache is read as well, and never written:
+        that of releases, for builds of pull requests. None by default.
     build_spec
         A buildspec of your own; by default the library's ``buildspecs/build.yml``. It must leave
         ``imagedefinitions.json`` as its artifact. It finds the variables ``REPOSITORY_URI``,
@@ -137,6 +144,7 @@ class BuildProject(Construct):
         construct_id: str,
         *,
         repository: ecr.IRepository,
+        cache_from: ecr.IRepository | None = None,
         build_spec: codebuild.BuildSpec | None = None,
         project_name: str | None = None,
         description: str | None = None,
@@ -189,7 +197,7 @@ class BuildProject(Construct):
         self.role = iam.Role(
             self,
             "Role",
-            assumed_by=iam.ServicePrincipal("codebuild.amazonaws.com"),
+            assumed_by=service_of_this_account(self, "codebuild.amazonaws.com"),
             description="Builds and pushes images",
         )
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
@@ -200,6 +208,7 @@ class BuildProject(Construct):
             ),
             "REPOSITORY_URI": codebuild.BuildEnvironmentVariable(value=repository.repository_uri),
             "CACHE_TAG": codebuild.BuildEnvironmentVariable(value=CACHE_TAG),
+            **(_cache_from(cache_from) if cache_from else {}),
             **(docker_hub.variables(repository) if docker_hub else {}),
             **(
                 {
@@ -209,6 +218,7 @@ class BuildProject(Construct):
                     },
                     **self._scan_gate(scan_gate),
                     **docker_build.variables(),
+                    **_report_folders(reports),
                 }
                 if build_spec is None
                 else {}
@@ -247,6 +257,8 @@ class BuildProject(Construct):
         if scan_gate.enhanced_scanning:
             reasons.append("Neither do those by which Amazon Inspector lists findings.")
         acknowledge_wildcards(self.role, {"*": " ".join(reasons)})
+        if cache_from is not None:
+            cache_from.grant_pull(self.role)
         if docker_hub is not None:
             docker_hub.grant_pull(self.role)
         for secret in docker_build.secrets.values():
@@ -254,7 +266,7 @@ class BuildProject(Construct):
         for report in reports:
             report.group.grant_write(self.role)
         if vpc is not None:
-            self._grant_network_interfaces(_subnet_ids(vpc, vpc_subnets))
+            grant_network_interfaces(self.role, self.project, vpc, vpc_subnets)
         if privileged:
             acknowledge(
                 self.project,
@@ -299,61 +311,6 @@ class BuildProject(Construct):
         assert project is not None  # noqa: S101 - for the type checker: an L2 has its resource
         project.node.add_dependency(self.role)
 
-    def _grant_network_interfaces(self, subnet_ids: Sequence[str]) -> None:
-        """Allow what a build in a VPC needs: the interface of its machine."""
-
-        def arn(resource: str, name: str) -> str:
-            return Stack.of(self).format_arn(service="ec2", resource=resource, resource_name=name)
-
-        interfaces = arn("network-interface", "*")
-        subnets = [arn("subnet", subnet_id) for subnet_id in subnet_ids]
-        groups = [
-            arn("security-group", group.security_group_id)
-            for group in self.project.connections.security_groups
-        ]
-        for statement in (
-            iam.PolicyStatement(
-                actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *subnets, *groups]
-            ),
-            iam.PolicyStatement(
-                actions=["ec2:CreateNetworkInterfacePermission"],
-                resources=[interfaces],
-                conditions={
-                    "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
-                    "ArnEquals": {"ec2:Subnet": subnets},
-                },
-            ),
-            iam.PolicyStatement(
-                actions=["ec2:DeleteNetworkInterface"],
-                resources=[interfaces],
-                conditions={"ArnEquals": {"ec2:Subnet": subnets}},
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "ec2:DescribeDhcpOptions",
-                    "ec2:DescribeNetworkInterfaces",
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                resources=["*"],
-            ),
-        ):
-            self.role.add_to_policy(statement)
-        acknowledge_wildcards(
-            self.role,
-            {
-                interfaces: "An interface has no id before it is made; the subnets bound what may "
-                "be made."
-            },
-        )
-        acknowledge(
-            self.project.node.find_child("PolicyDocument"),
-            "AwsSolutions-IAM5[Resource::*]",
-            "The L2's policy for a VPC, which is attached to no role and in no template: the role "
-            "has narrower statements of its own.",
-        )
-
     def carry_program(self) -> dict[str, str]:
         """Let builds fetch the library's program, and check it by its digest.
 
@@ -380,22 +337,24 @@ class BuildProject(Construct):
         return self.role
 
 
+def _cache_from(repository: ecr.IRepository) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    value = f"{repository.repository_uri}:{CACHE_TAG}"
+    return {"CACHE_FROM": codebuild.BuildEnvironmentVariable(value=value)}
+
+
+def _report_folders(
+    reports: Sequence[BuildReport],
+) -> dict[str, codebuild.BuildEnvironmentVariable]:
+    if not (folders := report_folders(reports)):
+        return {}
+    value = json.dumps(folders, separators=(",", ":"))
+    return {"REPORT_FOLDERS": codebuild.BuildEnvironmentVariable(value=value)}
+
+
 def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
     if docker_build.runs_on_arm:
         return codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0
     return codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
-
-
-def _subnet_ids(vpc: ec2.IVpc, selection: ec2.SubnetSelection | None) -> list[str]:
-    chosen = selection or ec2.SubnetSelection()
-    return vpc.select_subnets(
-        availability_zones=chosen.availability_zones,
-        one_per_az=chosen.one_per_az,
-        subnet_filters=chosen.subnet_filters,
-        subnet_group_name=chosen.subnet_group_name,
-        subnets=chosen.subnets,
-        subnet_type=chosen.subnet_type,
-    ).subnet_ids
 
 
 def _refuse_with_own_buildspec(**options: object) -> None:

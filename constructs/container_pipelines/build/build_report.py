@@ -8,9 +8,13 @@ from typing import Final
 from aws_cdk import aws_codebuild as codebuild
 
 from container_pipelines._checks import check_name, check_one_of
+from container_pipelines.build.docker_build import PATH_ALLOWED, SOURCE_PATH
 
 TEST_RESULTS: Final = ".container-test-results"
 """Where the library's buildspec puts what the image's test has left in ``/test-results``."""
+
+_REPORTS: Final = ".container-reports"
+"""Where it puts the files of other folders, each in one of its own."""
 
 
 class ReportFormat(StrEnum):
@@ -43,12 +47,14 @@ class BuildReport:
         Patterns for the files, from ``base_directory``.
     base_directory
         The folder, from the source's root. By default what the image's test has left in
-        ``/test-results``, see :class:`DockerBuild`.
+        ``/test-results``, see :class:`DockerBuild`. Of another folder the build hands over plain
+        files alone: a symbolic link of the source could lead to files of the build machine.
 
     Raises
     ------
     ValueError
-        If the format is unknown, there is no pattern, or a text holds a line break.
+        If the format is unknown, there is no pattern, a text holds a line break, or the folder is
+        not in the source.
 
     Notes
     -----
@@ -68,15 +74,36 @@ class BuildReport:
             raise ValueError(
                 "'build_report.files' must have a pattern, got none; omit it to take all files"
             )
-        for parameter, values in (
-            ("files", self.files),
-            ("base_directory", (self.base_directory,)),
-        ):
-            for value in values:
-                check_name(
-                    f"build_report.{parameter}",
-                    value,
-                    pattern=r"[^\x00-\x1f]+",
-                    maximum=1024,
-                    allowed="one line",
-                )
+        for pattern in self.files:
+            check_name(
+                "build_report.files",
+                pattern,
+                pattern=r"[^\x00-\x1f]+",
+                maximum=1024,
+                allowed="one line",
+            )
+        check_name(
+            "build_report.base_directory",
+            self.base_directory,
+            pattern=SOURCE_PATH,
+            maximum=1024,
+            allowed=PATH_ALLOWED,
+        )
+
+
+def report_folders(reports: Sequence[BuildReport]) -> dict[str, str]:
+    """Give the folders that the build is to hand over files of, beside the test's results.
+
+    Parameters
+    ----------
+    reports
+        The reports.
+
+    Returns
+    -------
+    dict[str, str]
+        Where CodeBuild finds the files of each folder, by the folder.
+    """
+    folders = dict.fromkeys(report.base_directory for report in reports)
+    folders.pop(TEST_RESULTS, None)
+    return {folder: f"{_REPORTS}/{number}" for number, folder in enumerate(folders, start=1)}

@@ -10,7 +10,7 @@ from aws_cdk import aws_codebuild as codebuild
 from constructs import Construct
 
 from container_pipelines._assets import shipped
-from container_pipelines.build.build_report import BuildReport
+from container_pipelines.build.build_report import TEST_RESULTS, BuildReport, report_folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +121,13 @@ def _items(texts: Sequence[str]) -> list[str]:
 
 
 def _reports(reports: Sequence[BuildReport]) -> list[str]:
+    folders = report_folders(reports)
     lines = ["reports:"]
     for report in reports:
         lines += [
             f"  {json.dumps(report.group.report_group_arn)}:",
             f"    file-format: {report.format}",
-            f"    base-directory: {json.dumps(report.base_directory)}",
+            f"    base-directory: {folders.get(report.base_directory, TEST_RESULTS)}",
             "    files:",
             *_items(report.files),
         ]

@@ -11,8 +11,10 @@ from aws_cdk import aws_codebuild as codebuild
 from container_pipelines._checks import check_name, is_token
 from container_pipelines.build.build_secret import BuildSecret
 
-_PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
-_PATH_ALLOWED: Final = "a path below the source's root, without '..'"
+SOURCE_PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
+"""A path that stays below the source's root."""
+PATH_ALLOWED: Final = "a path below the source's root, without '..'"
+"""What such a path is, for messages."""
 _ARGUMENT: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 # A digest, or a tag, or neither.
 _IMAGE: Final = r"[a-zA-Z0-9][a-zA-Z0-9._:/-]*(@sha256:[0-9a-f]{64})?"
@@ -86,9 +88,9 @@ class DockerBuild:
             check_name(
                 f"docker_build.{parameter}",
                 path,
-                pattern=_PATH,
+                pattern=SOURCE_PATH,
                 maximum=1024,
-                allowed=_PATH_ALLOWED,
+                allowed=PATH_ALLOWED,
             )
         if self.target is not None:
             check_name(

@@ -33,6 +33,13 @@ _BUILD_STATES: Final = {
     NotifyOn.SUCCEEDED: ["SUCCEEDED"],
     NotifyOn.STOPPED: ["STOPPED"],
 }
+_DRIFTS: Final = {
+    NotifyOn.FAILED: [
+        f"IMAGE_DRIFT_{state}"
+        for state in ("BLOCKED", "DETECTED", "FROZEN", "GIVEN_UP", "RESTORING")
+    ],
+    NotifyOn.RECOVERED: ["IMAGE_DRIFT_RESTORED"],
+}
 _CODE_DEPLOY_STATES: Final = {
     NotifyOn.FAILED: ["FAILURE", "STOP"],
     NotifyOn.APPROVAL: ["READY"],
@@ -125,7 +132,8 @@ def _deployments(
 ) -> dict[str, Any] | None:
     names = _states(
         {
-            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED"],
+            **_DRIFTS,
+            NotifyOn.FAILED: ["SERVICE_DEPLOYMENT_FAILED", *_DRIFTS[NotifyOn.FAILED]],
             NotifyOn.STARTED: ["SERVICE_DEPLOYMENT_IN_PROGRESS"],
             NotifyOn.SUCCEEDED: ["SERVICE_DEPLOYMENT_COMPLETED"],
         },
@@ -133,7 +141,6 @@ def _deployments(
     )
     if monitored.service is None or not names:
         return None
-    service = f"{monitored.cluster_name}/{monitored.service_name}"
     detail: dict[str, Any] = {"eventName": names}
     if NotifyOn.FAILED in notify_on and NotifyOn.STARTED not in notify_on:
         # The circuit breaker's rollback is announced as a deployment in progress.
@@ -143,12 +150,46 @@ def _deployments(
         }
         detail = {"$or": [detail, rolled_back]}
     return {
-        "source": ["aws.ecs"],
-        "detail-type": ["ECS Deployment State Change"],
+        # The drift detector's events have the shape of ECS's.
+        "source": ["aws.ecs", "container-pipelines"],
+        "detail-type": ["ECS Deployment State Change", "Image Drift"],
         # These events name the cluster nowhere but in the service's ARN.
-        "resources": [arn(scope, "ecs", f"service/{service}")],
+        "resources": [_service_arn(scope, monitored)],
         "detail": detail,
     }
+
+
+def drift_pattern(
+    scope: Construct, monitored: MonitoredResources, notify_on: frozenset[NotifyOn]
+) -> dict[str, Any] | None:
+    """Make the pattern of the drift detector's events alone.
+
+    Parameters
+    ----------
+    scope
+        Whose stack the rule is in.
+    monitored
+        The resources that the events must be about.
+    notify_on
+        What notifications are sent on.
+
+    Returns
+    -------
+    dict or None
+        The pattern; None without a service, or where nothing is to be sent on them.
+    """
+    names = _states(_DRIFTS, notify_on)
+    if monitored.service is None or not names:
+        return None
+    return {
+        "source": ["container-pipelines"],
+        "resources": [_service_arn(scope, monitored)],
+        "detail": {"eventName": names},
+    }
+
+
+def _service_arn(scope: Construct, monitored: MonitoredResources) -> str:
+    return arn(scope, "ecs", f"service/{monitored.cluster_name}/{monitored.service_name}")
 
 
 def _code_deploy(

@@ -82,12 +82,15 @@ class RuleTarget:
         The target.
     as_text
         Whether it gets a few lines of text for people; by default the event itself.
+    message
+        What it gets in place of the event; the event itself by default.
     dead_letter_arn
         The dead-letter queue for events that could not be delivered; none by default.
     """
 
     arn: str
     as_text: bool = False
+    message: events.CfnRule.InputTransformerProperty | None = None
     dead_letter_arn: str | None = None
 
     def of_rule(self, kind: EventKind | None = None) -> list[events.CfnRule.TargetProperty]:
@@ -103,7 +106,7 @@ class RuleTarget:
             events.CfnRule.TargetProperty(
                 id="Target0",
                 arn=self.arn,
-                input_transformer=_plain_text(kind) if kind and self.as_text else None,
+                input_transformer=_plain_text(kind) if kind and self.as_text else self.message,
                 # A notification that is hours late helps nobody; the queue keeps the event.
                 retry_policy=events.CfnRule.RetryPolicyProperty(
                     maximum_event_age_in_seconds=3600, maximum_retry_attempts=20

@@ -5,11 +5,13 @@ from collections.abc import Collection, Mapping
 from aws_cdk import Stack
 from aws_cdk import aws_chatbot as chatbot
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from container_pipelines._checks import check_name
+from container_pipelines.monitoring._event_patterns import drift_pattern
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.alert_topic import encrypted_topic, notify_of_alarms, topic_key
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
@@ -161,4 +163,26 @@ class ChatApplication(Construct):
                 notify_on=self.notify_on,
                 target=self._target,
             )
+        drift = drift_pattern(scope, monitored, self.notify_on)
+        if EventKind.DEPLOYMENTS in kinds and drift is not None:
+            # It shows events of AWS's services, and of others what has its form for them.
+            # https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html
+            events.CfnRule(
+                scope,
+                "ChatDrift",
+                description=f"Notifications of {monitored.name}: drifts",
+                event_pattern=drift,
+                state="ENABLED",
+                targets=RuleTarget(arn=self.topic.topic_arn, message=_custom()).of_rule(),
+            )
         notify_of_alarms(self.topic, self.notify_on, alarms)
+
+
+def _custom() -> events.CfnRule.InputTransformerProperty:
+    """Render a drift as the application wants what is not of an AWS service."""
+    # EventBridge quotes what it fills in.
+    content = '{"title":"Image drift","description":<detail-reason>}'
+    return events.CfnRule.InputTransformerProperty(
+        input_paths_map={"detail-reason": "$.detail.reason"},
+        input_template=f'{{"version":"1.0","source":"custom","content":{content}}}',
+    )

@@ -13,8 +13,8 @@ class NotifyOn(StrEnum):
     FAILED = "failed"
     """A release, deployment, task or scan failed, or an alarm went into ``ALARM``."""
     RECOVERED = "recovered"
-    """A release succeeded after failures, or an alarm went back to ``OK``. Recovered releases are
-    sent to Slack alone."""
+    """A release succeeded after failures, an alarm went back to ``OK``, or a drift has ended.
+    Recovered releases are sent to Slack alone."""
     APPROVAL = "approval"
     """Somebody must approve, or let traffic be shifted."""
     STARTED = "started"
@@ -40,7 +40,8 @@ class EventKind(StrEnum):
     BUILDS = "builds"
     """A project's builds; for builds that no pipeline starts."""
     DEPLOYMENTS = "deployments"
-    """Deployments of the service by ECS, those of ``cdk deploy`` included."""
+    """Deployments of the service by ECS, those of ``cdk deploy`` included, and drifts of its image
+    that a :class:`DriftDetector` has found."""
     CODE_DEPLOY = "code_deploy"
     """Deployments of the deployment group by CodeDeploy."""
     TASKS = "tasks"

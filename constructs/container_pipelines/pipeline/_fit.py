@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import jsii
 from aws_cdk import Annotations, Stack
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct, IValidation
 
@@ -112,6 +113,40 @@ def check_pointer(container: ecs.ContainerDefinition, pointer: ImagePointer | No
             f"The container '{container.container_name}' reads its image from Parameter Store, and "
             f"its pipeline has no 'image_pointer': nothing writes the image that is live, so the "
             f"next deployment of the stack resets it. Give the pipeline the pointer.",
+        )
+
+
+def check_repository(build: BuildProject, pointer: ImagePointer | None) -> None:
+    """Reject a pointer whose repository is not the one that the build pushes to.
+
+    Parameters
+    ----------
+    build
+        What makes the image.
+    pointer
+        What the pipeline writes.
+
+    Raises
+    ------
+    ValueError
+        If a release would have to tag its image where it is not.
+    """
+    mine = None if pointer is None else pointer.repository
+    theirs = build.repository
+    if mine is None or mine is theirs:
+        return
+    own, other = mine.repository_name, theirs.repository_name
+    if is_token(own) or is_token(other):
+        # Two of the app are two; an imported one may be any.
+        differ = isinstance(mine, ecr.Repository) and isinstance(theirs, ecr.Repository)
+    else:
+        differ = own != other
+    if differ:
+        raise ValueError(
+            f"'image_pointer' must be of the repository that 'build' pushes to, "
+            f"'{theirs.node.path}', got that of '{mine.node.path}': a release tags the live image "
+            f"there, so that it never expires; give the build that repository, or the pipeline "
+            f"the other's pointer"
         )
 
 

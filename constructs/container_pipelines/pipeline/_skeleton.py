@@ -13,12 +13,14 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
-from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
+from container_pipelines.pipeline.drift_detector import DriftDetector
 from container_pipelines.pipeline.pipeline_controls import (
     IMAGE_VARIABLE,
+    OnDrift,
     OnFailure,
     PipelineControls,
 )
@@ -54,6 +56,8 @@ class PipelineSkeleton:
         What is moved once a release is live; None to record nothing.
     recorder
         What moves it; one of the pipeline's own by default.
+    drift_detector
+        What compares the service with the pointer; one of the pipeline's own by default.
     build_variables
         Further variables of the build action.
     further_outputs
@@ -77,6 +81,7 @@ class PipelineSkeleton:
         controls: PipelineControls,
         image_pointer: ImagePointer | None,
         recorder: ReleaseRecorder | None,
+        drift_detector: DriftDetector | None,
         build_variables: Mapping[str, str] | None = None,
         further_outputs: Sequence[codepipeline.Artifact] = (),
     ) -> None:
@@ -86,24 +91,24 @@ class PipelineSkeleton:
                 "'recorder' must be given with 'image_pointer', got none; give the pointer that it "
                 "is to move, such as EcrRepo.image_pointer"
             )
+        if drift_detector is not None and image_pointer is None:
+            raise ValueError(
+                "'drift_detector' must be given with 'image_pointer', got none; give the pointer "
+                "that records the live image, such as EcrRepo.image_pointer"
+            )
         claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
         self._container_name = container_name
         self._image_pointer = image_pointer
         self._recorder = recorder
+        self._drift_detector = drift_detector
         self._further_build_variables = dict(build_variables or {})
         self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
         self._artifacts = ArtifactAccess(self.artifact_bucket)
-        self.role = iam.Role(
-            scope,
-            "Role",
-            assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
-            description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
-        )
-        self._assumed_by = iam.ArnPrincipal(self.role.role_arn)
-        self._artifacts.grant(self.role, write=True)
+        self._roles = PipelineRoles(scope, self._artifacts)
+        self.role = self._roles.pipeline
         self.pipeline = codepipeline.Pipeline(
             scope,
             "Pipeline",
@@ -124,9 +129,7 @@ class PipelineSkeleton:
             use_pipeline_role_for_actions=False,
             role=self.role.without_policy_updates(),
         )
-        # A new pipeline starts at once: its roles must be complete by then.
-        self._node = self.pipeline.node
-        self._node.add_dependency(self.role)
+        self._roles.precede(self.pipeline)
         self._add_source(source)
         self._add_build(source, build)
 
@@ -147,7 +150,7 @@ class PipelineSkeleton:
         iam.Role
             The role; grant it what the action does.
         """
-        role = self._role_without_artifacts(construct_id, description)
+        role = self._roles.action(construct_id, description)
         self._artifacts.grant(role, write=writes)
         return role
 
@@ -173,6 +176,7 @@ class PipelineSkeleton:
         """
         self._add_gates()
         self._grant_alarms()
+        self._detect_drift(service)
         return self._controls.add_deploy_stage(self.pipeline, [action, *self._recording(service)])
 
     def _recording(self, service: ecs.IBaseService) -> list[codepipeline.IAction]:
@@ -182,7 +186,7 @@ class PipelineSkeleton:
         return [
             recorder.action(
                 self._scope,
-                role=self._role_without_artifacts("RecordRole", "Has the release recorded"),
+                role=self._roles.action("RecordRole", "Has the release recorded"),
                 service=service,
                 container_name=self._container_name,
                 image_pointer=self._image_pointer,
@@ -190,16 +194,18 @@ class PipelineSkeleton:
             )
         ]
 
-    def _role_without_artifacts(self, construct_id: str, description: str) -> iam.Role:
-        role = iam.Role(
+    def _detect_drift(self, service: ecs.IBaseService) -> None:
+        if self._image_pointer is None or self._controls.on_drift is OnDrift.IGNORE:
+            return
+        detector = self._drift_detector or DriftDetector(self._scope, "DriftDetector")
+        detector.watch(
             self._scope,
-            construct_id,
-            assumed_by=self._assumed_by,
-            description=description,
+            pipeline=self.pipeline,
+            service=service,
+            container_name=self._container_name,
+            image_pointer=self._image_pointer,
+            on_drift=self._controls.on_drift,
         )
-        role.grant_assume_role(self.role)
-        self._node.add_dependency(role)
-        return role
 
     def _add_source(self, source: Source) -> None:
         self.source_output = codepipeline.Artifact("Source")
@@ -211,7 +217,7 @@ class PipelineSkeleton:
 
     def _add_build(self, source: Source, build: BuildProject) -> None:
         self.build_output = codepipeline.Artifact("Build")
-        role = self._role_without_artifacts("BuildRole", "Starts builds")
+        role = self._roles.action("BuildRole", "Starts builds")
         iam.Grant.add_to_principal(
             grantee=role,
             actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
@@ -259,7 +265,7 @@ class PipelineSkeleton:
         gates = [
             gate.action(
                 self._scope,
-                role=self._role_without_artifacts(f"Gate{gate.name}Role", gate.purpose),
+                role=self._roles.action(f"Gate{gate.name}Role", gate.purpose),
                 run_order=run_order,
             )
             for run_order, gate in enumerate(self._controls.gates, start=1)

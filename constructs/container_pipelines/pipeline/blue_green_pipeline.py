@@ -16,6 +16,7 @@ from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipel
 from container_pipelines.pipeline.code_deploy_group import CodeDeployGroup
 from container_pipelines.pipeline.deploy_documents import DEPLOY_ARTIFACT, have_deploy_files_written
 from container_pipelines.pipeline.deploy_target import DeployTarget
+from container_pipelines.pipeline.drift_detector import DriftDetector
 from container_pipelines.pipeline.pipeline_controls import PipelineControls
 from container_pipelines.pipeline.release_recorder import ReleaseRecorder
 from container_pipelines.pipeline.source import Source
@@ -72,6 +73,9 @@ class BlueGreenPipeline(Construct):
     recorder
         The recorder that moves it; give one to pipelines of an app to share, with a ``timeout``
         that a deployment's shift and bake time fit into. One is made by default.
+    drift_detector
+        What has the recorded image released when the service runs another one; give one to
+        pipelines of an app to share. One is made by default, unless the controls say otherwise.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
@@ -126,6 +130,7 @@ class BlueGreenPipeline(Construct):
         engine: Engine | None = None,
         image_pointer: ImagePointer | None = None,
         recorder: ReleaseRecorder | None = None,
+        drift_detector: DriftDetector | None = None,
         pipeline_name: str | None = None,
         artifact_bucket: s3.IBucket | None = None,
         deployment_timeout: Duration | None = None,
@@ -174,6 +179,7 @@ class BlueGreenPipeline(Construct):
             controls=controls or PipelineControls(),
             image_pointer=image_pointer,
             recorder=recorder,
+            drift_detector=drift_detector,
             build_variables=variables,
             further_outputs=outputs,
         )

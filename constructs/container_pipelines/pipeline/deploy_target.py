@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import Stack
 from aws_cdk import aws_ecr as ecr
@@ -20,6 +20,7 @@ from container_pipelines.pipeline._fit import (
     check_place,
     check_pointer,
     check_processor,
+    check_repository,
     refuse_other_readers,
 )
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
@@ -141,9 +142,10 @@ class DeployTarget:
         ------
         ValueError
             If the service is in another account or region, its tasks have another processor than
-            the image, or its container does not read the pointer.
+            the image, its container does not read the pointer, or that is of another repository.
         """
         check_place(self.service, scope)
+        check_repository(build, image_pointer)
         if self.definition is None:
             return
         check_processor(self.definition, build)
@@ -195,7 +197,12 @@ class DeployTarget:
         family_arn = f"{ecs_arn}task-definition/{self.family}:*"
         tasks_arn = f"{ecs_arn}task/{cluster_name}/*"
         allow = partial(iam.Grant.add_to_principal, grantee=role)
-        allow(actions=["ecs:DescribeServices", "ecs:UpdateService"], resource_arns=[service_arn])
+        allow(actions=["ecs:DescribeServices"], resource_arns=[service_arn])
+        allow(
+            actions=["ecs:UpdateService"],
+            resource_arns=[service_arn],
+            conditions=self._only_its_own(family_arn),
+        )
         allow(actions=["ecs:RegisterTaskDefinition"], resource_arns=["*"])
         allow(
             actions=["ecs:TagResource"],
@@ -260,6 +267,33 @@ class DeployTarget:
         acknowledge_wildcards(
             role, {task_sets: "The ids of the service's task sets arise with them."}
         )
+
+    def _only_its_own(self, family_arn: str) -> dict[str, dict[str, Any]]:
+        """Return conditions that let an update deploy the own family, and not open a shell.
+
+        AWS says that both keys exist, and not what is in them where a request is silent or gives
+        no ARN. None of that may stop a release: a key that is absent is no matter, a family may
+        stand there by its name, and of a service that people may open a shell in, or that is not
+        of this app, the second is not asked.
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerservice.html
+        """
+        conditions: dict[str, dict[str, Any]] = {}
+        if self.family != "*":
+            names = [family_arn, self.family, f"{self.family}:*"]
+            conditions["StringLikeIfExists"] = {"ecs:task-definition": names}
+        if self._has_no_shell():
+            # Negated operators hold where the key is absent.
+            shell = {"ecs:enable-execute-command": "true"}
+            conditions["StringNotEqualsIgnoreCase"] = shell
+        return conditions
+
+    def _has_no_shell(self) -> bool:
+        resource = self.service.node.default_child
+        if not isinstance(self.service, ecs.BaseService) or not isinstance(
+            resource, ecs.CfnService
+        ):
+            return False
+        return Stack.of(self.service).resolve(resource.enable_execute_command) in (None, False)
 
     def _grant_pass_task_roles(self, role: iam.Role) -> None:
         iam.Grant.add_to_principal(

@@ -13,6 +13,7 @@ from container_pipelines._checks import check_duration
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.deploy_target import DeployTarget
+from container_pipelines.pipeline.drift_detector import DriftDetector
 from container_pipelines.pipeline.pipeline_controls import PipelineControls
 from container_pipelines.pipeline.release_recorder import ReleaseRecorder
 from container_pipelines.pipeline.source import Source
@@ -56,6 +57,9 @@ class EcsRollingPipeline(Construct):
     recorder
         The recorder that moves it; give one to pipelines of an app to share. One is made by
         default.
+    drift_detector
+        What has the recorded image released when the service runs another one; give one to
+        pipelines of an app to share. One is made by default, unless the controls say otherwise.
     pipeline_name
         The pipeline's name; made by CloudFormation by default.
     artifact_bucket
@@ -87,8 +91,8 @@ class EcsRollingPipeline(Construct):
         If a value is out of range, the task definition lacks the container, an imported service
         comes without its container and roles or is in another account or region, the image is
         built for another processor than the tasks', the container does not read the pointer, the
-        build is another pipeline's, the controls do not go with the source, or a recorder comes
-        without a pointer.
+        build is another pipeline's, the controls do not go with the source, or a recorder or
+        a drift detector comes without a pointer.
 
     Notes
     -----
@@ -108,6 +112,7 @@ class EcsRollingPipeline(Construct):
         task_definition_family: str | None = None,
         image_pointer: ImagePointer | None = None,
         recorder: ReleaseRecorder | None = None,
+        drift_detector: DriftDetector | None = None,
         pipeline_name: str | None = None,
         artifact_bucket: s3.IBucket | None = None,
         deployment_timeout: Duration | None = None,
@@ -142,6 +147,7 @@ class EcsRollingPipeline(Construct):
             controls=controls or PipelineControls(),
             image_pointer=image_pointer,
             recorder=recorder,
+            drift_detector=drift_detector,
         )
         self.build = build
         self.service = service

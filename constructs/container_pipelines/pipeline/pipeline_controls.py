@@ -53,6 +53,17 @@ class OnFailure(StrEnum):
         return codepipeline.FailureConditions(result=codepipeline.Result.RETRY, retry_mode=mode)
 
 
+class OnDrift(StrEnum):
+    """The automatic response to a service that runs another image than the recorded one."""
+
+    RESTORE = "RESTORE"
+    """Notify, and release the recorded image."""
+    NOTIFY = "NOTIFY"
+    """Notify, and leave it to people."""
+    IGNORE = "IGNORE"
+    """Do not look."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineControls:
     """When a pipeline runs, what a release must pass, and what happens when it fails.
@@ -86,6 +97,11 @@ class PipelineControls:
         Whether a failed build is retried once automatically.
     on_failure
         The automatic response to a failed deployment; none by default.
+    on_drift
+        The automatic response when the service runs another image than the recorded one, as after a
+        failed ``cdk deploy``: by default the recorded image is released. The release passes the
+        gates, the window and the alarms as any other does. Only for a pipeline with an image
+        pointer.
     frozen
         Why nothing may be deployed at the moment: the transition into the stage Deploy is then
         disabled, and releases wait before it. Letters, digits, spaces and ``! @ ( ) . * ? -``, up
@@ -112,6 +128,7 @@ class PipelineControls:
     alarms_after: AlarmWatch | None = None
     retry_build: bool = False
     on_failure: OnFailure | None = None
+    on_drift: OnDrift = OnDrift.RESTORE
     frozen: str | None = None
 
     def __post_init__(self) -> None:
@@ -137,6 +154,7 @@ class PipelineControls:
                 list(OnFailure),
                 fix="omit it for a deployment that stays failed",
             )
+        check_one_of("controls.on_drift", self.on_drift, list(OnDrift), fix="omit it for RESTORE")
         if self.frozen is not None:
             check_name(
                 "controls.frozen",

@@ -103,15 +103,17 @@ class PushTrigger:
 class PullRequestTrigger:
     """Start the pipeline by a pull request that matches.
 
-    The execution takes the commit of the pull request's branch, so it **builds and deploys what is
-    not merged**, with the credentials of a release. That is for pipelines to a test environment,
-    which have their own service, build and repository: the build's role may push any image, and the
-    layer cache that later builds read, into its repository.
+    The execution takes the commit of the pull request's branch, which nobody has merged. To verify
+    it is what a :class:`PullRequestPipeline` is for. A pipeline that deploys refuses the trigger,
+    unless it says so: it would **build and deploy what is not merged**, with the credentials of a
+    release. That is for pipelines to a test environment, which have their own service, build and
+    repository: the build's role may push any image, and the layer cache that later builds read,
+    into its repository.
 
     Parameters
     ----------
     deploys_unmerged_code
-        Must be True: says that this pipeline is one to a place of trial.
+        Says that the pipeline is one to a test environment; for pipelines that deploy.
     events
         What happens to the pull request: it is opened and updated by default. ``CLOSED`` is closed
         or merged.
@@ -128,8 +130,8 @@ class PullRequestTrigger:
     Raises
     ------
     ValueError
-        If it is not said that unmerged code is deployed, there is no event or one twice, a list is
-        too long, or a pattern is empty, too long, named twice or both included and excluded.
+        If there is no event or one twice, a list is too long, or a pattern is empty, too long,
+        named twice or both included and excluded.
 
     Notes
     -----
@@ -147,14 +149,6 @@ class PullRequestTrigger:
     file_paths_excluded: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if not self.deploys_unmerged_code:
-            raise ValueError(
-                "'pull_request_trigger.deploys_unmerged_code' must be True, got False: the "
-                "pipeline would deploy the pull request's own commit, and its build would write "
-                "the repository and the layer cache, before anybody has merged it; let the code "
-                "host's own CI check pull requests, or say True for a pipeline to a place of "
-                "trial whose service, build and repository are its own"
-            )
         object.__setattr__(self, "events", tuple(self.events))
         for name in ("branches", "file_paths"):
             _freeze_patterns(self, "pull_request_trigger", name)
@@ -189,7 +183,7 @@ class PullRequestTrigger:
 
 
 def check_triggers(triggers: Sequence[PushTrigger | PullRequestTrigger]) -> None:
-    """Reject more triggers than one source action can have.
+    """Reject what cannot start a pipeline that deploys.
 
     Parameters
     ----------
@@ -199,8 +193,17 @@ def check_triggers(triggers: Sequence[PushTrigger | PullRequestTrigger]) -> None
     Raises
     ------
     ValueError
-        If there are too many of a kind.
+        If there are more of a kind than one source action can have, or one of pull requests does
+        not say that it deploys unmerged code.
     """
+    if any(isinstance(t, PullRequestTrigger) and not t.deploys_unmerged_code for t in triggers):
+        raise ValueError(
+            "'pull_request_trigger.deploys_unmerged_code' must be True for a pipeline that "
+            "deploys, got False: it would deploy the pull request's own commit, and its build "
+            "would write the repository and the layer cache, before anybody has merged it; verify "
+            "pull requests by a PullRequestPipeline, or say True for a pipeline to a test "
+            "environment whose service, build and repository are its own"
+        )
     for kind in (PushTrigger, PullRequestTrigger):
         if (count := sum(isinstance(trigger, kind) for trigger in triggers)) > _MOST_OF_A_KIND:
             raise ValueError(

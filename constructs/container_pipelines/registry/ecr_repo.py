@@ -99,14 +99,7 @@ class EcrRepo(Construct):
         seed_image: str = SEED_IMAGE,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
-        check_name(
-            "repository_name",
-            repository_name,
-            pattern=_REPOSITORY_NAME,
-            minimum=2,
-            maximum=256,
-            allowed="lower-case letters and digits, with single '.', '_', '-' or '/' between them",
-        )
+        check_repository_name(repository_name)
         check_range(
             "images_to_keep", images_to_keep, minimum=2, maximum=1000, default="keep 30 images"
         )
@@ -216,6 +209,29 @@ class EcrRepo(Construct):
             The pull and push actions on this repository, and the login.
         """
         return self.repository.grant_pull_push(grantee)
+
+
+def check_repository_name(repository_name: str) -> None:
+    """Reject a name that ECR would reject.
+
+    Parameters
+    ----------
+    repository_name
+        The repository's name.
+
+    Raises
+    ------
+    ValueError
+        If ECR does not take it.
+    """
+    check_name(
+        "repository_name",
+        repository_name,
+        pattern=_REPOSITORY_NAME,
+        minimum=2,
+        maximum=256,
+        allowed="lower-case letters and digits, with single '.', '_', '-' or '/' between them",
+    )
 
 
 @functools.cache

@@ -31,6 +31,7 @@ PREVIOUS_TAG: Final = "previous"
 
 # A suffix and no level below: Parameter Store has 15 levels, and a pointer may use them all.
 _PREVIOUS: Final = "-previous"
+_DRIFT: Final = "-drift"
 _MAKER: Final = "ImagePointerMaker"
 
 _pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]]] = (
@@ -77,6 +78,9 @@ class ImagePointer(Construct):
         The repository in which images are tagged; None where none are.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
+    drift_parameter_name
+        That of what a :class:`DriftDetector` remembers, which makes it itself when it first sees
+        a difference: the pointer's with ``-drift`` at the end.
 
     Raises
     ------
@@ -116,8 +120,10 @@ class ImagePointer(Construct):
         self.parameter_name = parameter_name
         self.repository = repository
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
+        self.drift_parameter_name = f"{parameter_name}{_DRIFT}"
         ssm_arn = arn(self, "ssm", "parameter")
         self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
+        self._drift_arn = f"{ssm_arn}{self.drift_parameter_name}"
         maker = _maker(stack_of(self))
         for construct_id, name, parameter_arn, description in (
             (
@@ -256,6 +262,29 @@ class ImagePointer(Construct):
             ``ssm:PutParameter`` on the two parameters.
         """
         return self._grant(grantee, "ssm:PutParameter")
+
+    def grant_detect_drift(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Allow to read which image is live, and to remember that another one runs.
+
+        Parameters
+        ----------
+        grantee
+            Who compares the two.
+
+        Returns
+        -------
+        iam.Grant
+            ``ssm:PutParameter`` on the parameter for it; ``ssm:GetParameter`` is granted on the
+            pointer as well.
+        """
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=["ssm:GetParameter"],
+            resource_arns=[self._arns[0], self._drift_arn],
+        )
+        return iam.Grant.add_to_principal(
+            grantee=grantee, actions=["ssm:PutParameter"], resource_arns=[self._drift_arn]
+        )
 
     def _grant(self, grantee: iam.IGrantable, action: str) -> iam.Grant:
         return iam.Grant.add_to_principal(

@@ -17,6 +17,7 @@ def check_parameters(
     *,
     container_name: str,
     container_port: int,
+    user: str | None,
     service_name: str | None,
     cpu: int,
     memory: int,
@@ -30,7 +31,9 @@ def check_parameters(
 
     Parameters
     ----------
-    container_name, container_port, service_name, cpu, memory, scaling, desired_count, priority
+    container_name, container_port, user, service_name, cpu, memory
+        As the service has them.
+    scaling, desired_count, priority
         As the service has them.
     variables
         The names of all environment variables, secret ones too.
@@ -48,6 +51,15 @@ def check_parameters(
     check_range(
         "container_port", container_port, minimum=1, maximum=65535, default="listen on 3000"
     )
+    if user is not None:
+        # A name would have to be in the seed image, too.
+        check_name(
+            "user",
+            user,
+            pattern=r"[1-9]\d*(:\d+)?",
+            maximum=64,
+            allowed="the number of a user that is not root, with a group if need be: '1000:1000'",
+        )
     check_range("priority", priority, minimum=1, maximum=50000, default="use 100")
     check_fargate_size(cpu, memory)
     if PORT_VARIABLE in variables:

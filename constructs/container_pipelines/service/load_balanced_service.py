@@ -103,6 +103,9 @@ class LoadBalancedService(Construct):
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
         The host names that the service gets; all by default.
+    user
+        The number of the user that the container runs as, never root's, and maybe of a group, such
+        as ``1000:1000``; the image's own user by default. No name: the seed image knows none.
     read_only_root_filesystem
         Whether the container cannot write to its own file system; so by default.
     stop_timeout
@@ -177,6 +180,7 @@ class LoadBalancedService(Construct):
         priority: int = 100,
         path_patterns: Sequence[str] = ("/*",),
         host_headers: Sequence[str] = (),
+        user: str | None = None,
         read_only_root_filesystem: bool = True,
         stop_timeout: Duration | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
@@ -187,6 +191,7 @@ class LoadBalancedService(Construct):
         check_parameters(
             container_name=container_name,
             container_port=container_port,
+            user=user,
             service_name=service_name,
             cpu=cpu,
             memory=memory,
@@ -255,6 +260,7 @@ class LoadBalancedService(Construct):
             port_mappings=[ecs.PortMapping(container_port=container_port, name=_PORT_NAME)],
             environment={PORT_VARIABLE: str(container_port), **(environment or {})},
             secrets=dict(secrets or {}),
+            user=user,
             readonly_root_filesystem=read_only_root_filesystem,
             stop_timeout=stop_timeout,
             logging=ecs.LogDrivers.aws_logs(
@@ -362,8 +368,9 @@ class LoadBalancedService(Construct):
     def _attach_both(self, green: elbv2.ApplicationTargetGroup, deployment: BlueGreen) -> None:
         if not isinstance(deployment, EcsBlueGreen):
             self.service.attach_to_application_target_group(self.target_group)
-            # No rule may name it, but CodeDeploy puts it behind the listener.
-            green.register_listener(self._listener)
+            # No rule may name the one that is not live, but CodeDeploy puts it behind the listener.
+            for group in (self.target_group, green):
+                group.register_listener(self._listener)
             green.register_connectable(self.service, ec2.Port.tcp(self._container_port))
             return
         rules = [self.listener_rule]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.emulator.builds.machine import BuildMachine, MachineUnavailableError
 from local.emulator.clients import Clients
-from local.emulator.ecs import history, resource_types
+from local.emulator.ecs import definitions, history, resource_types
 from local.emulator.ecs.containers import ContainerRun
 from local.emulator.ecs.docker import Docker
 from local.emulator.ecs.hooks import Hooks
@@ -74,5 +74,6 @@ def register(clients: Clients, machine: BuildMachine, configuration: Path) -> Ta
             "StopServiceDeployment": stop_deployment,
         }
     )
+    definitions.register()
     resource_types.register(services, scheduler)
     return target_groups

@@ -120,6 +120,10 @@ def _context(action: str, members: Mapping[str, Any]) -> dict[str, str]:
         context["ecs:enable-execute-command"] = str(members["enableExecuteCommand"]).lower()
     if action in ("ecs:UpdateService", "ecs:CreateService") and members.get("taskDefinition"):
         context["ecs:task-definition"] = _definition_arn(members["taskDefinition"])
+    if action == "events:PutEvents":
+        sources = {entry.get("Source", "") for entry in members.get("Entries", [])}
+        # The evaluator takes one value; of several none is one that a policy names.
+        context["events:source"] = sources.pop() if len(sources) == 1 else ""
     if action == "cloudwatch:PutMetricData":
         context["cloudwatch:namespace"] = members.get("Namespace", "")
     return context

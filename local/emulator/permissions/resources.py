@@ -20,6 +20,7 @@ _UNNAMED: Final = "unnamed"
 
 # Action, or service:* -> resource within the service's ARNs; what is an ARN already, alone.
 _RESOURCES: Final = {
+    "cloudformation:DescribeStacks": "stack/{StackName}/unnamed",
     "cloudwatch:*": "alarm:{AlarmNames}",
     "codebuild:*": "project/{projectName}",
     "codebuild:BatchGetBuilds": "project/{ids}",
@@ -59,6 +60,7 @@ _RESOURCES: Final = {
     "elasticloadbalancing:ModifyListener": "{ListenerArn}",
     "elasticloadbalancing:ModifyRule": "{RuleArn}",
     "elasticloadbalancing:RegisterTargets": "{TargetGroupArn}",
+    "events:PutEvents": "event-bus/default",
     "logs:*": "log-group:{logGroupName}:log-stream:{logStreamName}",
     "ssm:*": "parameter/{Name}",
     "ssm:GetParameters": "parameter/{Names}",

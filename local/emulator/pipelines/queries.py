@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from local.emulator.api.models import members_of
 from local.emulator.pages import page
 from local.emulator.pipelines import rollbacks
 from local.emulator.pipelines.catalogue import arn, find, find_execution, pipelines
@@ -67,7 +68,9 @@ def _get(request: dict[str, Any]) -> dict[str, Any]:
 
 def _get_execution(request: dict[str, Any]) -> dict[str, Any]:
     record = find_execution(request["pipelineName"], request["pipelineExecutionId"]).record
-    return {"pipelineExecution": record}
+    revisions = [_shown("ArtifactRevision", each) for each in record["artifactRevisions"]]
+    shown = _shown("PipelineExecution", {**record, "artifactRevisions": revisions})
+    return {"pipelineExecution": shown}
 
 
 def _list(request: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def _list_executions(request: dict[str, Any]) -> dict[str, Any]:
     version = find(name)["declaration"]["version"]
     stage = request.get("filter", {}).get("succeededInStage", {}).get("stageName")
     found = [
-        {**record, "sourceRevisions": record["artifactRevisions"]}
+        _shown("PipelineExecutionSummary", {**record, "sourceRevisions": _sources(record)})
         for record in of_pipeline(name)
         # The filter is for targets of a rollback, which is possible within a version alone.
         if stage is None
@@ -99,12 +102,23 @@ def _list_executions(request: dict[str, Any]) -> dict[str, Any]:
     return page("pipelineExecutionSummaries", found, request)
 
 
+def _sources(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [_shown("SourceRevision", each) for each in record["artifactRevisions"]]
+
+
 def _list_actions(request: dict[str, Any]) -> dict[str, Any]:
-    return page("actionExecutionDetails", actions_of(_wanted(request)), request)
+    found = [_shown("ActionExecutionDetail", each) for each in actions_of(_wanted(request))]
+    return page("actionExecutionDetails", found, request)
 
 
 def _list_rules(request: dict[str, Any]) -> dict[str, Any]:
-    return page("ruleExecutionDetails", rules_of(_wanted(request)), request)
+    found = [_shown("RuleExecutionDetail", each) for each in rules_of(_wanted(request))]
+    return page("ruleExecutionDetails", found, request)
+
+
+def _shown(shape: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what AWS tells of a record; the rest of it is the engine's own."""
+    return members_of("codepipeline", shape, record)
 
 
 def _wanted(request: Mapping[str, Any]) -> set[str]:

@@ -130,12 +130,17 @@ class CodePipeline:
         return execution.id
 
     def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        name, token = request["name"], request.get("clientRequestToken")
+        for record in of_pipeline(name):
+            if token and record.get("clientRequestToken") == token:
+                return {"pipelineExecutionId": record["pipelineExecutionId"]}
         execution_id = self.start(
-            request["name"],
+            name,
             trigger={"triggerType": _STARTED_BY_HAND, "triggerDetail": _caller()},
             variables=given_variables(request),
             revisions=given_revisions(request),
         )
+        Execution(execution_id).update(clientRequestToken=token)
         return {"pipelineExecutionId": execution_id}
 
     def _stop(self, request: dict[str, Any]) -> dict[str, Any]:

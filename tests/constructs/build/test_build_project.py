@@ -371,7 +371,13 @@ def test_reports_may_be_written(
     statements: Callable[[cdk.Stack, str], list[dict[str, Any]]],
 ) -> None:
     group = codebuild.ReportGroup(stack, "Tests")
-    make(reports=[BuildReport(group=group)])
+    make(reports=[BuildReport(group=group), BuildReport(group=group, base_directory="out")])
+    variables = project()["Environment"]["EnvironmentVariables"]
+    assert {
+        "Name": "REPORT_FOLDERS",
+        "Type": "PLAINTEXT",
+        "Value": '{"out":".container-reports/1"}',
+    } in variables
     assert "reports:" in json.dumps(project()["Source"]["BuildSpec"])
     (grant,) = [
         s for s in statements(stack, "BuildRole") if "codebuild:CreateReport" in s["Action"]

@@ -8,7 +8,7 @@ from aws_cdk import aws_codebuild as codebuild
 
 from container_build import source
 from container_pipelines import BuildReport, PhaseCommands, ReportFormat
-from container_pipelines.build.build_report import TEST_RESULTS
+from container_pipelines.build.build_report import TEST_RESULTS, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile
 
 FILE = Path(__file__).parents[3] / "buildspecs" / "build.yml"
@@ -57,7 +57,7 @@ def test_reports() -> None:
                 group=coverage,
                 format=ReportFormat.COBERTURA_XML,
                 files=["c.xml"],
-                base_directory="out: x",
+                base_directory="out/x",
             ),
         ],
     ).to_build_spec()
@@ -72,7 +72,7 @@ def test_reports() -> None:
         },
         "second": {
             "file-format": "COBERTURAXML",
-            "base-directory": "out: x",
+            "base-directory": ".container-reports/1",
             "files": ["c.xml"],
         },
     }
@@ -80,6 +80,11 @@ def test_reports() -> None:
 
 def test_the_folders_are_those_that_the_program_hands_over() -> None:
     assert TEST_RESULTS == source.TEST_RESULTS
+    group = codebuild.ReportGroup.from_report_group_name(cdk.Stack(), "Group", "tests")
+    reports = [
+        BuildReport(group=group, base_directory=folder) for folder in ("b", "a", TEST_RESULTS, "b")
+    ]
+    assert report_folders(reports) == {"b": f"{source.REPORTS}/1", "a": f"{source.REPORTS}/2"}
     assert SHIPPED["artifacts"]["base-directory"] == source.ARTIFACT
 
 
@@ -96,6 +101,8 @@ def test_commands_must_be_a_list(commands: Any) -> None:
         ({"files": []}, "'build_report.files' must have a pattern"),
         ({"files": ["a\nb"]}, "'build_report.files' must be 1 to 1024 characters: one line"),
         ({"base_directory": ""}, "'build_report.base_directory' must be"),
+        ({"base_directory": "/out"}, "'build_report.base_directory' must be"),
+        ({"base_directory": "a/../.."}, "'build_report.base_directory' must be"),
     ],
 )
 def test_a_bad_report_is_rejected(options: dict[str, Any], message: str) -> None:

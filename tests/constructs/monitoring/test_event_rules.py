@@ -9,6 +9,7 @@ import pytest
 from container_pipelines import (
     DEFAULT_EVENTS,
     AlertTopic,
+    ChatApplication,
     EventKind,
     NotifyOn,
     PipelineAlarms,
@@ -35,6 +36,8 @@ KIND_OF = {
     "ecs-deployment-failed": "deployments",
     "ecs-deployment-rolled-back": "deployments",
     "ecs-deployment-completed": None,
+    "image-drift": "deployments",
+    "image-drift-over": "deployments",
     "ecs-task-cannot-pull": "tasks",
     "ecs-task-out-of-memory": "tasks",
     "ecs-task-unhealthy": "tasks",
@@ -103,6 +106,45 @@ def test_the_same_events_of_other_resources_reach_nobody(
         text = json.dumps(event(name))
         assert mine in text, name
         assert matching(made, json.loads(text.replace(mine, other)), matches) == [], name
+
+
+@pytest.mark.parametrize(
+    ("notify_on", "sent"),
+    [
+        (NotifyOn.FAILED, ["image-drift"]),
+        (NotifyOn.RECOVERED, ["image-drift-over"]),
+        (NotifyOn.STARTED, []),
+    ],
+)
+def test_the_chat_application_gets_drifts_in_its_form_for_events_of_others(
+    watch: Watch,
+    stack: Any,
+    rules: Rules,
+    event: Event,
+    matches: Matches,
+    notify_on: NotifyOn,
+    sent: list[str],
+) -> None:
+    chat = ChatApplication(
+        stack,
+        "Chat",
+        configuration_name="team",
+        slack_workspace_id="T0123456789",
+        slack_channel_id="C0123456789",
+        notify_on=[notify_on],
+    )
+    watch(notifications=[chat])
+    made = {name: rule for name, rule in rules().items() if name == "drifts"}
+    assert [name for name in KIND_OF if matching(made, event(name), matches)] == sent
+    for rule in made.values():
+        (target,) = rule["Targets"]
+        transformer = target["InputTransformer"]
+        assert transformer["InputPathsMap"] == {"detail-reason": "$.detail.reason"}
+        assert json.loads(transformer["InputTemplate"].replace("<detail-reason>", '"why"')) == {
+            "version": "1.0",
+            "source": "custom",
+            "content": {"title": "Image drift", "description": "why"},
+        }
 
 
 def test_stages_actions_and_builds_need_to_be_asked_for(

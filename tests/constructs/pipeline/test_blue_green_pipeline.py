@@ -18,6 +18,7 @@ from container_pipelines import (
     BlueGreenPipeline,
     BuildProject,
     CodeDeployBlueGreen,
+    DriftDetector,
     EcrRepo,
     EcsBlueGreen,
     EcsRollingPipeline,
@@ -465,11 +466,15 @@ def test_the_recorder_of_its_own_waits_for_the_bake_time(
     assert '"timeout":"5040"' in text
 
 
-def test_a_recorder_can_be_shared(
+def test_recorder_and_drift_detector_can_be_shared(
     stack: cdk.Stack, make_pipeline: MakePipeline, properties: Properties, images: EcrRepo
 ) -> None:
-    recorder = ReleaseRecorder(stack, "Shared")
-    make_pipeline(EcsBlueGreen(), image_pointer=images.image_pointer, recorder=recorder)
+    make_pipeline(
+        EcsBlueGreen(),
+        image_pointer=images.image_pointer,
+        recorder=ReleaseRecorder(stack, "SharedRecorder"),
+        drift_detector=DriftDetector(stack, "SharedDetector"),
+    )
     assert {name.startswith("Shared") for name in properties("AWS::Lambda::Function")} == {True}
 
 

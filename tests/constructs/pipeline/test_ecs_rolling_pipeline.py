@@ -14,6 +14,7 @@ from container_pipelines import (
     Approval,
     ArtifactBucket,
     BuildProject,
+    DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
@@ -158,8 +159,9 @@ def test_the_deploy_role_is_bound_to_service_family_cluster_and_roles(
         json.dumps(statement["Action"]): statement
         for statement in statements(stack, "ReleaseDeployRole")
     }
-    update = by_action['["ecs:DescribeServices", "ecs:UpdateService"]']
-    assert update["Resource"]["Fn::Join"][1][-1] == {"Fn::GetAtt": ["Service9571FDD8", "Name"]}
+    for action in ("ecs:DescribeServices", "ecs:UpdateService"):
+        resource = by_action[json.dumps(action)]["Resource"]
+        assert resource["Fn::Join"][1][-1] == {"Fn::GetAtt": ["Service9571FDD8", "Name"]}
     tag = by_action['"ecs:TagResource"']
     assert tag["Resource"]["Fn::Join"][1][-1].startswith(":task-definition/StackService")
     assert tag["Condition"] == {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}
@@ -179,6 +181,28 @@ def test_the_deploy_role_is_bound_to_service_family_cluster_and_roles(
         '"ecs:ListTasks"',
     }
     assert "ecs:cluster" in by_action['"ecs:ListTasks"']["Condition"]["ArnEquals"]
+
+
+@pytest.mark.parametrize("has_shell", [False, True])
+def test_an_update_deploys_the_own_family_and_opens_no_shell(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    make_service: Callable[..., LoadBalancedService],
+    statements: Statements,
+    has_shell: bool,
+) -> None:
+    options = {"enable_execute_command": has_shell, "read_only_root_filesystem": not has_shell}
+    made = make_service(**options)
+    make(service=made.service)
+    found = statements(stack, "ReleaseDeployRole")
+    (update,) = [s for s in found if s["Action"] == "ecs:UpdateService"]
+    family = made.task_definition.family
+    arn, *names = update["Condition"]["StringLikeIfExists"]["ecs:task-definition"]
+    assert names == [family, f"{family}:*"]
+    assert arn["Fn::Join"][1][-1].endswith(f":task-definition/{family}:*")
+    # Where people may open one, AWS might say so of every update: the release must go on.
+    shell = {"StringNotEqualsIgnoreCase": {"ecs:enable-execute-command": "true"}}
+    assert (shell.items() <= update["Condition"].items()) is not has_shell
 
 
 def test_the_build_role_starts_this_project_alone(
@@ -282,6 +306,7 @@ def test_an_imported_service_is_deployed_to(
     found = statements(stack, "ReleaseDeployRole")
     (update,) = [s for s in found if "ecs:UpdateService" in s["Action"]]
     assert update["Resource"]["Fn::Join"][1][-1].endswith(":service/my-cluster/my-service")
+    assert "Condition" not in update, "neither its family nor whether it has a shell is known"
     (pass_role,) = [s for s in found if s["Action"] == "iam:PassRole"]
     assert pass_role["Resource"] == "arn:aws:iam::111122223333:role/ecsTaskRole"
     (tag,) = [s for s in found if s["Action"] == "ecs:TagResource"]
@@ -304,6 +329,9 @@ def test_the_family_of_an_imported_service_narrows_the_role(
     found = statements(stack, "ReleaseDeployRole")
     (tag,) = [s for s in found if s["Action"] == "ecs:TagResource"]
     assert tag["Resource"]["Fn::Join"][1][-1].endswith(":task-definition/my-family:*")
+    (update,) = [s for s in found if s["Action"] == "ecs:UpdateService"]
+    _, *names = update["Condition"]["StringLikeIfExists"]["ecs:task-definition"]
+    assert names == ["my-family", "my-family:*"]
 
 
 @pytest.mark.parametrize(
@@ -398,15 +426,19 @@ def test_with_a_pointer_a_release_is_recorded_after_its_deployment(
     assert nag(stack) == []
 
 
-def test_pipelines_share_a_recorder(
+def test_pipelines_share_recorder_and_drift_detector(
     app: cdk.App,
     stack: cdk.Stack,
     make: Callable[..., EcsRollingPipeline],
     images: EcrRepo,
     template: Callable[[cdk.Stack], Template],
 ) -> None:
-    recorder = ReleaseRecorder(cdk.Stack(app, "Shared"), "Recorder")
-    make(image_pointer=images.image_pointer, recorder=recorder)
+    shared = cdk.Stack(app, "Shared")
+    make(
+        image_pointer=images.image_pointer,
+        recorder=ReleaseRecorder(shared, "Recorder"),
+        drift_detector=DriftDetector(shared, "DriftDetector"),
+    )
     template(stack).resource_count_is("AWS::Lambda::Function", 0)
 
 

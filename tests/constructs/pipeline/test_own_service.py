@@ -6,6 +6,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Annotations, Match
@@ -107,6 +108,30 @@ def test_the_pointer_must_be_the_one_that_is_read(
     service = own(web=other.image_pointer.container_image(definition))
     with pytest.raises(ValueError, match=r"'image_pointer' must be the one that .* 'web' reads"):
         make(service=service, image_pointer=images.image_pointer)
+
+
+def test_the_pointer_must_be_of_the_repository_that_the_build_pushes_to(
+    app: cdk.App, stack: cdk.Stack, own: Any, make: Callable[..., Any], definition: Any
+) -> None:
+    other = EcrRepo(cdk.Stack(app, "Others"), "Images", repository_name="other")
+    service = own(web=other.image_pointer.container_image(definition))
+    for repository in (
+        EcrRepo(stack, "Mine", repository_name="mine").repository,
+        ecr.Repository(stack, "Unnamed"),
+    ):
+        build = BuildProject(stack, f"Of{repository.node.id}", repository=repository)
+        with pytest.raises(ValueError, match=r"must be of the repository .* got that of 'Others/"):
+            make(service=service, image_pointer=other.image_pointer, build=build)
+
+
+def test_the_build_may_have_imported_the_pointers_repository(
+    app: cdk.App, stack: cdk.Stack, own: Any, make: Callable[..., Any], definition: Any
+) -> None:
+    other = EcrRepo(cdk.Stack(app, "Others"), "Images", repository_name="other")
+    service = own(web=other.image_pointer.container_image(definition))
+    imported = ecr.Repository.from_repository_name(stack, "Imported", "other")
+    build = BuildProject(stack, "OfImported", repository=imported)
+    make(service=service, image_pointer=other.image_pointer, build=build)
 
 
 def test_an_image_that_the_stack_names_itself_would_come_back(

@@ -82,8 +82,8 @@ def test_triggers_need_a_source_behind_a_connection(release: Release, stack: cdk
 def test_a_pull_request_starts_no_pipeline_that_does_not_say_so(release: Release) -> None:
     with pytest.raises(
         ValueError,
-        match=r"'pull_request_trigger.deploys_unmerged_code' must be True, got False: .* let the "
-        r"code host's own CI check pull requests, or say True for a pipeline to a place of trial",
+        match=r"'pull_request_trigger.deploys_unmerged_code' must be True for a pipeline that "
+        r"deploys, got False: .* verify pull requests by a PullRequestPipeline, or say True",
     ):
         release(triggers=[PullRequestTrigger()])
 

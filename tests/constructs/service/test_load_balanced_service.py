@@ -127,6 +127,29 @@ def test_rules_that_leave_something_to_each_other_are_taken(
     make_service("Second", **second)
 
 
+@pytest.mark.parametrize("user", ["1000", "1000:1000"])
+def test_the_container_can_run_as_another_user_than_its_image_says(
+    make_service: Make, container: Callable[[], Any], user: str
+) -> None:
+    make_service(user=user)
+    assert container()["User"] == user
+
+
+@pytest.mark.parametrize("user", ["0", "0:1000", "root", "node", "1000:", "-1"])
+def test_root_and_names_that_the_seed_image_lacks_are_rejected(
+    make_service: Make, user: str
+) -> None:
+    with pytest.raises(ValueError, match=r"'user' must be .* not root"):
+        make_service(user=user)
+
+
+def test_the_user_is_the_images_own_by_default(
+    make_service: Make, container: Callable[[], Any]
+) -> None:
+    make_service()
+    assert "User" not in container()
+
+
 def test_ecs_exec_needs_a_writable_file_system(make_service: Make) -> None:
     with pytest.raises(ValueError, match=r"'read_only_root_filesystem' must be False .* got True"):
         make_service(enable_execute_command=True)

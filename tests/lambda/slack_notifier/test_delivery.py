@@ -123,6 +123,16 @@ def test_an_event_is_sent_once_however_often_it_comes(
     assert len(slack.taken) == 1
 
 
+def test_a_drift_that_is_put_twice_on_the_bus_is_sent_once(
+    event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
+) -> None:
+    call = new_notifier()
+    call(event("image-drift"))
+    call({**event("image-drift"), "id": "another"})
+    call(event("image-drift-over"))
+    assert len(slack.posted()) == 2
+
+
 def test_an_event_whose_answer_was_lost_is_sent_again_and_never_lost(
     event: Callable[[str], Any], new_notifier: Callable[..., Any], slack: Any
 ) -> None:
@@ -291,7 +301,7 @@ def test_a_bot_needs_a_channel(
         new_notifier(credential=TOKEN)(event("alarm"))
 
 
-def test_five_thousand_events_through_a_slack_that_stumbles(
+def test_a_thousand_events_through_a_slack_that_stumbles(
     event: Callable[[str], Any],
     new_notifier: Callable[..., Any],
     slack: Any,
@@ -303,7 +313,7 @@ def test_five_thousand_events_through_a_slack_that_stumbles(
     Four containers, as many as Lambda may run; what the double does to an event's n-th request
     follows from the seed, the event and n alone, not from the order of threads.
     """
-    seed, events, containers = 20261120, 5_000, 4
+    seed, events, containers = 20261120, 1_000, 4
     attempts: Counter[str] = Counter()
     healthy = threading.Event()
 
@@ -317,7 +327,7 @@ def test_five_thousand_events_through_a_slack_that_stumbles(
         chance = random.Random(f"{seed} {number} {attempts[name[1]]}")  # noqa: S311
         if number % 100 == 7:  # Slack has something against these.
             return chance.choice(("404 no_service", "500 error", "429 900"))
-        if number in (3, 2002) and attempts[name[1]] == 1:
+        if number in (3, 402) and attempts[name[1]] == 1:
             return "silence"
         return chance.choices(
             ("ok", f"429 {chance.randint(1, 90)}", "500 error", "garbage", "reset"),
@@ -360,7 +370,7 @@ def test_five_thousand_events_through_a_slack_that_stumbles(
     assert set(sent.values()) == {1}
     assert set(sent) | lost == {f"number-{number}" for number in range(events)}
     assert not set(sent) & lost
-    assert 30 <= len(lost) <= 400
+    assert 10 <= len(lost) <= 80
 
     healthy.set()
     replay = new_notifier()
@@ -410,7 +420,7 @@ def _containers(
             now=lambda: clock.now,
             sleep=clock.sleep,
             # A machine that is busy must not make a second message of an answer that comes late.
-            timeout=8,
+            timeout=4,
         )
         return lambda invocation: notifier.handle(invocation, conftest.FakeContext(clock))
 

@@ -268,6 +268,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "ecs-deployment-failed": ("ecs-deployment-failed", ECS_SERVICE),
     "ecs-deployment-rolled-back": ("ecs-deployment-rolled-back", {}),
     "ecs-deployment-completed": ("ecs-deployment-completed", {}),
+    "image-drift": ("image-drift", {}),
+    "image-drift-over": ("image-drift-over", {}),
     "ecs-task-cannot-pull": ("ecs-task-cannot-pull", {}),
     "ecs-task-out-of-memory": ("ecs-task-out-of-memory", {}),
     "ecs-task-unhealthy": ("ecs-task-unhealthy", {}),

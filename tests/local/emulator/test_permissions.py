@@ -110,6 +110,26 @@ def test_a_call_is_denied_that_no_policy_allows_and_told(
     assert mine in told, "the statement that comes closest is named"
 
 
+def test_events_are_put_by_their_source(strict: Emulator, role: Callable[..., str]) -> None:
+    mine = {"ForAllValues:StringEquals": {"events:source": "mine"}}
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    events = by(strict, role(allow("events:PutEvents", bus, Condition=mine)), "events")
+    entry = {"DetailType": "kind", "Detail": "{}"}
+    assert events.put_events(Entries=[{**entry, "Source": "mine"}])["FailedEntryCount"] == 0
+    for sources in (["theirs"], ["mine", "theirs"]):
+        with pytest.raises(ClientError, match="not authorized to perform: events:PutEvents"):
+            events.put_events(Entries=[{**entry, "Source": source} for source in sources])
+
+
+def test_a_stack_is_described_by_its_name(strict: Emulator, role: Callable[..., str]) -> None:
+    stack = strict.deploy({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}})
+    arn = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}/*"
+    reader = by(strict, role(allow("cloudformation:DescribeStacks", arn)), "cloudformation")
+    assert len(reader.describe_stacks(StackName=stack)["Stacks"]) == 1
+    with pytest.raises(ClientError, match="not authorized to perform"):
+        reader.describe_stacks(StackName="another")
+
+
 def test_whoever_has_no_role_is_asked_nothing(strict: Emulator) -> None:
     strict.client("ssm").put_parameter(Name="/by-hand", Type="String", Value="a")
     calls = strict.local("GET", "permissions")[1]["calls"]

@@ -126,7 +126,7 @@ def test_variables_have_values_given_or_by_default(emulator: Emulator) -> None:
     [
         ([], "who has no default"),
         ([{"name": "where", "value": "here"}], "declares no variable where"),
-        ([{"name": "who", "value": "x" * 1001}], "1 to 1000 characters"),
+        ([{"name": "who", "value": "x" * 1001}], "length less than or equal to 1000"),
     ],
 )
 def test_wrong_values_start_nothing(

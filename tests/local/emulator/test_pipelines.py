@@ -706,3 +706,12 @@ def test_one_commit_id_in_two_repositories_is_two_commits(emulator: Emulator) ->
         body = emulator.client("s3").get_object(Bucket=place["bucket"], Key=place["key"])["Body"]
         with zipfile.ZipFile(io.BytesIO(body.read())) as archive:
             assert archive.read("a.txt").decode() == text
+
+
+def test_the_same_request_starts_one_execution(emulator: Emulator) -> None:
+    pipeline = approvals(emulator)
+    pipeline.push()
+    first = pipeline.start(clientRequestToken="token-1")
+    assert pipeline.start(clientRequestToken="token-1") == first
+    assert pipeline.start(clientRequestToken="token-2") != first
+    assert pipeline.start() != pipeline.start()

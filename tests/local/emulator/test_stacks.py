@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.delivery import ecs_resources
-from tests.local.emulator.driver import Emulator, eventually
+from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
 
 
 def network(**tags: str) -> dict[str, Any]:
@@ -112,6 +113,46 @@ def test_events_of_an_update_name_only_what_changed(emulator: Emulator) -> None:
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     new = events[: len(events) - before]
     assert {each["LogicalResourceId"] for each in new} == {stack, "Ip"}
+
+
+def test_eventbridge_is_told_of_the_status_of_a_stack(emulator: Emulator) -> None:
+    stack = emulator.new_name("told")
+    sqs, events = emulator.client("sqs"), emulator.client("events")
+    queue = sqs.create_queue(QueueName=stack)["QueueUrl"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    arn = found["Attributes"]["QueueArn"]
+    policy = {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "events.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": arn,
+            }
+        ]
+    }
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    pattern = {
+        "source": ["aws.cloudformation"],
+        "detail-type": ["CloudFormation Stack Status Change"],
+        "resources": [{"prefix": f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{stack}"}],
+    }
+    events.put_rule(Name=stack, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=stack, Targets=[{"Id": "queue", "Arn": arn}])
+    emulator.deploy({"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}, stack)
+    told: list[str] = []
+
+    def complete() -> bool:
+        for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
+            detail = json.loads(message["Body"])["detail"]
+            assert f":stack/{stack}/" in detail["stack-id"]
+            told.append(detail["status-details"]["status"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return "CREATE_COMPLETE" in told
+
+    eventually(complete)
+    # One thread for each: the order is that of no promise, as on AWS.
+    assert set(told) <= {"CREATE_IN_PROGRESS", "CREATE_COMPLETE", "REVIEW_IN_PROGRESS"}
 
 
 def producer(value: str) -> dict[str, Any]:

@@ -37,10 +37,14 @@ class CdkDeploy:
         self._words: dict[str, str] = {}
 
     def __call__(self, **words: str) -> None:
-        """Give services these values of their variable WORD; the others keep theirs."""
-        self._words.update(words)
+        """Give services these values of their variable WORD; the others keep theirs.
+
+        So do all, for what follows, where the deployment fails.
+        """
+        every = {**self._words, **words}
         assembly = Path(mkdtemp(dir=self._folder)) / "cdk.out"
-        stacks = Stacks(assembly, self._name, self._words)
+        stacks = Stacks(assembly, self._name, every)
         self._add(stacks)
         stacks.synth()
         deploy(self._cloud, assembly)
+        self._words = every

@@ -29,8 +29,9 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 const words = readFileSync('/words', 'utf8');
 process.on('SIGTERM', () => process.exit(0));
+const health = process.env.WORD === 'sick' ? 500 : HEALTH;
 createServer((request, response) => {
-  response.writeHead(request.url === '/health' ? HEALTH : 200);
+  response.writeHead(request.url === '/health' ? health : 200);
   response.end(JSON.stringify({ words, word: process.env.WORD }));
 }).listen(Number(process.env.PORT));
 """

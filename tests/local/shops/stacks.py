@@ -20,6 +20,7 @@ from container_pipelines import (
     BuildProject,
     CodeDeployBlueGreen,
     DockerBuild,
+    DriftDetector,
     EcrRepo,
     EcsBlueGreen,
     EcsRollingPipeline,
@@ -84,6 +85,8 @@ class Stacks:
             stack, "Connection", connection_name=name, provider_type="GitHub"
         )
         self.recorder = ReleaseRecorder(stack, "Recorder")
+        # Its schedule would come in the middle of a test; ends of deployments bring it in any case.
+        self.drift_detector = DriftDetector(stack, "DriftDetector", interval=cdk.Duration.hours(1))
         self.bucket = ArtifactBucket(stack, "Artifacts")
         self._count = 0
 
@@ -186,6 +189,7 @@ class Stacks:
             "build": build,
             "image_pointer": images.image_pointer,
             "recorder": self.recorder,
+            "drift_detector": self.drift_detector,
             "pipeline_name": name,
             "artifact_bucket": self.bucket,
             "controls": controls,

@@ -1,0 +1,69 @@
+"""The roles of a pipeline: its own, and one for each of its actions."""
+
+from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from container_pipelines._trust import service_of_this_account
+from container_pipelines.pipeline.artifact_bucket import ArtifactAccess
+
+
+class PipelineRoles:
+    """Makes the roles of one pipeline, right below its construct.
+
+    Parameters
+    ----------
+    scope
+        The pipeline construct.
+    artifacts
+        What grants the pipeline's artifacts.
+
+    Attributes
+    ----------
+    pipeline
+        The role that the pipeline itself runs with.
+    """
+
+    def __init__(self, scope: Construct, artifacts: ArtifactAccess) -> None:
+        self._scope = scope
+        self.pipeline = iam.Role(
+            scope,
+            "Role",
+            assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
+            description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
+        )
+        self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
+        artifacts.grant(self.pipeline, write=True)
+
+    def precede(self, pipeline: codepipeline.Pipeline) -> None:
+        """Have the roles made before the pipeline: a new one starts at once.
+
+        Parameters
+        ----------
+        pipeline
+            The pipeline.
+        """
+        self._dependent = pipeline.node
+        self._dependent.add_dependency(self.pipeline)
+
+    def action(self, construct_id: str, description: str) -> iam.Role:
+        """Make the role of one action, which the pipeline alone may take.
+
+        Parameters
+        ----------
+        construct_id
+            The id below the pipeline construct.
+        description
+            What the action does.
+
+        Returns
+        -------
+        iam.Role
+            The role; grant it what the action does.
+        """
+        role = iam.Role(
+            self._scope, construct_id, assumed_by=self._assumed_by, description=description
+        )
+        role.grant_assume_role(self.pipeline)
+        self._dependent.add_dependency(role)
+        return role

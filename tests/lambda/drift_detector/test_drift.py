@@ -1,0 +1,396 @@
+"""What is done about a service that runs another image than the recorded one."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Look = Callable[..., None]
+
+MINUTE = 60
+
+
+def test_what_runs_as_recorded_is_left_alone(aws: Any, look: Look) -> None:
+    look()
+    assert aws.calls == [
+        "AssumeRole",
+        "GetParameter",
+        "DescribeServices",
+        "DescribeTaskDefinition",
+        "GetParameter",
+    ]
+    assert aws.keys == {
+        "sts": "AKIAOWNOWNOWNOWNOWNO",
+        "ecs": "ASIAROLEROLEROLEROLE",
+        "ssm": "ASIAROLEROLEROLEROLE",
+    }
+
+
+@pytest.mark.parametrize("count", [1, 0])
+@pytest.mark.parametrize("stack", ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", None])
+def test_the_recorded_image_is_released_and_people_are_notified_once(
+    aws: Any, look: Look, stack: str | None, count: int
+) -> None:
+    aws.run(aws.OLD, count=count)
+    aws.stack = stack
+    look()
+    assert aws.variables == [aws.LIVE.partition("@")[2]]
+    (event,) = aws.events
+    execution = aws.executions[0]["pipelineExecutionId"]
+    assert event == {
+        "eventName": "IMAGE_DRIFT_RESTORING",
+        "reason": f"The service runs {aws.OLD}, and {aws.LIVE} is recorded as live. A release of "
+        f"the recorded image has been started: {execution}.",
+        "id": f"my-pipeline/{aws.now}/RESTORING",
+        "pipeline": "my-pipeline",
+        "running": aws.OLD,
+        "recorded": aws.LIVE,
+        "execution-id": execution,
+    }
+    for _ in range(5):
+        aws.now += 5 * MINUTE
+        look()
+    assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+
+    aws.end("Succeeded")
+    aws.run(aws.LIVE)
+    look()
+    look()
+    assert (len(aws.variables), aws.states) == (1, ["RESTORING", "RESTORED"])
+
+
+@pytest.mark.parametrize("image", ["my-app:latest", "nginx", "my-app@sha256:short"])
+def test_an_image_that_is_named_by_tag_is_another_one(aws: Any, look: Look, image: str) -> None:
+    aws.run(image)
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+def test_the_same_image_of_another_registry_is_the_recorded_one(aws: Any, look: Look) -> None:
+    aws.run(f"mirror.example.com/my-app@{aws.LIVE.partition('@')[2]}")
+    look()
+    assert aws.events == []
+
+
+def test_before_the_first_release_nothing_is_done(aws: Any, look: Look) -> None:
+    aws.record(aws.SEED)
+    for image in (aws.SEED, aws.OLD):
+        aws.run(image)
+        look()
+    assert (aws.variables, aws.events) == ([], [])
+
+
+def test_a_pointer_edited_by_hand_is_what_is_released(aws: Any, look: Look) -> None:
+    aws.record(aws.OLD)
+    look()
+    assert aws.variables == [aws.OLD.partition("@")[2]]
+    # And back, before the release has done anything.
+    aws.record(aws.LIVE)
+    look()
+    assert aws.states == ["RESTORING", "RESTORED"]
+
+
+def test_a_failed_release_is_started_twice_more_and_then_left_to_people(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+    starts = []
+    for _ in range(30):
+        before = len(aws.variables)
+        look()
+        if len(aws.variables) > before:
+            starts.append(aws.now)
+        aws.end("Failed")
+        aws.now += 5 * MINUTE
+    assert [later - starts[0] for later in starts] == [0, 10 * MINUTE, 40 * MINUTE]
+    assert len(aws.tokens) == 3
+    assert aws.states == ["RESTORING", "GIVEN_UP"]
+    assert "3 releases of the recorded image" in aws.events[-1]["reason"]
+
+    # Somebody releases another image, which gets healthy; the next drift starts anew.
+    aws.record(aws.OLD)
+    look()
+    assert aws.states == ["RESTORING", "GIVEN_UP", "RESTORED"]
+    aws.run(aws.LIVE)
+    look()
+    assert aws.states[3:] == ["RESTORING"]
+
+
+def test_another_drift_starts_anew(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    look()
+    aws.end("Failed")
+    aws.run("nginx")
+    aws.now += MINUTE
+    look()
+    assert aws.states == ["RESTORING", "RESTORING"]
+    assert len({event["id"] for event in aws.events}) == len(aws.tokens) == 2
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping"])
+def test_a_release_that_runs_goes_first_and_one_that_runs_for_long_is_told(
+    aws: Any, look: Look, status: str
+) -> None:
+    aws.run(aws.OLD)
+    execution = aws.execution(status)
+    look()
+    aws.now += 10 * MINUTE
+    look()
+    assert (aws.variables, aws.events) == ([], [])
+    aws.now += 5 * MINUTE
+    look()
+    look()
+    assert aws.states == ["BLOCKED"]
+    assert execution in aws.events[0]["reason"]
+    aws.end("Failed")
+    look()
+    assert aws.states == ["BLOCKED", "RESTORING"]
+
+
+def test_frozen_releases_stay_frozen(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    aws.disabled["Deploy"] = "Year end"
+    look()
+    look()
+    assert (aws.variables, aws.states) == ([], ["FROZEN"])
+    assert "the transition into the stage Deploy is off (Year end)" in aws.events[0]["reason"]
+    aws.disabled.clear()
+    look()
+    assert aws.states == ["FROZEN", "RESTORING"]
+
+
+def test_a_release_that_waits_before_a_frozen_stage_does_not_hide_that(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+    aws.disabled["Deploy"] = "Year end"
+    aws.execution()
+    look()
+    assert aws.states == []
+    aws.now += 15 * MINUTE
+    look()
+    assert aws.states == ["FROZEN"]
+
+
+@pytest.mark.parametrize("restores", [True, False])
+@pytest.mark.parametrize("ended", ["before", "after"])
+def test_a_release_between_its_deployment_and_its_record_is_no_drift(
+    aws: Any, look: Look, restores: bool, ended: str
+) -> None:
+    """The end of its deployment is what the function is called for, in each release."""
+    aws.run(aws.OLD)
+    aws.execution()
+    if ended == "before":  # it is recorded while the function looks
+
+        def end() -> None:
+            aws.record(aws.OLD)
+            aws.end("Succeeded")
+
+        aws.before["ListPipelineExecutions"].append(end)
+    look(restores=restores)
+    assert (aws.variables, aws.events) == ([], [])
+    aws.record(aws.OLD)
+    aws.end("Succeeded")
+    look(restores=restores)
+    assert (aws.variables, aws.events) == ([], [])
+
+
+def test_where_people_want_to_be_notified_alone_nothing_is_started(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    for _ in range(3):
+        look(restores=False)
+        aws.now += 20 * MINUTE
+    assert aws.states == ["DETECTED"]
+    assert "GetPipelineState" not in aws.calls
+    assert "StartPipelineExecution" not in aws.calls
+    aws.run(aws.LIVE)
+    look(restores=False)
+    assert aws.states == ["DETECTED", "RESTORED"]
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+    ],
+)
+def test_cloudformation_goes_first(aws: Any, look: Look, stack: str) -> None:
+    aws.run(aws.OLD)
+    aws.stack = stack
+    look()
+    assert (aws.variables, aws.events) == ([], [])
+    aws.stack = "UPDATE_ROLLBACK_COMPLETE"
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+@pytest.mark.parametrize("stack", ["UPDATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"])
+def test_a_service_of_no_known_stack_or_one_with_a_change_set_is_not_waited_for(
+    aws: Any, look: Look, stack: str
+) -> None:
+    aws.run(aws.OLD)
+    aws.stack = stack
+    look(stack=None if stack == "UPDATE_IN_PROGRESS" else "my-stack")
+    assert aws.states == ["RESTORING"]
+
+
+def test_a_deployment_in_progress_goes_first(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD, rollout="IN_PROGRESS")
+    look()
+    assert aws.calls[-1] == "DescribeServices"
+    aws.run(aws.OLD, rollout=None)
+    aws.service["deployments"].append({**aws.service["deployments"][0], "status": "ACTIVE"})
+    look()
+    assert aws.calls[-1] == "DescribeServices"
+    assert aws.events == []
+
+
+@pytest.mark.parametrize("rollout", ["COMPLETED", "FAILED", None])
+def test_a_deployment_that_is_over_does_not(aws: Any, look: Look, rollout: str | None) -> None:
+    aws.run(aws.OLD, rollout=rollout)
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+def test_the_primary_task_set_of_code_deploy_decides_once_it_is_alone_and_steady(
+    aws: Any, look: Look
+) -> None:
+    aws.run_task_sets(aws.OLD, aws.LIVE)
+    look()
+    aws.run_task_sets(aws.OLD, stability="STABILIZING")
+    look()
+    aws.run_task_sets(aws.LIVE)
+    look()
+    assert aws.events == []
+    aws.run_task_sets(aws.OLD)
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+@pytest.mark.parametrize("status", ["INACTIVE", "DRAINING", None])
+def test_a_service_that_is_gone_is_no_drift(aws: Any, look: Look, status: str | None) -> None:
+    aws.run(aws.OLD)
+    aws.service = {**aws.service, "status": status} if status else {}
+    look()
+    aws.faults["DescribeServices"].append("ClusterNotFoundException")
+    look()
+    assert (aws.variables, aws.events) == ([], [])
+
+
+def test_two_at_once_start_one_release_and_send_one_event(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    # The other one comes between the look of this one and its first write.
+    aws.before["PutParameter"].append(look)
+    look()
+    assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+
+
+def test_two_at_once_that_see_the_end_send_one_event(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    look()
+    aws.run(aws.LIVE)
+    aws.before["PutParameter"].append(look)
+    look()
+    assert aws.states == ["RESTORING", "RESTORED"]
+
+
+def test_a_release_whose_start_was_not_remembered_is_not_started_again(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+    look_at_writes = aws.faults["PutParameter"]
+
+    def fail_the_next() -> None:
+        look_at_writes.append("InternalServerError")
+
+    aws.before["StartPipelineExecution"].append(fail_the_next)
+    with pytest.raises(Exception, match="InternalServerError"):
+        look()
+    aws.end("Failed")
+    look()
+    assert len(aws.variables) == 1
+    assert aws.states == ["RESTORING"]
+
+
+def test_an_event_that_was_not_taken_is_sent_by_the_next_look(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    aws.disabled["Deploy"] = "Year end"
+    aws.undelivered = 1
+    with pytest.raises(RuntimeError, match="EventBridge has not taken the event about my-app"):
+        look()
+    look()
+    assert aws.states == ["FROZEN"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("AssumeRole", "AccessDenied"),
+        ("GetParameter", "ThrottlingException"),
+        ("DescribeServices", "ServerException"),
+        ("DescribeTaskDefinition", "ClientException"),
+        ("DescribeStacks", "Throttling"),
+        ("GetPipelineState", "PipelineNotFoundException"),
+        ("ListPipelineExecutions", "ThrottlingException"),
+        ("StartPipelineExecution", "ConcurrentPipelineExecutionsLimitExceededException"),
+        ("PutEvents", "InternalException"),
+    ],
+)
+def test_an_error_of_aws_fails_the_function_and_the_next_look_goes_on(
+    aws: Any, look: Look, operation: str, code: str
+) -> None:
+    aws.run(aws.OLD)
+    aws.faults[operation].append(code)
+    with pytest.raises(Exception, match=code):
+        look()
+    look()
+    assert len(aws.variables) == 1
+
+
+def test_a_pointer_that_is_missing_is_an_error(aws: Any, look: Look) -> None:
+    del aws.parameters["/my-app/image"]
+    with pytest.raises(Exception, match="there is no parameter /my-app/image"):
+        look()
+
+
+def test_a_container_that_is_missing_is_an_error(aws: Any, look: Look) -> None:
+    with pytest.raises(Exception, match=r"'container' of the input must be one of .*'web'"):
+        look(container="web")
+
+
+@pytest.mark.parametrize("text", ["none", "", "{}", "[]", '{"since": "x"}', "null", "7"])
+def test_what_somebody_has_written_over_its_memory_is_forgotten(
+    aws: Any, look: Look, text: str
+) -> None:
+    aws.parameters["/my-app/image-drift"] = (text, 7)
+    look()
+    assert aws.events == []
+    aws.run(aws.OLD)
+    look()
+    assert aws.states == ["RESTORING"]
+    assert json.loads(aws.parameters["/my-app/image-drift"][0])["notified"] == ["RESTORING"]
+
+
+@pytest.mark.parametrize("key", ["cluster", "service", "resource", "pointer", "pipeline", "role"])
+@pytest.mark.parametrize("value", [None, "", 7, []])
+def test_a_bad_input_is_named(aws: Any, look: Look, key: str, value: Any) -> None:
+    with pytest.raises(Exception, match=f"'{key}' of the input must be a string, got"):
+        look(**{key: value})
+    assert aws.calls == []
+
+
+@pytest.mark.parametrize("value", [None, "true", 1])
+def test_whether_it_restores_must_be_said(look: Look, value: Any) -> None:
+    with pytest.raises(Exception, match="'restores' of the input must be true or false"):
+        look(restores=value)
+
+
+@pytest.mark.parametrize("event", [None, [], "x"])
+def test_an_input_of_another_kind_is_refused(aws: Any, event: object) -> None:
+    from drift_detector.handler import handle
+
+    with pytest.raises(Exception, match="the input must be a JSON object"):
+        handle(event, None)

@@ -1,0 +1,86 @@
+"""What stacks have of each other: nothing is taken away under who uses it, or replaced unseen.
+
+A weak reference (``Fn::GetStackOutput``) is read when its consumer is deployed, which the CDK CLI
+does only with a changed template; an import is known to CloudFormation, which refuses to delete or
+to change what is imported.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tests.stacks.test_edits import KEPT
+
+Templates = Callable[[dict[str, Any]], dict[str, Any]]
+
+PLATFORM = "delivery-platform"
+
+
+def found(value: Any, function: str) -> Iterator[Any]:
+    """Find the arguments of an intrinsic function, wherever it is."""
+    if isinstance(value, dict):
+        if function in value:
+            yield value[function]
+        for each in value.values():
+            yield from found(each, function)
+    elif isinstance(value, list):
+        for each in value:
+            yield from found(each, function)
+
+
+def exports(templates: dict[str, Any]) -> dict[str, tuple[str, Any]]:
+    """Return where each export is from, and what it is."""
+    return {
+        output["Export"]["Name"]: (stack, output["Value"])
+        for stack, template in templates.items()
+        for output in template.get("Outputs", {}).values()
+        if "Export" in output
+    }
+
+
+def test_services_import_what_they_run_on(templates: Templates, context: dict[str, Any]) -> None:
+    made = templates(context["delivery"])
+    exported = exports(made)
+    services = [stack for stack in made if stack.endswith("-service")]
+    assert services
+    for stack in services:
+        assert not list(found(made[stack], "Fn::GetStackOutput")), stack
+        imported = set(found(made[stack], "Fn::ImportValue"))
+        kinds = {
+            made[PLATFORM]["Resources"][logical_id]["Type"]
+            for name in imported
+            for producer, value in [exported[name]]
+            if producer == PLATFORM
+            for logical_id in referred(value)
+        }
+        assert {
+            "AWS::EC2::VPC",
+            "AWS::EC2::Subnet",
+            "AWS::EC2::SecurityGroup",
+            "AWS::ECS::Cluster",
+            "AWS::ElasticLoadBalancingV2::Listener",
+        } <= kinds
+
+
+def referred(value: Any) -> Iterator[str]:
+    yield from found(value, "Ref")
+    for attribute in found(value, "Fn::GetAtt"):
+        yield attribute[0]
+
+
+def test_what_is_referred_to_is_held_by_the_test_of_edits(
+    templates: Templates, context: dict[str, Any]
+) -> None:
+    made = templates(context["delivery"])
+    exported = exports(made)
+    kinds = set()
+    for template in made.values():
+        references = [
+            (given["StackName"], made[given["StackName"]]["Outputs"][given["OutputName"]]["Value"])
+            for given in found(template, "Fn::GetStackOutput")
+        ]
+        references += [exported[name] for name in found(template, "Fn::ImportValue")]
+        for producer, value in references:
+            for logical_id in referred(value):
+                kinds.add(made[producer]["Resources"][logical_id]["Type"])
+    assert len(kinds) > 10
+    assert kinds <= set(KEPT)
