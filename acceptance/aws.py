@@ -39,7 +39,7 @@ class Aws:
 
     Attributes
     ----------
-    account, region
+    account, region, partition
         Whose and which they are.
     is_aws
         Whether the endpoint of any client is one of AWS's; otherwise answers are an emulator's.
@@ -60,12 +60,14 @@ class Aws:
         self.region: str = session.region_name
         self.is_aws = any(_is_of_aws(client.meta.endpoint_url) for client in self._clients.values())
         try:
-            self.account: str = self("sts").get_caller_identity()["Account"]
+            caller = self("sts").get_caller_identity()
         except (
             botocore.exceptions.BotoCoreError,
             botocore.exceptions.ClientError,
         ) as error:
             raise AcceptanceError(f"nobody answers who the caller is: {error}") from error
+        self.account: str = caller["Account"]
+        self.partition: str = caller["Arn"].split(":")[1]
 
     def __call__(self, service: str) -> Any:
         """Return the client of a service, one of those that a run uses."""

@@ -97,7 +97,9 @@ class Pipelines:
     def start(self, pipeline: str, **variables: str) -> str:
         """Start a pipeline as a person does; return the execution."""
         given = [{"name": name, "value": value} for name, value in variables.items()]
-        answer = self._client.start_pipeline_execution(name=pipeline, variables=given)
+        # An empty list of variables is refused.
+        more = {"variables": given} if given else {}
+        answer = self._client.start_pipeline_execution(name=pipeline, **more)
         return str(answer["pipelineExecutionId"])
 
     def follow(self, pipeline: str, execution: str, *, seconds: float = _END_SECONDS) -> Ended:
@@ -136,9 +138,10 @@ class Pipelines:
             filter={"pipelineExecutionId": execution},
         )
 
-    def are_idle(self, pipeline: str) -> bool:
-        """Return whether no execution of a pipeline runs."""
-        return all(each["status"] in _ENDED for each in self._executions(pipeline))
+    def running(self, pipeline: str) -> str | None:
+        """Return the newest execution of a pipeline that has not ended; None if all have."""
+        under_way = (e for e in self._executions(pipeline) if e["status"] not in _ENDED)
+        return next((str(each["pipelineExecutionId"]) for each in under_way), None)
 
     def _executions(self, pipeline: str) -> Sequence[Mapping[str, Any]]:
         answer = self._client.list_pipeline_executions(pipelineName=pipeline)

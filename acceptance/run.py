@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from botocore.exceptions import ClientError
+
 from acceptance import application, delivery, source
-from acceptance.aws import Aws
+from acceptance.aws import Aws, code_of
 from acceptance.cdk import Cdk
 from acceptance.errors import UnexpectedError
 from acceptance.names import Names
@@ -28,6 +30,8 @@ class Noted:
         How the deploy action ended in relation to the bake time.
     rules
         What CodeDeploy has changed of the listener.
+    builds
+        How many builds have succeeded.
     durations
         Pipeline -> how long its executions took, in seconds.
     """
@@ -35,6 +39,7 @@ class Noted:
     circuit_breaker: str = ""
     bake: str = ""
     rules: str = ""
+    builds: int = 0
     durations: dict[str, list[float]] = field(default_factory=dict)
 
 
@@ -68,7 +73,7 @@ class Run:
         self._releases = 0
 
     def deploy(self, *, setting: str | None = None, broken: bool = False) -> None:
-        """Deploy the app with ``cdk deploy``.
+        """Deploy the app with ``cdk deploy``, after ``cdk bootstrap`` where it has never been run.
 
         Parameters
         ----------
@@ -88,9 +93,19 @@ class Run:
         self.progress.note("cdk synth")
         given = delivery.settings(self.names, environment, docker_hub=self._docker_hub)
         self.cdk.synth(given)
+        self._bootstrap()
         self.progress.note("cdk deploy")
         self.cdk.deploy()
         self.setting = environment[application.SETTING]
+
+    def _bootstrap(self) -> None:
+        try:
+            self.aws("cloudformation").describe_stacks(StackName="CDKToolkit")
+        except ClientError as error:
+            if code_of(error) != "ValidationError":
+                raise
+            self.progress.note("cdk bootstrap, which stays: CDKToolkit is for all apps")
+            self.cdk.bootstrap(self.aws.account, self.aws.region)
 
     def push(self, service: str, *, bad: bool = False) -> tuple[str, str]:
         """Push a version that no other is like.
@@ -122,6 +137,7 @@ class Run:
         begun = self.progress.clock()
         ended = self.pipelines.follow(service, execution)
         self.noted.durations.setdefault(service, []).append(self.progress.clock() - begun)
+        self.noted.builds += (ended.action("Build") or {}).get("status") == "Succeeded"
         return ended
 
     def expect_live(self, service: str, image: str, word: str) -> Live:

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
-
-from botocore.exceptions import ClientError
+from typing import Final
 
 from acceptance import alarm, source
-from acceptance.aws import code_of
 from acceptance.cdk import CdkError
 from acceptance.errors import UnexpectedError
 from acceptance.pipelines import Ended, reason_of
@@ -16,7 +13,7 @@ from acceptance.services import Live, short
 from acceptance.traffic import Requests
 
 _DNS_SECONDS: Final = 10 * 60.0
-_BACK_SECONDS: Final = 30 * 60.0
+_BACK_SECONDS: Final = 15 * 60.0
 _SHIFT_SECONDS: Final = 30 * 60.0
 _SHIFTED: Final = ("PRODUCTION_TRAFFIC_SHIFT", "POST_PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME")
 
@@ -49,7 +46,6 @@ def first_deployment(run: Run) -> str:
     for service in run.names.services:
         source.create_repository(run.aws, service, run.names.tags)
     alarm.create(run.aws, run.names)
-    _bootstrap(run)
     run.deploy()
     for service in run.names.services:
         live = run.services.live(service)
@@ -106,7 +102,7 @@ def failed_cdk_deploy(run: Run) -> str:
     def look() -> Live | None:
         live = run.services.live(service)
         run.progress.note(f"after the failed cdk deploy {live}")
-        back = live.images == {before.pointer} and run.pipelines.are_idle(service)
+        back = live.images == {before.pointer} and run.pipelines.running(service) is None
         return live if back else None
 
     try:
@@ -246,16 +242,6 @@ SCENARIOS: Final = (
 )
 
 
-def _bootstrap(run: Run) -> None:
-    try:
-        run.aws("cloudformation").describe_stacks(StackName="CDKToolkit")
-    except ClientError as error:
-        if code_of(error) != "ValidationError":
-            raise
-        run.progress.note("cdk bootstrap, which stays: CDKToolkit is for all apps of the account")
-        run.cdk.bootstrap(run.aws.account, run.aws.region)
-
-
 def _expect_answer(run: Run, service: str) -> None:
     def look() -> bool | None:
         answer = run.services.message(service)
@@ -329,21 +315,19 @@ def _after_bake(run: Run, ended: Ended) -> None:
     run.noted.bake = seen
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _changes(
+    before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]
+) -> str:
     """Say which rules have changed, and how their weights have."""
-    changed = [arn for arn in after if after[arn] != before.get(arn)]
     said = [
-        f"{'default action' if ':listener/' in arn else 'rule'} {arn.rpartition('/')[2]}: "
-        f"{_weights(before.get(arn, ()))} -> {_weights(after[arn])}"
-        for arn in changed
+        f"{'default action' if ':listener/' in arn else 'rule'} {arn.rpartition('/')[2][-4:]} "
+        f"from {_weights(before.get(arn, {}))} to {_weights(weights)}"
+        for arn, weights in after.items()
+        if weights != before.get(arn)
     ]
-    return f"{len(changed)} of {len(after)} changed: {'; '.join(said)}" if said else "none changed"
+    return f"{len(said)} of {len(after)} changed: {'; '.join(said)}" if said else "none changed"
 
 
-def _weights(actions: Any) -> str:
-    groups = [
-        f"{group['TargetGroupArn'].rpartition('/')[2][-4:]}={group.get('Weight', 1)}"
-        for action in actions
-        for group in action.get("ForwardConfig", {}).get("TargetGroups", ())
-    ]
-    return ", ".join(groups) or "no groups"
+def _weights(weights: Mapping[str, int]) -> str:
+    said = [f"{arn.rpartition('/')[2][-4:]}={weight}" for arn, weight in sorted(weights.items())]
+    return ", ".join(said) or "no groups"

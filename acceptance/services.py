@@ -121,13 +121,23 @@ class Services:
         except ValueError:
             return body
 
-    def rules(self) -> Mapping[str, Any]:
-        """Return the actions of the listener's rules, by their ARN; that of the listener too."""
+    def rules(self) -> Mapping[str, Mapping[str, int]]:
+        """Return where the listener sends requests: rule -> target group -> weight.
+
+        The listener's own action is among them, by the listener's ARN.
+        """
         client = self._aws("elbv2")
         rules = client.describe_rules(ListenerArn=self.listener)["Rules"]
         (listener,) = client.describe_listeners(ListenerArns=[self.listener])["Listeners"]
-        found = {rule["RuleArn"]: rule["Actions"] for rule in rules}
-        return {**found, self.listener: listener["DefaultActions"]}
+        actions = {rule["RuleArn"]: rule["Actions"] for rule in rules if not rule.get("IsDefault")}
+        return {
+            arn: {
+                group["TargetGroupArn"]: group.get("Weight", 1)
+                for action in found
+                for group in action.get("ForwardConfig", {}).get("TargetGroups", ())
+            }
+            for arn, found in {**actions, self.listener: listener["DefaultActions"]}.items()
+        }
 
     def deployment(self, service: str) -> Mapping[str, Any] | None:
         """Return ECS's newest deployment of a service, if it keeps any."""

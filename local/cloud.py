@@ -209,7 +209,6 @@ def _emulator(port: int, folder: Path, build_environment: Path) -> Iterator[None
     command = [sys.executable, "-m", "local.emulator", "--port", str(port)]
     command += ["--state", str(state), "--build-environment", str(build_environment)]
     command += ["--node-modules", str(ROOT / "node_modules"), "--complete-connections"]
-    command += ["--enforce-permissions"] if os.environ.get("ENFORCE_PERMISSIONS") == "1" else []
     command += ["--end-with-input"]  # if this process is killed
     log_path = folder / "emulator.log"
     with log_path.open("wb") as log:

@@ -12,6 +12,7 @@ from local.availability import AvailabilityMonitor
 from local.cloud import ROOT
 from local.deployment import deployed_cloud
 from local.messages import panel
+from local.permissions import denied_calls
 from local.progress import changing_line, console, note
 from local.release import Commit, Recorded, ReleaseError, Releases, Running, Stage
 from local.service_url import service_url, trust
@@ -42,8 +43,8 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
     Raises
     ------
     ReleaseError
-        If the folder has no Dockerfile, the release failed, or the release of the version that
-        cannot start succeeded.
+        If the folder has no Dockerfile, the release failed, the release of the version that
+        cannot start succeeded, or a role was denied a call.
     """
     if not (application / "Dockerfile").is_file():
         raise ReleaseError(f"{application} has no Dockerfile: name the folder of an application")
@@ -61,6 +62,8 @@ def demo(folder: Path, *, engine_cache: Path, application: Path = SAMPLE) -> Non
                 release(cloud.endpoint, application, pipeline)
             if application == SAMPLE:
                 _failing_release(cloud.endpoint, pipelines[0])
+            if denied := denied_calls(cloud.endpoint):
+                raise ReleaseError("AWS would have denied:\n" + "\n".join(map(str, denied)))
             console.print(
                 "Next: change samples/my-container-app/src/greeting.js and run [bold]make demo[/] "
                 "again, or deploy to AWS (README.md)",

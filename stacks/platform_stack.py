@@ -109,6 +109,17 @@ class PlatformStack(cdk.Stack):
         self.test_listener = None
         if settings.test_port is not None:
             self.test_listener = self._listen_for_probes(balancer, vpc, settings.test_port)
+        # What services import, whichever there are: AWS refuses to take back an export that a stack
+        # imports whose service has left the settings and is still deployed.
+        listeners = (self.listener, self.http_listener, self.test_listener)
+        for value in (
+            vpc.vpc_id,
+            *(subnet.subnet_id for subnet in vpc.private_subnets),
+            self.cluster.cluster_name,
+            balancer.connections.security_groups[0].security_group_id,
+            *(listener.listener_arn for listener in listeners if listener is not None),
+        ):
+            self.export_value(value)
         cdk.CfnOutput(
             self,
             "LoadBalancerDnsName",

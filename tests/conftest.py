@@ -13,6 +13,21 @@ os.environ.setdefault("CDK_VALIDATION", "false")
 _NODE_PROGRAMS = Path(__file__).parents[1] / "node_modules" / ".bin"
 os.environ["PATH"] = os.pathsep.join([str(_NODE_PROGRAMS), os.environ["PATH"]])
 
+_LONGEST = (
+    "every setting of rolling",
+    "tests/buildspecs/test_isolation.py",
+    "tests/buildspecs/test_build_program.py",
+    "every setting of ecs",
+    "every setting of code-deploy",
+    "every setting of existing",
+    "tests/local/emulator/test_code_deploy.py",
+    "tests/test_app.py",
+    "app with everything",
+    "app with existing",
+    "tests/benchmarks/test_mutants.py",
+)
+"""Groups that take 5 to 30 seconds without a container engine, which their size does not say."""
+
 _LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -39,7 +54,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_shared(item)))
     sizes = Counter(_group(item) for item in items)
-    items.sort(key=lambda item: (not _is_e2e(item), -sizes[_group(item)], _group(item)))
+    first = {group: number for number, group in enumerate(_LONGEST)}
+    items.sort(
+        key=lambda item: (
+            not _is_e2e(item),
+            first.get(_group(item), len(first)),
+            -sizes[_group(item)],
+            _group(item),
+        )
+    )
 
 
 def _shared(item: pytest.Item) -> str:

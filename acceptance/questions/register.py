@@ -40,7 +40,8 @@ def ask(run: Run) -> str:
 def _role(run: Run, name: str) -> str:
     iam, account = run.aws("iam"), run.aws.account
     trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}
-    family = f"arn:*:ecs:{run.aws.region}:{account}:task-definition/{name}:*"
+    place = f"arn:{run.aws.partition}:ecs:{run.aws.region}:{account}"
+    family = f"{place}:task-definition/{name}:*"
     allowed = [
         {"Effect": "Allow", "Action": "ecs:RegisterTaskDefinition", "Resource": family},
         {"Effect": "Allow", "Action": "ecs:ListTaskDefinitionFamilies", "Resource": "*"},

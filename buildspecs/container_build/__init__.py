@@ -19,7 +19,7 @@ settings, state     what the build is given; what one phase leaves to the next
 source              which paths of the source may be used
 environment         the variables that Docker and the AWS CLI see
 programs            how Docker and the AWS CLI are run
-aws                 questions to AWS, without the CLI's start where that can be
+aws, direct         questions to AWS, without the CLI's start where that can be
 login, builder      registries; the builder that can keep a cache in one
 release, tag        an image that is there already; the tag of a new one
 image               the options of ``docker buildx build``

@@ -8,34 +8,22 @@ plain (profiles, proxies, other credentials, other endpoints of AWS) the CLI is 
 
 from __future__ import annotations
 
-import datetime as dt
-import hashlib
-import hmac
-import http.client
 import json
 import re
-import ssl
 import time
-import urllib.parse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from container_build.programs import AwsError, NoAnswerError, Programs
+from container_build.programs import AwsError, Programs
 
-_TARGETS = {
-    "ecr": "AmazonEC2ContainerRegistry_V20150921",
-    "ecs": "AmazonEC2ContainerServiceV20141113",
-    "ssm": "AmazonSSM",
-}
+if TYPE_CHECKING:
+    from container_build.direct import Credentials
+
 _HOSTS = {"ecr": "api.ecr"}
-_CREDENTIALS_HOST = "169.254.170.2"
 _CREDENTIALS_SECONDS = 300.0
-_TIMEOUT = 20.0
 _PAUSES = (0.5, 1.0, 2.0)
 _PASSING = re.compile(r"Throttl|TooManyRequests|ServerException|InternalFailure|ServiceUnavailable")
-_TYPE = "application/x-amz-json-1.1"
 # What would make the CLI ask in another way than plainly.
 _NOT_PLAIN = (
     *("AWS_PROFILE", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN"),
@@ -43,15 +31,6 @@ _NOT_PLAIN = (
     *("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
     *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"),
 )
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What requests are signed with."""
-
-    key_id: str
-    secret: str = field(repr=False)
-    token: str = field(default="", repr=False)
 
 
 class Aws:
@@ -153,30 +132,17 @@ class Aws:
     def _directly(
         self, service: str, operation: str, request: Mapping[str, Any], region: str
     ) -> Any:
-        url = urllib.parse.urlsplit(self._endpoint(service, region))
-        body = json.dumps(request).encode()
-        headers = signed(
+        # Only here, since TLS takes longer to load than all the rest of the program.
+        from container_build.direct import post
+
+        return post(
+            self._endpoint(service, region),
             self._credentials(),
-            host=url.netloc,
             service=service,
             region=region,
-            target=f"{_TARGETS[service]}.{operation}",
-            body=body,
-            now=dt.datetime.now(dt.timezone.utc),  # noqa: UP017 - 3.9
+            operation=operation,
+            body=json.dumps(request).encode(),
         )
-        try:
-            connection = _connection(url)
-            try:
-                connection.request("POST", "/", body, headers)
-                answer = connection.getresponse()
-                status, content = answer.status, answer.read()
-            finally:
-                connection.close()
-        except (OSError, http.client.HTTPException) as error:
-            raise NoAnswerError(
-                f"{service} {operation} gave no answer: {error}", "ServiceUnavailable"
-            ) from None
-        return _read(service, operation, status, content)
 
     def _endpoint(self, service: str, region: str) -> str:
         named = self._environment.get(f"AWS_ENDPOINT_URL_{service.upper()}")
@@ -184,6 +150,8 @@ class Aws:
         return named or f"https://{_HOSTS.get(service, service)}.{region}.{self._domain}"
 
     def _credentials(self) -> Credentials:
+        from container_build.direct import Credentials, container_credentials
+
         known = self._environment
         if known.get("AWS_ACCESS_KEY_ID"):
             return Credentials(
@@ -193,121 +161,6 @@ class Aws:
             )
         now = time.monotonic()
         if self._known is None or now - self._known[0] > _CREDENTIALS_SECONDS:
-            self._known = (now, self._ask_for_credentials())
+            path = known["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
+            self._known = (now, container_credentials(path))
         return self._known[1]
-
-    def _ask_for_credentials(self) -> Credentials:
-        path = self._environment["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"]
-        connection = http.client.HTTPConnection(_CREDENTIALS_HOST, timeout=_TIMEOUT)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            found = json.loads(answer.read())
-            return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["Token"])
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-            # By its kind alone: the answer has the credentials.
-            raise AwsError(
-                f"the build's credentials cannot be read: {type(error).__name__}"
-            ) from None
-        finally:
-            connection.close()
-
-
-def signed(
-    credentials: Credentials,
-    *,
-    host: str,
-    service: str,
-    region: str,
-    target: str,
-    body: bytes,
-    now: dt.datetime,
-) -> dict[str, str]:
-    """Sign a request by Signature Version 4.
-
-    Parameters
-    ----------
-    credentials
-        Who asks.
-    host
-        The host that is asked, with its port if it has one.
-    service, region
-        Whom the signature is for.
-    target
-        The operation.
-    body
-        The request's body.
-    now
-        The time, in UTC.
-
-    Returns
-    -------
-    dict[str, str]
-        The request's headers.
-
-    Notes
-    -----
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-    """
-    time_stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
-    headers = {
-        "content-type": _TYPE,
-        "host": host,
-        "x-amz-date": time_stamp,
-        **({"x-amz-security-token": credentials.token} if credentials.token else {}),
-        "x-amz-target": target,
-    }
-    names = ";".join(headers)
-    canonical = "\n".join(
-        [
-            *("POST", "/", ""),
-            *(f"{name}:{value}" for name, value in headers.items()),
-            *("", names, hashlib.sha256(body).hexdigest()),
-        ]
-    )
-    scope = f"{day}/{region}/{service}/aws4_request"
-    to_sign = "\n".join(
-        ["AWS4-HMAC-SHA256", time_stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()]
-    )
-    key = f"AWS4{credentials.secret}".encode()
-    for part in (day, region, service, "aws4_request"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    return {
-        **headers,
-        "authorization": f"AWS4-HMAC-SHA256 Credential={credentials.key_id}/{scope}, "
-        f"SignedHeaders={names}, Signature={signature}",
-    }
-
-
-def _connection(url: urllib.parse.SplitResult) -> http.client.HTTPConnection:
-    if url.scheme == "http":
-        return http.client.HTTPConnection(url.netloc, timeout=_TIMEOUT)
-    context = ssl.create_default_context()
-    return http.client.HTTPSConnection(url.netloc, timeout=_TIMEOUT, context=context)
-
-
-def _read(service: str, operation: str, status: int, content: bytes) -> Any:
-    try:
-        answer = json.loads(content, object_hook=_without_nulls)
-    except ValueError:
-        answer = None
-    if status == 200:
-        if answer is None:
-            raise AwsError(f"{service} {operation} answered with no JSON")
-        return answer
-    error = answer if isinstance(answer, dict) else {}
-    # Such as com.amazonaws.ecr#ScanNotFoundException:http://...
-    code = re.sub(r".*#|:.*", "", str(error.get("__type") or error.get("code") or ""))
-    if not code and status >= 500:
-        code = "ServiceUnavailable"
-    message = error.get("message") or error.get("Message") or f"HTTP status {status}"
-    raise AwsError(
-        f"An error occurred ({code or status}) when calling the {operation} operation: {message}",
-        code,
-    )
-
-
-def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is null, as botocore does and so the AWS CLI."""
-    return {name: value for name, value in members.items() if value is not None}

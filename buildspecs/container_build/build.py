@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from container_build.aws import Aws
-from container_build.deploy_files import deploy_files
-from container_build.finish import DEFINITIONS, DEPLOY_OUTPUT, OUTPUT
 from container_build.image import secret_variables
 from container_build.image_test import test_image
 from container_build.programs import Programs
 from container_build.push import push_image
-from container_build.sbom import write_sbom
-from container_build.scan.gate import Gate
 from container_build.settings import Settings
-from container_build.state import read_state, write_state
+from container_build.state import (
+    DEFINITIONS,
+    DEPLOY_OUTPUT,
+    OUTPUT,
+    read_state,
+    write_state,
+)
 from container_build.steps import Steps
 
 
@@ -40,6 +43,7 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
     BuildFailedError
         If any of it fails. Then there is nothing to deploy from.
     """
+    threading.Thread(target=_load_ahead).start()
     state, steps = read_state(settings.folder), Steps()
     secrets = secret_variables(settings, environ)
     if state.existing_image:
@@ -60,6 +64,8 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
         if state.is_recorded:
             print("The image is live, or was before: it has passed the scan gate")
         else:
+            from container_build.scan.gate import Gate
+
             gate = Gate(
                 *(settings.scan_gate, settings.repository, state.digest, aws),
                 is_one_image=state.is_one_image,
@@ -68,9 +74,13 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
         try:
             # What can be done while the scan runs.
             if settings.sbom_generator and not state.existing_image:
+                from container_build.sbom import write_sbom
+
                 with steps.step("bill of materials"):
                     write_sbom(settings, state, programs, secrets, output / "sbom")
             if settings.deploy_files_parameter:
+                from container_build.deploy_files import deploy_files
+
                 with steps.step("deploy files"):
                     to_deploy = deploy_files(aws, settings.deploy_files_parameter, image)
         except BaseException:
@@ -85,6 +95,12 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
         _write(settings, image, to_deploy)
     steps.print()
     print(f"Ready to deploy {image}" if settings.container_name else f"Verified {image}")
+
+
+def _load_ahead() -> None:
+    """Load what is needed after the push while Docker works."""
+    import container_build.direct
+    import container_build.scan.gate  # noqa: F401
 
 
 def _write(settings: Settings, image: str, to_deploy: Mapping[str, str]) -> None:

@@ -8,7 +8,6 @@ import stat
 from pathlib import Path
 
 from container_build.failure import BuildFailedError
-from container_build.image_test import RESULTS
 from container_build.settings import Settings
 from container_build.source import (
     ARTIFACT,
@@ -18,10 +17,7 @@ from container_build.source import (
     check_own_names,
     path_in_source,
 )
-
-OUTPUT = "output"
-DEPLOY_OUTPUT = "deploy-output"
-DEFINITIONS = "imagedefinitions.json"
+from container_build.state import DEFINITIONS, DEPLOY_OUTPUT, OUTPUT, RESULTS
 
 
 def finish(settings: Settings, *, is_succeeding: bool) -> None:

@@ -9,10 +9,9 @@ from container_build.hints import failure_of, give_hint
 from container_build.image import build_command
 from container_build.programs import Programs
 from container_build.settings import Settings
-from container_build.state import State
+from container_build.state import RESULTS, State
 
 _UNDER_TEST = "image-under-test"
-RESULTS = "test-results"
 
 
 def test_image(

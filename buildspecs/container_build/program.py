@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from container_build.aws import Aws
-from container_build.environment import clean_environment
 from container_build.failure import BuildFailedError
-from container_build.programs import Programs
 from container_build.settings import aws_domain, read_settings
 
 _PHASES = ("prepare", "build", "finish")
@@ -38,19 +35,24 @@ def _run(phase: str) -> None:
         known = ", ".join((*_PHASES, _DEPLOY_FILES))
         raise BuildFailedError(f"The phase must be one of {known}, got '{phase}'.")
     settings = read_settings(os.environ)
+    # Imported where they are needed: a phase reads no more than its own modules.
+    if phase == "finish":
+        from container_build.finish import finish
+
+        finish(settings, is_succeeding=os.environ.get("CODEBUILD_BUILD_SUCCEEDING") == "1")
+        return
+    from container_build.aws import Aws
+    from container_build.environment import clean_environment
+    from container_build.programs import Programs
+
     environment = clean_environment(os.environ, settings.source, settings.folder)
     programs = Programs(environment, settings.folder)
     aws = Aws(programs, environment, aws_domain(settings.repository.uri))
-    # Imported where they are needed: a phase reads no more than its own modules.
     if phase == "prepare":
         from container_build.prepare import prepare
 
         prepare(settings, programs, aws, environment.get("BUILDX_BUILDER", ""))
-    elif phase == "build":
+    else:
         from container_build.build import build
 
         build(settings, programs, aws, os.environ)
-    else:
-        from container_build.finish import finish
-
-        finish(settings, is_succeeding=os.environ.get("CODEBUILD_BUILD_SUCCEEDING") == "1")

@@ -7,6 +7,15 @@ import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+OUTPUT = "output"
+"""The folder of what becomes the artifact."""
+DEPLOY_OUTPUT = "deploy-output"
+"""The folder of what CodeDeploy deploys from."""
+DEFINITIONS = "imagedefinitions.json"
+"""The file that names the image to deploy."""
+RESULTS = "test-results"
+"""The folder of what the image's test leaves."""
+
 
 @dataclass(frozen=True)
 class State:

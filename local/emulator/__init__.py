@@ -6,6 +6,7 @@ the handshake of a connection.
 """
 
 import functools
+import tempfile
 from pathlib import Path
 
 
@@ -19,5 +20,6 @@ def handled_types() -> frozenset[str]:
     from local.emulator import cloud, resources
     from local.emulator.settings import Settings
 
-    cloud.application(Settings(port=0, state=Path("unused")))
+    with tempfile.TemporaryDirectory() as state:
+        cloud.application(Settings(port=0, state=Path(state)))
     return resources.handled_types()

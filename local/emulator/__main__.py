@@ -26,11 +26,6 @@ def main() -> None:
         help="make each new connection AVAILABLE at once",
     )
     parser.add_argument(
-        "--enforce-permissions",
-        action="store_true",
-        help="deny roles what IAM denies them",
-    )
-    parser.add_argument(
         "--end-with-input",
         action="store_true",
         help="end when standard input closes, as it does when who started this is gone",

@@ -20,7 +20,9 @@ from local.emulator import (
     network,
     outputs,
     parameters,
+    replacements,
     stack_events,
+    taken,
     targets,
     updates,
 )
@@ -34,8 +36,7 @@ from local.emulator.load_balancing import forwarding, refusals, weights
 from local.emulator.load_balancing.certificates import Certificates
 from local.emulator.load_balancing.listeners import Listeners
 from local.emulator.local_api import LocalApi
-from local.emulator.permissions import deliveries, front, permissions
-from local.emulator.permissions.evaluator import Evaluator
+from local.emulator.permissions import deliveries, front
 from local.emulator.pipelines.engine import Engine
 from local.emulator.pipelines.providers import all_providers
 from local.emulator.pipelines.providers.approval import Approvals
@@ -72,6 +73,8 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     outputs.register()
     exports.register()
     parameters.register()
+    taken.register()
+    replacements.register()
     updates.register()
     stack_events.register()
     registry.register()
@@ -89,6 +92,4 @@ def application(settings: Settings) -> tuple[Application, CodeBuild]:
     api.register()
     front.register()
     deliveries.register()
-    if settings.enforce_permissions:
-        permissions.enforce(Evaluator())
     return LocalApi(app.app, codepipeline, repositories, listeners, certificates), codebuild

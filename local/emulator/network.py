@@ -1,6 +1,8 @@
-"""Addresses, NAT gateways and single security group rules for CloudFormation."""
+"""Addresses, NAT gateways, single security group rules and subnets for CloudFormation."""
 
+import ipaddress
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from ministack.services import ec2
@@ -32,6 +34,39 @@ def register() -> None:
         ("Egress", "IpPermissionsEgress"),
     ):
         _add_rule_type(f"AWS::EC2::SecurityGroup{direction}", permissions)
+    _refuse_overlapping_subnets()
+
+
+def _refuse_overlapping_subnets() -> None:
+    """Refuse a subnet in a range that another one has, also one that an update would replace.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html has it as
+    InvalidSubnet.Conflict.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::EC2::Subnet"]
+    create: Callable[..., Any] = handlers["create"]
+    update: Callable[..., Any] = handlers["update"]
+
+    def check(wanted: Properties) -> None:
+        if not (block := wanted.get("CidrBlock")):
+            return
+        for subnet in ec2._subnets.values():
+            mine, theirs = (ipaddress.ip_network(each) for each in (block, subnet["CidrBlock"]))
+            if subnet["VpcId"] == wanted.get("VpcId") and mine.overlaps(theirs):
+                raise ValueError(
+                    f"InvalidSubnet.Conflict: The CIDR '{block}' conflicts with another subnet"
+                )
+
+    def created(logical_id: str, wanted: Properties, *rest: Any, **more: Any) -> Any:
+        check(wanted)
+        return create(logical_id, wanted, *rest, **more)
+
+    def updated(subnet: str, old: Properties, wanted: Properties, *rest: Any, **more: Any) -> Any:
+        if old.get("CidrBlock") != wanted.get("CidrBlock"):
+            check(wanted)
+        return update(subnet, old, wanted, *rest, **more)
+
+    handlers["create"], handlers["update"] = created, updated
 
 
 def _allocate(declared: Declared) -> Created:

@@ -20,9 +20,6 @@ class Settings:
         Packages that functions in Node.js can import, beside their own.
     complete_connections
         Whether a new connection is AVAILABLE at once.
-    enforce_permissions
-        Whether calls of roles are judged by IAM's rules; that needs the packages of
-        ``package.json`` and Node.js.
     end_with_input
         Whether to end when standard input closes too: when whoever started the emulator is gone.
     """
@@ -32,7 +29,6 @@ class Settings:
     build_environment: Path | None = None
     node_modules: Path | None = None
     complete_connections: bool = False
-    enforce_permissions: bool = False
     end_with_input: bool = False
 
     @property

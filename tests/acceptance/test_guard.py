@@ -25,7 +25,10 @@ class Session:
         endpoint = self._endpoints.get(service, "http://127.0.0.1:4566")
         return SimpleNamespace(
             meta=SimpleNamespace(endpoint_url=endpoint),
-            get_caller_identity=lambda: {"Account": "111122223333"},
+            get_caller_identity=lambda: {
+                "Account": "111122223333",
+                "Arn": "arn:aws-cn:iam::111122223333:user/somebody",
+            },
         )
 
 
@@ -42,7 +45,9 @@ class Session:
     ],
 )
 def test_it_is_aws_as_soon_as_one_endpoint_is(endpoints: dict[str, str], is_aws: bool) -> None:
-    assert Aws(Session(endpoints)).is_aws is is_aws
+    aws = Aws(Session(endpoints))
+    assert aws.is_aws is is_aws
+    assert (aws.account, aws.partition) == ("111122223333", "aws-cn")
 
 
 def test_a_region_is_needed() -> None:

@@ -173,6 +173,16 @@ def test_an_update_under_way_is_cancelled_and_waited_for(
     assert account.status[service] == ["UPDATE_ROLLBACK_COMPLETE"]
 
 
+def test_a_stack_that_was_never_executed_is_at_rest(
+    account: Any, names: Names, progress: Progress
+) -> None:
+    platform = f"{PREFIX}-platform"
+    account.stacks = [platform]
+    account.status[platform] = ["REVIEW_IN_PROGRESS"]
+    assert remains.clean(account, names, progress) == []
+    assert account.called("cloudformation.delete_stack")
+
+
 def test_a_stack_whose_deletion_fails_is_told(
     account: Any, names: Names, progress: Progress
 ) -> None:

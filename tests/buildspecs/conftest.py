@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 
 from local.engine import Engine, EngineUnavailableError, open_engine
+from local.permissions import denied_calls
 from tests.buildspecs.builds import BUCKET, ECR, Configure, Project
 from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import Emulator
@@ -57,7 +58,9 @@ def aws(machine: BuildMachine, tmp_path_factory: pytest.TempPathFactory) -> Iter
         Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
     )
     yield emulator
+    denied = denied_calls(emulator.url)
     emulator.stop()
+    assert not denied, "AWS would have denied:\n" + "\n".join(map(str, denied))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from container_build.aws import Aws, Credentials, signed
+from container_build.aws import Aws
+from container_build.direct import Credentials, signed
 from container_build.programs import AwsError, NoAnswerError, Programs
 from container_build.settings import aws_domain
 
@@ -113,6 +114,14 @@ def test_the_signature_is_botocores(service: str, token: str, monkeypatch: Any) 
     assert ours["x-amz-date"] == request.headers["X-Amz-Date"]
 
 
+@pytest.fixture(scope="module")
+def session() -> botocore.session.Session:
+    """One for all: each reads megabytes of AWS's models."""
+    session = botocore.session.Session()
+    session.set_credentials("a", "b")
+    return session
+
+
 @pytest.mark.parametrize(
     ("service", "operation"),
     [
@@ -126,10 +135,8 @@ def test_the_signature_is_botocores(service: str, token: str, monkeypatch: Any) 
     "region", ["eu-west-1", "us-gov-west-1", "cn-north-1", "ap-southeast-5", "us-iso-east-1"]
 )
 def test_host_and_target_are_those_of_awss_own_model(
-    wire: Wire, service: str, operation: str, region: str
+    wire: Wire, session: botocore.session.Session, service: str, operation: str, region: str
 ) -> None:
-    session = botocore.session.Session()
-    session.set_credentials("a", "b")
     client = session.create_client(service, region_name=region)
     domain = client.meta.endpoint_url.split(f".{region}.")[1]
     uri = f"111122223333.dkr.ecr.{region}.{domain}/app"

@@ -291,7 +291,14 @@ def settings_of(service: str) -> list[Setting]:
     ]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    "service",
+    # Nothing is shared: another worker may run the next.
+    [
+        pytest.param(name, marks=pytest.mark.xdist_group(f"every setting of {name}"))
+        for name in SERVICES
+    ],
+)
 def test_every_setting_changes_a_template(service: str, context: dict[str, Any]) -> None:
     base = of_service(*SERVICES[service])
     stacks = Stacks(context, base)

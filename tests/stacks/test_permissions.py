@@ -102,6 +102,10 @@ DRIFT = f"delivery-{APP}-pipeline/ReleaseDriftRole"
 EXECUTION = f"delivery-{APP}-service/ServiceExecutionRole"
 TASK = f"delivery-{APP}-service/ServiceTaskRole"
 INFRASTRUCTURE = f"delivery-{OTHER}-service/ServiceInfrastructureRole"
+SHIFTED = "code-deploy"
+SHIFT = f"delivery-{SHIFTED}-pipeline/ReleaseDeployRole"
+CODE_DEPLOY = f"delivery-{SHIFTED}-pipeline/ReleaseCodeDeployRole"
+POINTER_MAKER = f"delivery-{APP}-registry/ImagePointerMakerRole"
 NOTIFIER = "delivery-monitoring/SlackRole"
 DEFAULT_GROUP = "delivery-platform/CustomVpcRestrictDefaultSGCustomResourceProviderRole"
 TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
@@ -124,6 +128,13 @@ OTHER_ROLE = arn("iam", "role/administrator")
 OTHER_EXECUTION = arn("iam", f"role/delivery-{OTHER}-service-ServiceExecutionRole3DA90452")
 
 OWN_SERVICE = arn("ecs", f"service/{CLUSTER}/{APP}")
+OWN_POINTER = arn("ssm", f"{POINTER}/{APP}/image")
+# The names that CloudFormation makes up, as `roles_of` has them.
+OWN_GROUP = arn(
+    "codedeploy",
+    f"deploymentgroup:delivery-{SHIFTED}-pipeline-ReleaseCodeDeployApplication6924BFD3/"
+    f"delivery-{SHIFTED}-pipeline-ReleaseCodeDeployGroupBAA59FAE",
+)
 OWN_UPDATES: list[dict[str, str]] = [
     {"ecs:task-definition": arn("ecs", f"task-definition/{APP}:7")},
     # What is in the keys where a request gives no ARN, or is silent, is not known.
@@ -252,6 +263,38 @@ ATTACKS = [
     Call(DEPLOY, "s3:PutObject", arn("s3", f"{BUCKET}/artifact")),
     Call(DEPLOY, "ssm:PutParameter", arn("ssm", f"{POINTER}/{APP}/image")),
     Call(DEPLOY, "ecr:PutImage", arn("ecr", f"repository/{APP}")),
+    # The deployment by CodeDeploy: it may begin one of the own group, and CodeDeploy may change
+    # the task sets of one service, and its rules.
+    Call(SHIFT, "codedeploy:CreateDeployment", arn("codedeploy", "deploymentgroup:other/other")),
+    Call(SHIFT, "codedeploy:StopDeployment", OWN_GROUP),
+    Call(SHIFT, "codedeploy:UpdateDeploymentGroup", OWN_GROUP),
+    Call(SHIFT, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{SHIFTED}")),
+    Call(SHIFT, "ecs:CreateTaskSet", arn("ecs", f"task-set/{CLUSTER}/{SHIFTED}/ecs-svc-1")),
+    Call(SHIFT, "iam:PassRole", OTHER_ROLE, TO_TASKS),
+    Call(CODE_DEPLOY, "ecs:UpdateService", arn("ecs", f"service/{CLUSTER}/{SHIFTED}")),
+    Call(CODE_DEPLOY, "ecs:UpdateServicePrimaryTaskSet", arn("ecs", f"service/{CLUSTER}/{APP}")),
+    *(
+        Call(CODE_DEPLOY, f"ecs:{action}", arn("ecs", f"task-set/{CLUSTER}/{APP}/ecs-svc-1"))
+        for action in ("CreateTaskSet", "DeleteTaskSet")
+    ),
+    Call(CODE_DEPLOY, "ecs:RegisterTaskDefinition", "*"),
+    Call(
+        CODE_DEPLOY,
+        "elasticloadbalancing:ModifyRule",
+        arn("elasticloadbalancing", "listener-rule/app/lb/1/2/another"),
+    ),
+    Call(
+        CODE_DEPLOY,
+        "elasticloadbalancing:ModifyListener",
+        arn("elasticloadbalancing", "listener/app/lb/1/2"),
+    ),
+    Call(CODE_DEPLOY, "iam:PassRole", OTHER_ROLE, TO_TASKS),
+    Call(CODE_DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
+    Call(CODE_DEPLOY, "lambda:InvokeFunction", arn("lambda", "function:delivery-shared-Recorder")),
+    # What makes the pointer's parameters: it makes its own, and never changes them.
+    Call(POINTER_MAKER, "ssm:PutParameter", OWN_POINTER, {"ssm:Overwrite": "true"}),
+    Call(POINTER_MAKER, "ssm:PutParameter", arn("ssm", f"{POINTER}/{OTHER}/image")),
+    Call(POINTER_MAKER, "ssm:DeleteParameter", OWN_POINTER),
     # What starts the build.
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{OTHER}")),
     Call(START_BUILD, "codebuild:UpdateProject", arn("codebuild", f"project/{APP}")),
@@ -383,6 +426,14 @@ DUTIES = [
     ),
     *(Call(DEPLOY, "ecs:UpdateService", OWN_SERVICE, context) for context in OWN_UPDATES),
     Call(DEPLOY, "iam:PassRole", "{task role}", TO_TASKS),
+    Call(SHIFT, "codedeploy:CreateDeployment", OWN_GROUP),
+    Call(
+        CODE_DEPLOY,
+        "ecs:UpdateServicePrimaryTaskSet",
+        arn("ecs", f"service/{CLUSTER}/{SHIFTED}"),
+    ),
+    Call(CODE_DEPLOY, "ecs:CreateTaskSet", arn("ecs", f"task-set/{CLUSTER}/{SHIFTED}/ecs-svc-1")),
+    Call(POINTER_MAKER, "ssm:PutParameter", OWN_POINTER, {"ssm:Overwrite": "false"}),
     Call(START_BUILD, "codebuild:StartBuild", arn("codebuild", f"project/{APP}")),
     Call(RECORDER, "codepipeline:PutJobSuccessResult", "*"),
     Call(NOTIFIER, "ssm:GetParameter", arn("ssm", "parameter/delivery/slack")),

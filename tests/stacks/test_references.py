@@ -84,3 +84,27 @@ def test_what_is_referred_to_is_held_by_the_test_of_edits(
                 kinds.add(made[producer]["Resources"][logical_id]["Type"])
     assert len(kinds) > 10
     assert kinds <= set(KEPT)
+
+
+def test_the_platform_exports_the_same_whichever_services_there_are(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    """One that has left the settings and is still deployed imports what others may not."""
+    delivery["platform"] = {
+        "test_port": 8080,
+        "certificate_arn": "arn:aws:acm:eu-west-1:111122223333:certificate/1",
+    }
+    rolling, blue_green = (
+        {"name": name, "source": delivery["services"][0]["source"], "strategy": name}
+        for name in ("rolling", "blue-green")
+    )
+    blue_green |= {"priority": 50, "path_pattern": "/blue/*"}
+    exported = [
+        {
+            name
+            for name, (stack, _) in exports(templates({**delivery, "services": services})).items()
+            if stack == PLATFORM
+        }
+        for services in ([rolling], [rolling, blue_green])
+    ]
+    assert exported[0] == exported[1]

@@ -328,8 +328,9 @@ class LoadBalancedService(Construct):
             )
             self.redirect_rule.node.add_dependency(self.listener_rule)
             self.service.node.add_dependency(self.redirect_rule)
-        # ECS refuses a service whose target group no listener uses yet.
-        self.service.node.add_dependency(self.listener_rule)
+        # ECS refuses a service whose target group no listener uses yet. Its first tasks start at
+        # once: without that policy they cannot pull, which counts for the circuit breaker.
+        self.service.node.add_dependency(self.listener_rule, self.execution_role)
         if scaling is not None:
             self._scale(scaling)
         acknowledge(

@@ -22,6 +22,7 @@ _CHECKED: Final = frozenset(
     {
         "application-autoscaling",
         "codebuild",
+        "codecommit",
         "codeconnections",
         "codedeploy",
         "codepipeline",

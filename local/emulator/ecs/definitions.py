@@ -11,6 +11,7 @@ from local.emulator.service import Response
 
 _Handler = Callable[[dict[str, Any]], Response]
 _OPERATIONS: Final = (
+    "DeleteTaskDefinitions",
     "DeregisterTaskDefinition",
     "DescribeTaskDefinition",
     "RegisterTaskDefinition",
@@ -29,9 +30,15 @@ def _without_blanks(answer: _Handler) -> _Handler:
         if answered[0] >= 400:
             return answered
         told = json.loads(answered[2])
-        given = told["taskDefinition"].items()
-        told["taskDefinition"] = {name: value for name, value in given if value not in ("", None)}
+        if "taskDefinition" in told:
+            told["taskDefinition"] = _given(told["taskDefinition"])
+        else:
+            told["taskDefinitions"] = [_given(one) for one in told["taskDefinitions"]]
         response: Response = json_response(told)
         return response
 
     return handle
+
+
+def _given(definition: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in definition.items() if value not in ("", None)}

@@ -1,6 +1,5 @@
 """The container engine's ``docker`` command, as far as ECS needs it."""
 
-import base64
 import json
 import os
 import re
@@ -127,9 +126,10 @@ class Docker:
             if since is not None and time.monotonic() < since + _LOGIN_SECONDS:
                 return
             with request_scope(match["account"], match["region"]):
-                issued = tokens.issue({})["authorizationData"][0]["authorizationToken"]
-            user, _, password = base64.b64decode(issued).decode().partition(":")
-            self._run("login", "--username", user, "--password-stdin", registry, text=password)
+                # The engine pulls for tasks of any service, whoever makes them: the execution
+                # role of each is asked when it starts.
+                password = tokens.issue_to("")
+            self._run("login", "--username", "AWS", "--password-stdin", registry, text=password)
             self._logged_in[registry] = time.monotonic()
 
     def _run(

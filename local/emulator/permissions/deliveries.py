@@ -30,9 +30,10 @@ _log = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Judge targets of rules, actions of alarms, and functions that are subscribed to topics."""
+    """Judge targets of rules, actions of alarms, and what is subscribed to topics."""
     invoke: Callable[..., None] = eventbridge._invoke_target
-    deliver: Callable[..., None] = sns._deliver_to_lambda
+    invoke_subscribed: Callable[..., None] = sns._deliver_to_lambda
+    send_on: Callable[..., None] = sns._deliver_to_sqs
 
     def judge_target(
         target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *rest: Any
@@ -40,12 +41,13 @@ def register() -> None:
         if _is_allowed(lambda: _demand_target(target, rule)):
             invoke(target, event, rule, *rest)
 
-    def judge_subscription(function: str, envelope: str, topic: str, *rest: Any) -> None:
-        source = {"aws:SourceArn": topic}
-        if _is_allowed(
-            lambda: permissions.demand("sns.amazonaws.com", _ACTIONS["lambda"], function, source)
-        ):
-            deliver(function, envelope, topic, *rest)
+    def judge_function(function: str, envelope: str, topic: str, *rest: Any) -> None:
+        if _is_allowed(lambda: _demand_subscribed(_ACTIONS["lambda"], function, topic)):
+            invoke_subscribed(function, envelope, topic, *rest)
+
+    def judge_queue(queue: str, *rest: Any, topic_arn: str, **more: Any) -> None:
+        if _is_allowed(lambda: _demand_subscribed(_ACTIONS["sqs"], queue, topic_arn)):
+            send_on(queue, *rest, topic_arn=topic_arn, **more)
 
     alarm_changed: Callable[..., None] = cloudwatch._dispatch_alarm_actions
 
@@ -70,17 +72,25 @@ def register() -> None:
 
     cloudwatch._dispatch_alarm_actions = judge_alarm
     eventbridge._invoke_target = judge_target
-    sns._deliver_to_lambda = judge_subscription
+    sns._deliver_to_lambda = judge_function
+    sns._deliver_to_sqs = judge_queue
 
 
 def _demand_target(target: Mapping[str, Any], rule: Mapping[str, Any]) -> None:
     arn, source = target["Arn"], {"aws:SourceArn": rule.get("Arn", "")}
     service = arn.split(":")[2]
     if service == "codepipeline":
-        role = permissions.assume(target.get("RoleArn", ""), _EVENTS, source)
+        if not target.get("RoleArn"):
+            # It may only what a policy of the resource lets it, and a pipeline has none.
+            raise DeniedError(_EVENTS, "codepipeline:StartPipelineExecution", arn)
+        role = permissions.assume(target["RoleArn"], _EVENTS, source)
         permissions.demand(role, "codepipeline:StartPipelineExecution", arn)
     elif service in _ACTIONS:
         permissions.demand(_EVENTS, _ACTIONS[service], arn, source)
+
+
+def _demand_subscribed(action: str, resource: str, topic: str) -> None:
+    permissions.demand("sns.amazonaws.com", action, resource, {"aws:SourceArn": topic})
 
 
 def _is_allowed(demand: Callable[[], None]) -> bool:

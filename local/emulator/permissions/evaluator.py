@@ -67,13 +67,13 @@ class Request:
 
 
 class Evaluator:
-    """Asks the process, one question after the other, from any thread."""
+    """Asks the process, one question after the other, from any thread.
+
+    The process is started by the first question. It needs the packages of ``package.json``.
+    """
 
     def __init__(self) -> None:
-        # It ends with its input: when this process does.
-        self._process = subprocess.Popen(
-            ["node", str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._process: subprocess.Popen[bytes] | None = None
         self._asking = threading.Lock()
         # The same call is made again and again by those who wait for something.
         self._answer = functools.lru_cache(maxsize=4096)(self._ask)
@@ -103,16 +103,20 @@ class Evaluator:
         return self._answer(json.dumps({"simulation": simulation}))
 
     def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None  # noqa: S101  # it has a pipe
-        self._process.stdin.close()
-        self._process.wait()
+        """End the process, if there is one."""
+        if self._process is not None:
+            self._process.communicate()
 
     def _ask(self, question: str) -> Decision:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # noqa: S101, PT018  # they are pipes
         with self._asking:
             try:
+                if self._process is None:
+                    # It ends with its input: when this process does.
+                    self._process = subprocess.Popen(
+                        ["node", str(_PROGRAM)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                    )
+                stdin, stdout = self._process.stdin, self._process.stdout
+                assert stdin is not None and stdout is not None  # noqa: S101, PT018  # pipes
                 stdin.write(question.encode() + b"\n")
                 stdin.flush()
                 line = stdout.readline()

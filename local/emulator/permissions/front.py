@@ -36,7 +36,7 @@ def register() -> None:
     ) -> Any:
         role = _role(headers, query)
         _caller.set(role)
-        if role and permissions.are_enforced:
+        if role:
             parameters = app._routing_params(method, path, headers, body, query)
             service = router.detect_service(method, path, headers, parameters)
             request = HttpRequest(service, method, path, headers, body, parameters)

@@ -45,21 +45,12 @@ class Call:
 
 
 class Permissions:
-    """Decides over the calls of roles; without an evaluator everything is allowed."""
+    """Decides over the calls of roles."""
 
     def __init__(self) -> None:
-        self._evaluator: Evaluator | None = None
+        self._evaluator = Evaluator()
         self._calls: dict[Call, int] = {}
         self._keeping = threading.Lock()
-
-    def enforce(self, evaluator: Evaluator | None) -> None:
-        """Decide by an evaluator from now on; by none, allow everything."""
-        self._evaluator = evaluator
-
-    @property
-    def are_enforced(self) -> bool:
-        """Whether anything is decided."""
-        return self._evaluator is not None
 
     def demand(
         self,
@@ -85,7 +76,7 @@ class Permissions:
         DeniedError
             It is denied.
         """
-        if not self._evaluator or not principal or is_bootstrap(principal):
+        if not principal or is_bootstrap(principal):
             return
         decision = self.decide(principal, action, resource, context or {})
         self._keep(Call(principal, action, decision.resource, decision.reason))
@@ -107,15 +98,7 @@ class Permissions:
     def decide(
         self, principal: str, action: str, resource: str, context: Mapping[str, str]
     ) -> Decision:
-        """Decide over a call that nobody makes.
-
-        Raises
-        ------
-        RuntimeError
-            Nothing is enforced.
-        """
-        if self._evaluator is None:
-            raise RuntimeError("No permissions are enforced here.")
+        """Decide over a call that nobody makes."""
         scope = current()
         account = (resource.split(":") + [""] * 5)[4] or scope.account
         is_role = principal.startswith("arn:")

@@ -5,12 +5,30 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import jmespath
 from ministack.core import iam_actions
 from ministack.services import ecs
 
 from local.emulator import scope
 from local.emulator.permissions import resources
 
+# Where requests name the roles that they pass, and to whom: action -> JMESPath, service. See
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html. Those of ECS's tasks
+# are found by `_more`.
+_PASSED: Final = {
+    "codebuild:CreateProject": ("[serviceRole]", "codebuild"),
+    "codebuild:StartBuild": ("[serviceRoleOverride]", "codebuild"),
+    "codebuild:UpdateProject": ("[serviceRole]", "codebuild"),
+    "codedeploy:CreateDeploymentGroup": ("[serviceRoleArn]", "codedeploy"),
+    "codedeploy:UpdateDeploymentGroup": ("[serviceRoleArn]", "codedeploy"),
+    "codepipeline:CreatePipeline": ("[pipeline.roleArn]", "codepipeline"),
+    "codepipeline:UpdatePipeline": ("[pipeline.roleArn]", "codepipeline"),
+    "ecs:CreateService": ("[role]", "ecs"),
+    "events:PutRule": ("[RoleArn]", "events"),
+    "events:PutTargets": ("Targets[].RoleArn", "events"),
+    "lambda:CreateFunction": ("[Role]", "lambda"),
+    "lambda:UpdateFunctionConfiguration": ("[Role]", "lambda"),
+}
 _TO_TASKS: Final = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 _TO_ECS: Final = {"iam:PassedToService": "ecs.amazonaws.com"}
 
@@ -130,13 +148,17 @@ def _context(action: str, members: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _more(action: str, members: Mapping[str, Any]) -> Iterator[Check]:
-    """Find what a request of ECS needs beside its own action.
+    """Find what a request needs beside its own action: roles that it passes, and tags.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html for the roles of
     tasks, https://docs.aws.amazon.com/AmazonECS/latest/developerguide/codedeploy_IAM_role.html for
     those of task sets, and
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/supported-iam-actions-tagging.html.
     """
+    where, service = _PASSED.get(action, ("[]", ""))
+    for role in jmespath.search(where, members) or ():
+        if role:
+            yield Check("iam:PassRole", role, {"iam:PassedToService": f"{service}.amazonaws.com"})
     if action == "ecs:RegisterTaskDefinition":
         yield from _passed(members)
         if members.get("tags"):

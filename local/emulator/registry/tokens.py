@@ -40,17 +40,24 @@ tokens: dict[str, list[Any]] = {}
 def issue(_: dict[str, Any]) -> dict[str, Any]:
     """Answer GetAuthorizationToken."""
     scope = current()
-    password, expires = secrets.token_urlsafe(96), time.time() + _LIFETIME
-    tokens[password] = [scope.account, scope.region, expires, caller()]
+    password = issue_to(caller())
     return {
         "authorizationData": [
             {
                 "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
-                "expiresAt": expires,
+                "expiresAt": tokens[password][2],
                 "proxyEndpoint": f"https://{scope.account}.dkr.ecr.{scope.region}.amazonaws.com",
             }
         ]
     }
+
+
+def issue_to(role: str) -> str:
+    """Return a new password for the user ``AWS``; with no role, nobody asks what it is for."""
+    scope = current()
+    password = secrets.token_urlsafe(96)
+    tokens[password] = [scope.account, scope.region, time.time() + _LIFETIME, role]
+    return password
 
 
 def repository_of(image: str) -> str | None:

@@ -36,6 +36,8 @@ def test_a_bad_parameter_is_named(aws: Any, record: Record, key: str, value: Any
     details = record(**{key: value})["failureDetails"]
     assert details["type"] == "ConfigurationError"
     assert details["message"].startswith(f"'{key}' in UserParameters must be")
+    shown = "nothing" if value in (None, "") else repr(value)
+    assert f", got {shown}; " in details["message"]
     assert aws.calls == ["PutJobFailureResult"]
 
 

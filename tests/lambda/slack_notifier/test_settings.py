@@ -48,6 +48,9 @@ def test_places_of_a_secret(secret: str) -> None:
         ({"NOTIFY_ON": "unknown"}, "got 'unknown'"),
         ({"DOCS_URL": "docs"}, "'DOCS_URL' must be an https:// address"),
         ({"DOCS_URL": "https://a/|x"}, "'DOCS_URL'"),
+        ({"DOCS_URL": "https://a/<b"}, "'DOCS_URL'"),
+        ({"DOCS_URL": "https://a/b>"}, "'DOCS_URL'"),
+        ({"DOCS_URL": "https://a/b c"}, "'DOCS_URL'"),
         ({"SLACK_TEST_ORIGIN": "ftp://a"}, "'SLACK_TEST_ORIGIN'"),
     ],
 )

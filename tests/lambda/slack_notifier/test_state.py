@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from slack_notifier.secret import SecretError, SecretReader
 from slack_notifier.slack import DeliveryError
@@ -114,6 +115,16 @@ def test_memory_is_bounded(cloud: Emulator, time: Any) -> None:
     assert state.claim("0", lease=1)
 
 
+def test_what_is_used_again_is_remembered_longest(cloud: Emulator, time: Any) -> None:
+    state = State("", cloud.client, time)
+    state.remember_thread("release", "1.1")
+    for number in range(5000):
+        state.sent(f"{number}")
+        if number % 100 == 0:
+            state.remember_thread("release", "1.2")
+    assert state.thread("release") == "1.2"
+
+
 def test_two_containers_with_a_table_post_once(
     cloud: Emulator,
     table: str,
@@ -207,6 +218,17 @@ def test_anything_else_is_refused_and_not_repeated(value: str, scripted: ModuleT
     with pytest.raises(SecretError, match="must hold an incoming webhook's URL") as caught:
         SecretReader("/slack/webhook", aws).read()
     assert "hunter22" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_aws_code_says_why_a_secret_cannot_be_read() -> None:
+    """Most errors have no class of their own in botocore."""
+
+    class Denied:
+        def get_parameter(self, **_: Any) -> None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetParameter")
+
+    with pytest.raises(SecretError, match=r"cannot be read \(AccessDeniedException\)"):
+        SecretReader("/slack/webhook", lambda _: Denied()).read()
 
 
 def test_the_test_origin_is_the_one_exception(scripted: ModuleType) -> None:

@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,10 +15,11 @@ from acceptance.questions import QUESTIONS
 from acceptance.scenarios import SCENARIOS
 from local.clients import clients
 from local.cloud import ROOT, Cloud, claim, open_cloud, program_path
+from local.permissions import denied_calls
+from tests.local.emulator.driver import eventually
 
 pytestmark = pytest.mark.e2e
 
-RUN = "0123ab"
 # Of the toolkit's stack, which stays, and of every account.
 _STAYS = re.compile(r"cdk-hnb659fds-|/cdk-bootstrap/|^CDKToolkit$|^/aws/lambda/CDKToolkit")
 
@@ -33,22 +36,27 @@ def cloud_of_its_own(
         yield cloud
 
 
-@pytest.fixture(scope="module")
-def finished(
-    cloud_of_its_own: Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[subprocess.CompletedProcess[str], str]:
-    folder = tmp_path_factory.mktemp("acceptance")
+def begin(cloud: Cloud, folder: Path, run: str) -> subprocess.Popen[str]:
+    """Begin a run, as somebody does whose environment leads to the cloud."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    finished = subprocess.run(
-        [sys.executable, "-m", "acceptance", "run", "--run", RUN, "--folder", str(folder)],
+    return subprocess.Popen(
+        [sys.executable, "-m", "acceptance", "run", "--run", run, "--folder", str(folder)],
         cwd=ROOT,
-        env={**own, **cloud_of_its_own.environment, "PATH": program_path()},
-        capture_output=True,
+        env={**own, **cloud.environment, "PATH": program_path()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
-    print(finished.stdout, finished.stderr)
-    return finished, (folder / RUN / "report.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def finished(cloud_of_its_own: Cloud, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str]:
+    """The exit code of a run, and its report."""
+    folder = tmp_path_factory.mktemp("acceptance")
+    process = begin(cloud_of_its_own, folder, "0123ab")
+    said, _ = process.communicate()
+    print(said)
+    return process.returncode, (folder / "0123ab" / "report.md").read_text()
 
 
 def rows(report: str, heading: str) -> list[list[str]]:
@@ -58,20 +66,20 @@ def rows(report: str, heading: str) -> list[list[str]]:
 
 
 def test_every_scenario_goes_as_expected(
-    finished: tuple[subprocess.CompletedProcess[str], str], cloud_of_its_own: Cloud
+    finished: tuple[int, str], cloud_of_its_own: Cloud
 ) -> None:
-    process, report = finished
+    code, report = finished
     seen = {name: (outcome, text) for name, _, _, text, outcome, _ in rows(report, "scenario")}
     different = {name: row for name, row in seen.items() if row[0] != "as expected"}
     assert not different
     assert list(seen) == [*(scenario.name for scenario in SCENARIOS), "tear-down"]
-    assert process.returncode == 0, process.stderr
+    assert code == 0
     assert "Nothing is left of the run." in report
     assert "Traceback" not in (cloud_of_its_own.folder / "emulator.log").read_text()
 
 
 def test_every_question_has_an_answer_that_is_the_emulators(
-    finished: tuple[subprocess.CompletedProcess[str], str],
+    finished: tuple[int, str],
 ) -> None:
     _, report = finished
     assert "Seen of **an emulator, not AWS**" in report
@@ -90,26 +98,64 @@ def test_every_question_has_an_answer_that_is_the_emulators(
     ]
 
 
+def remaining(cloud: Cloud) -> dict[str, list[str]]:
+    """What is in a cloud, apart from what stays for all apps of an account."""
+    client = clients(cloud.endpoint)
+
+    def listed(service: str, operation: str, member: str, key: str) -> list[str]:
+        pages = client(service).get_paginator(operation).paginate()
+        return [entry[key] if key else entry for page in pages for entry in page[member]]
+
+    found = {
+        "stacks": listed("cloudformation", "describe_stacks", "Stacks", "StackName"),
+        "code": listed("codecommit", "list_repositories", "repositories", "repositoryName"),
+        "images": listed("ecr", "describe_repositories", "repositories", "repositoryName"),
+        "parameters": listed("ssm", "describe_parameters", "Parameters", "Name"),
+        "logs": listed("logs", "describe_log_groups", "logGroups", "logGroupName"),
+        "alarms": listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+        "roles": listed("iam", "list_roles", "Roles", "RoleName"),
+        "clusters": listed("ecs", "list_clusters", "clusterArns", ""),
+        "definitions": listed("ecs", "list_task_definitions", "taskDefinitionArns", ""),
+        "balancers": listed("elbv2", "describe_load_balancers", "LoadBalancers", "DNSName"),
+        "gateways": listed("ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId"),
+        "pipelines": listed("codepipeline", "list_pipelines", "pipelines", "name"),
+        "buckets": [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]],
+    }
+    return {
+        kind: own
+        for kind, names in found.items()
+        if (own := [name for name in names if not _STAYS.search(name)])
+    }
+
+
+@pytest.mark.usefixtures("finished")
+def test_no_role_was_denied_anything_but_what_a_question_tried(cloud_of_its_own: Cloud) -> None:
+    denied = denied_calls(cloud_of_its_own.endpoint)
+    assert [call for call in denied if not call.principal.endswith("-asking")] == []
+
+
 @pytest.mark.usefixtures("finished")
 def test_nothing_remains(cloud_of_its_own: Cloud) -> None:
-    client = clients(cloud_of_its_own.endpoint)
+    assert remaining(cloud_of_its_own) == {}
 
-    def listed(service: str, operation: str, member: str, key: str, **request: Any) -> list[str]:
-        pages = client(service).get_paginator(operation).paginate(**request)
-        names = [entry[key] if key else entry for page in pages for entry in page[member]]
-        return [name for name in names if not _STAYS.search(name)]
 
-    assert listed("cloudformation", "describe_stacks", "Stacks", "StackName") == []
-    assert listed("codecommit", "list_repositories", "repositories", "repositoryName") == []
-    assert listed("ecr", "describe_repositories", "repositories", "repositoryName") == []
-    assert listed("ssm", "describe_parameters", "Parameters", "Name") == []
-    assert listed("logs", "describe_log_groups", "logGroups", "logGroupName") == []
-    assert listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName") == []
-    assert listed("iam", "list_roles", "Roles", "RoleName") == []
-    assert listed("ecs", "list_clusters", "clusterArns", "") == []
-    assert listed("ecs", "list_task_definitions", "taskDefinitionArns", "") == []
-    assert listed("elbv2", "describe_load_balancers", "LoadBalancers", "DNSName") == []
-    assert listed("ec2", "describe_nat_gateways", "NatGateways", "NatGatewayId") == []
-    assert listed("codepipeline", "list_pipelines", "pipelines", "name") == []
-    buckets = [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
-    assert [name for name in buckets if not _STAYS.search(name)] == []
+def test_of_an_interrupted_run_nothing_remains_either(
+    cloud_of_its_own: Cloud, tmp_path: Path
+) -> None:
+    cloudformation = clients(cloud_of_its_own.endpoint)("cloudformation")
+    process = begin(cloud_of_its_own, tmp_path, "45cdef")
+
+    def is_under_way() -> bool:
+        assert process.poll() is None
+        names = [stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]]
+        return "acceptance-45cdef-platform" in names
+
+    eventually(is_under_way, deadline=120)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate()
+    print(said)
+    assert process.returncode == 1
+    report = (tmp_path / "45cdef" / "report.md").read_text()
+    assert "**Not finished:** interrupted by SIGTERM" in report
+    assert "Nothing is left of the run." in report
+    assert remaining(cloud_of_its_own) == {}

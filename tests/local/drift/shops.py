@@ -10,7 +10,7 @@ CLUSTER = "drift"
 
 def add_services(stacks: Stacks) -> None:
     """Add the services to stacks."""
-    stacks.add("rolling")
+    stacks.add("rolling", drift=True)
     stacks.add(
         "shifting",
         EcsBlueGreen(
@@ -18,5 +18,6 @@ def add_services(stacks: Stacks) -> None:
             bake_time=cdk.Duration.minutes(0),
             circuit_breaker=True,
         ),
+        drift=True,
     )
-    stacks.add("gated", controls=PipelineControls(gates=[Approval()]))
+    stacks.add("gated", controls=PipelineControls(gates=[Approval()]), drift=True)

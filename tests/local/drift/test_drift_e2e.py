@@ -79,7 +79,7 @@ def test_a_release_of_the_live_image_asks_for_approval_as_any_other(
     put_live_by_hand(shop)
     eventually(lambda: newest(shop)["pipelineExecutionId"] != execution, _SECONDS)
     restore = newest(shop)["pipelineExecutionId"]
-    assert incident(shop)["notified"] == ["RESTORING"]
+    eventually(lambda: incident(shop).get("notified") == ["RESTORING"], _SECONDS)
     shop.approval()
     shop.releases.approve(shop.name, "Gate", "Approve")
     assert shop.end_of(restore).status == "Succeeded"
@@ -92,6 +92,9 @@ def test_frozen_releases_stay_frozen_until_somebody_lets_them_go(
 ) -> None:
     shop = new_shop("rolling")
     before = shop.released()
+    # A failed deployment of the stack, which is another service's as well, may lie just behind.
+    eventually(lambda: shop.container()["image"] == before.live, _SECONDS)
+    eventually(lambda: newest(shop)["status"] != "InProgress", _SECONDS)
     last = newest(shop)["pipelineExecutionId"]
     transition = {"pipelineName": "rolling", "stageName": "Deploy", "transitionType": "Inbound"}
     pipeline = shop.client("codepipeline")

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.code_deploy_template import container, hook, template
-from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
+from tests.local.emulator.driver import ACCOUNT, QUEUE_POLICY, REGION, Emulator, eventually
 
 FINAL = {"Succeeded", "Failed", "Stopped"}
 MINUTE = 3.0  # as long as one of AWS's takes here
@@ -217,7 +217,9 @@ class Notices:
 
     def __init__(self, blue: Blue) -> None:
         self._sqs = blue.emulator.client("sqs")
-        self._queue = self._sqs.create_queue(QueueName=blue.name)["QueueUrl"]
+        self._queue = self._sqs.create_queue(
+            QueueName=blue.name, Attributes={"Policy": QUEUE_POLICY}
+        )["QueueUrl"]
         events = blue.emulator.client("events")
         pattern = {
             "source": ["aws.codedeploy"],

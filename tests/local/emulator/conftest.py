@@ -23,6 +23,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture
+def machine(emulator: Emulator) -> Iterator[Path]:
+    """The file that says what builds run on, read anew for each; until the test's end."""
+    file = emulator.log.parent / "build.json"
+    before = file.read_text()
+    yield file
+    file.write_text(before)
+
+
+@pytest.fixture
 def new_emulator(tmp_path: Path) -> Iterator[Callable[..., Emulator]]:
     """Start emulators of a test's own."""
     started: list[Emulator] = []

@@ -27,15 +27,20 @@ ROOT = Path(__file__).parents[3]
 ACCOUNT = "111111111111"
 REGION = "eu-central-1"
 DEADLINE = 20.0
+# Whom a test is not about may do anything.
+ROLES = ("anything", "build", "deploy", "function", "pipeline")
 
 
 def eventually(look: Callable[[], Any], deadline: float = DEADLINE) -> Any:
-    """Return what `look` finds, as soon as it finds anything."""
+    """Return what `look` finds, soon after it finds anything."""
     end = time.monotonic() + deadline
+    pause = 0.02
     while time.monotonic() < end:
         if found := look():
             return found
-        time.sleep(0.02)
+        # Whoever looks all the time takes the processor from what is waited for.
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.2)
     pytest.fail(f"nothing found within {deadline} s")
 
 
@@ -46,6 +51,25 @@ def packed(files: Mapping[str, str | bytes]) -> bytes:
         for name, text in files.items():
             archive.writestr(name, text)
     return content.getvalue()
+
+
+def _policy(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+# What lets rules and topics send to a queue.
+QUEUE_POLICY = _policy(
+    {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+)
+
+
+def queue(name: str) -> dict[str, Any]:
+    """Return a queue that rules and topics send to, for a template."""
+    policy = {"Queues": [{"Ref": name}], "PolicyDocument": json.loads(QUEUE_POLICY)}
+    return {
+        name: {"Type": "AWS::SQS::Queue"},
+        f"{name}Policy": {"Type": "AWS::SQS::QueuePolicy", "Properties": policy},
+    }
 
 
 class Emulator:
@@ -77,6 +101,16 @@ class Emulator:
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         eventually(self._is_ready)
+        self._make_roles()
+
+    def _make_roles(self) -> None:
+        iam = self.client("iam")
+        known = {role["RoleName"] for role in iam.list_roles()["Roles"]}
+        trust = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}
+        anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+        for name in set(ROLES) - known:
+            iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+            iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_policy(anything))
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:

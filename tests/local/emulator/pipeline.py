@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from tests.local.emulator.delivery import approval, pipeline_template, source
-from tests.local.emulator.driver import Emulator, eventually
+from tests.local.emulator.driver import Emulator, eventually, queue
 
 FINAL = {"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"}
 
@@ -175,7 +175,7 @@ class Inbox:
     """A queue with all events of pipelines."""
 
     resources = {
-        "Inbox": {"Type": "AWS::SQS::Queue"},
+        **queue("Inbox"),
         "InboxRule": {
             "Type": "AWS::Events::Rule",
             "Properties": {

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
+from tests.local.emulator.driver import ACCOUNT, QUEUE_POLICY, REGION, Emulator, eventually
 
 
 class RollingService:
@@ -13,7 +13,9 @@ class RollingService:
         self.emulator, self.ecs = emulator, emulator.client("ecs")
         self.name = emulator.new_name("service")
         self.ecs.create_cluster(clusterName=self.name)
-        self.url = emulator.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        self.url = emulator.client("sqs").create_queue(
+            QueueName=self.name, Attributes={"Policy": QUEUE_POLICY}
+        )["QueueUrl"]
         events = emulator.client("events")
         pattern = {"source": ["aws.ecs"]}
         events.put_rule(Name=self.name, EventPattern=json.dumps(pattern))

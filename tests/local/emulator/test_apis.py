@@ -214,7 +214,10 @@ def called(emulator: Emulator) -> dict[str, set[str]]:
         if http_response.status_code == 200:
             answered.setdefault(model.service_model.service_name, set()).add(model.name)
 
-    for service in (*TARGETS, "codedeploy", *CONNECTIONS, "application-autoscaling"):
+    for service in (
+        *(*TARGETS, "codecommit", "codedeploy", *CONNECTIONS),
+        "application-autoscaling",
+    ):
         emulator.client(service).meta.events.register("after-call", note)
     return answered
 
@@ -225,7 +228,9 @@ CONNECTIONS = ("codeconnections", "codestar-connections")
 def test_what_every_operation_answers_is_an_answer_of_aws(
     emulator: Emulator, called: dict[str, set[str]], ours: dict[str, set[str]], tmp_path: Path
 ) -> None:
-    stories: list[Callable[[Emulator], None]] = [_release, _build, _shift, _roll, _push, _others]
+    stories: list[Callable[[Emulator], None]] = [
+        *(_release, _build, _shift, _roll, _push, _commit, _others)
+    ]
     for story in stories:
         story(emulator)
     for service, operations in ours.items():
@@ -325,6 +330,7 @@ def _roll(emulator: Emulator) -> None:
     ecs.stop_task(cluster=service.name, task=task["taskArn"])
     ecs.delete_service(cluster=service.name, service=service.name, force=True)
     ecs.deregister_task_definition(taskDefinition=f"{service.name}:1")
+    ecs.delete_task_definitions(taskDefinitions=[f"{service.name}:1"])
 
 
 def _push(emulator: Emulator) -> None:
@@ -338,6 +344,20 @@ def _push(emulator: Emulator) -> None:
     ecr.describe_images(repositoryName=name)
     ecr.batch_get_image(repositoryName=name, imageIds=[image])
     ecr.describe_image_scan_findings(repositoryName=name, imageId=image)
+
+
+def _commit(emulator: Emulator) -> None:
+    name, api = emulator.new_name("code"), emulator.client("codecommit")
+    made = api.create_repository(repositoryName=name, repositoryDescription="code")
+    api.get_repository(repositoryName=name)
+    api.list_repositories()
+    api.list_tags_for_resource(resourceArn=made["repositoryMetadata"]["Arn"])
+    files = [{"filePath": "a", "fileContent": b"text"}]
+    on_main = {"repositoryName": name, "branchName": "main"}
+    commit = api.create_commit(**on_main, putFiles=files)["commitId"]
+    api.get_branch(**on_main)
+    api.get_commit(repositoryName=name, commitId=commit)
+    api.delete_repository(repositoryName=name)
 
 
 def _others(emulator: Emulator) -> None:

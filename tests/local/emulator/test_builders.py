@@ -21,12 +21,17 @@ esac
 
 
 @pytest.fixture
-def with_docker(new_emulator: Callable[..., Emulator], tmp_path: Path) -> Emulator:
+def docker(tmp_path: Path) -> str:
+    """A machine with that command, as JSON."""
     (tmp_path / "docker").write_text(DOCKER)
     (tmp_path / "docker").chmod(0o755)
-    machine = tmp_path / "build.json"
-    machine.write_text(json.dumps({"PATH": f"{tmp_path}:/usr/bin:/bin"}))
-    return new_emulator("--build-environment", str(machine))
+    return json.dumps({"PATH": f"{tmp_path}:/usr/bin:/bin"})
+
+
+@pytest.fixture
+def with_docker(emulator: Emulator, machine: Path, docker: str) -> Emulator:
+    machine.write_text(docker)
+    return emulator
 
 
 @pytest.mark.parametrize(
@@ -46,13 +51,18 @@ def test_the_builders_of_a_build_end_with_it(
     assert (tmp_path / "removed").read_text() == "buildx rm --force one two\n"
 
 
-def test_no_builder_outlives_the_emulator(with_docker: Emulator, tmp_path: Path) -> None:
+def test_no_builder_outlives_the_emulator(
+    new_emulator: Callable[..., Emulator], docker: str, tmp_path: Path
+) -> None:
+    machine = tmp_path / "build.json"
+    machine.write_text(docker)
+    emulator = new_emulator("--build-environment", str(machine))
     made = tmp_path / "made"
     commands = ("docker buildx create one", f"touch {made}", "sleep 600")
-    name = deploy(with_docker, project(spec(*commands), Source=NO_SOURCE))
-    with_docker.client("codebuild").start_build(projectName=name)
+    name = deploy(emulator, project(spec(*commands), Source=NO_SOURCE))
+    emulator.client("codebuild").start_build(projectName=name)
     eventually(made.exists)
-    assert with_docker.stop() == 0
+    assert emulator.stop() == 0
     assert (tmp_path / "removed").read_text() == "buildx rm --force one\n"
 
 

@@ -347,19 +347,19 @@ def test_wrong_requests(emulator: Emulator) -> None:
     ],
 )
 def test_without_a_machine_builds_fail_in_provisioning(
-    new_emulator: Callable[..., Emulator], tmp_path: Path, content: str | None, reason: str
+    emulator: Emulator, machine: Path, content: str | None, reason: str
 ) -> None:
-    file = tmp_path / "build.json"
     if content is not None:
-        file.write_text(content)
-    emulator = new_emulator("--build-environment", str(file))
+        machine.write_text(content)
+    else:
+        machine.unlink()
     name = deploy(emulator, project(spec("true"), Source=NO_SOURCE))
     build = run(emulator, name)
     assert build["buildStatus"] == "FAILED"
     phase = next(each for each in build["phases"] if each["phaseType"] == "PROVISIONING")
     assert reason in phase["contexts"][0]["message"]
     # The file is read anew for each build.
-    file.write_text('{"PATH": "/usr/bin:/bin"}')
+    machine.write_text('{"PATH": "/usr/bin:/bin"}')
     assert run(emulator, name)["buildStatus"] == "SUCCEEDED"
 
 

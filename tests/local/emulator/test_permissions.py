@@ -1,5 +1,6 @@
 """What IAM would deny, the emulator denies: by policies, trust and conditions."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +24,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     folder = tmp_path_factory.mktemp("permissions")
     machine = folder / "build.json"
     machine.write_text(json.dumps({"PATH": os.environ["PATH"]}))
-    options = ("--enforce-permissions", "--complete-connections")
-    emulator = Emulator(folder, *options, "--build-environment", str(machine))
+    emulator = Emulator(folder, "--complete-connections", "--build-environment", str(machine))
     emulator.start()
     yield emulator
     emulator.stop()
@@ -230,6 +230,59 @@ def test_roles_are_passed_to_whom_the_condition_names(
         )
     lambda_ = {"iam:PassedToService": "lambda.amazonaws.com"}
     assert not decide(strict, deployer, "iam:PassRole", execution, **lambda_)["allowed"]
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        ("codebuild", "start_build", {"projectName": "a", "serviceRoleOverride": "ROLE"}),
+        ("events", "put_targets", {"Rule": "a", "Targets": [{"Id": "b", "Arn": "ROLE"}]}),
+        (
+            "lambda",
+            "create_function",
+            {"FunctionName": "a", "Role": "ROLE", "Code": {"ZipFile": b""}},
+        ),
+        ("lambda", "update_function_configuration", {"FunctionName": "a", "Role": "ROLE"}),
+        (
+            "codepipeline",
+            "update_pipeline",
+            {
+                "pipeline": {
+                    "name": "a",
+                    "roleArn": "ROLE",
+                    "stages": [{"name": "b", "actions": []}],
+                }
+            },
+        ),
+    ],
+)
+def test_a_role_is_passed_by_whoever_names_it(
+    strict: Emulator,
+    role: Callable[..., str],
+    service: str,
+    operation: str,
+    request_: dict[str, Any],
+) -> None:
+    passed = f"arn:aws:iam::{ACCOUNT}:role/administrator"
+
+    def named(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: named(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [named(each) for each in value]
+        return passed if value == "ROLE" else value
+
+    request = named(request_)
+    if service == "events":
+        request["Targets"][0]["RoleArn"] = passed
+    to = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+    maker = role(allow([f"{service}:*"]), allow("iam:PassRole", Condition=to))
+    without = role(allow([f"{service}:*"]), allow("iam:PassRole", f"{passed}-other"))
+    with pytest.raises(ClientError, match=r"iam:PassRole on resource: .*administrator"):
+        getattr(by(strict, without, service), operation)(**request)
+    with contextlib.suppress(ClientError):  # something else is not there
+        getattr(by(strict, maker, service), operation)(**request)
+    assert denied(strict, maker) == []
 
 
 def test_a_service_is_named_with_its_cluster(strict: Emulator, role: Callable[..., str]) -> None:

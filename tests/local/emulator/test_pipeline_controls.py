@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local.emulator.delivery import action, approval
-from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually
+from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, queue
 from tests.local.emulator.pipeline import Inbox, Pipeline, approvals, gate, gated
 
 WHERE = {"stageName": "Gate", "transitionType": "Inbound"}
@@ -155,6 +155,7 @@ def test_a_rule_starts_a_pipeline_with_variables(emulator: Emulator) -> None:
     target = {
         "Id": "pipeline",
         "Arn": {"Fn::Sub": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:${{Pipeline}}"},
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/anything",
     }
 
     def rule(source: str, **more: Any) -> dict[str, Any]:
@@ -211,7 +212,7 @@ def test_an_approval_notifies_and_shows_what_it_is_about(emulator: Emulator) -> 
                 "Endpoint": {"Fn::GetAtt": ["Mail", "Arn"]},
             },
         },
-        "Mail": {"Type": "AWS::SQS::Queue"},
+        **queue("Mail"),
     }
     pipeline = Pipeline(emulator, {"Gate": [ask]}, resources)
     execution = pipeline.push()

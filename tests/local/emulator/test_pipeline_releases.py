@@ -1,6 +1,7 @@
 """`Releases`: what a person does with a pipeline from outside."""
 
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -17,8 +18,9 @@ class There(Emulator):
 
     def __init__(self, emulator: Emulator) -> None:
         self.__dict__ = {**emulator.__dict__, "_clients": {}}
+        self._make_roles()
 
-    def client(self, service: str) -> object:
+    def client(self, service: str) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,
@@ -57,6 +59,7 @@ def deployed(emulator: Emulator) -> Pipeline:
         There(emulator),
         {},
         Stages=[{"Name": "Source", "Actions": [source(repository)]}, stage],
+        RoleArn=f"arn:aws:iam::{ACCOUNT}:role/pipeline",
         Variables=[{"Name": "wanted", "DefaultValue": "yes"}],
         Triggers=[{"ProviderType": "CodeStarSourceConnection", "GitConfiguration": git}],
     )

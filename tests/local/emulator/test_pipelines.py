@@ -19,7 +19,7 @@ from tests.local.emulator.delivery import (
     project,
     source,
 )
-from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, packed
+from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, packed, queue
 from tests.local.emulator.pipeline import Pipeline, approvals
 
 
@@ -397,6 +397,7 @@ def test_codecommit_pushes_start_pipelines_through_rules(emulator: Emulator) -> 
                 {
                     "Id": "pipeline",
                     "Arn": {"Fn::Sub": f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:${{Pipeline}}"},
+                    "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/anything",
                 }
             ],
         },
@@ -439,7 +440,6 @@ def test_a_variable_that_no_action_gave_fails_the_action_that_uses_it(emulator: 
 
 def test_state_changes_are_events(emulator: Emulator) -> None:
     sqs = emulator.client("sqs")
-    queue = {"Type": "AWS::SQS::Queue"}
     pattern = {"source": ["aws.codepipeline", "aws.codebuild"]}
     rule = {
         "Type": "AWS::Events::Rule",
@@ -451,7 +451,7 @@ def test_state_changes_are_events(emulator: Emulator) -> None:
     pipeline = Pipeline(
         emulator,
         {"Build": [BUILD]},
-        {**build(commands("false")), "Queue": queue, "Rule": rule},
+        {**build(commands("false")), **queue("Queue"), "Rule": rule},
         Variables=[{"Name": "mode", "DefaultValue": "quick"}],
     )
     url = next(
@@ -595,7 +595,7 @@ def test_a_deployment_that_does_not_come_up_is_rolled_back_and_fails_the_action(
 ) -> None:
     resources = {
         **ecs_resources(),
-        "Queue": {"Type": "AWS::SQS::Queue"},
+        **queue("Queue"),
         "Rule": {
             "Type": "AWS::Events::Rule",
             "Properties": {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.emulator.driver import Emulator, Registry, eventually
+from tests.local.emulator.driver import Emulator, Registry, eventually, queue
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_scans_by_hand(emulator: Emulator, repository: Callable[..., str]) -> No
 def test_a_scan_is_an_event(emulator: Emulator, repository: Callable[..., str]) -> None:
     template = {
         "Resources": {
-            "Queue": {"Type": "AWS::SQS::Queue"},
+            **queue("Queue"),
             "Rule": {
                 "Type": "AWS::Events::Rule",
                 "Properties": {

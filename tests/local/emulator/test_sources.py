@@ -44,7 +44,7 @@ def commit(tmp_path: Path) -> Commit:
 
 def seen(emulator: Emulator, commit: Commit, kind: str, **configuration: str) -> dict[str, str]:
     """Release a commit; return what its build saw."""
-    repository = emulator.new_name("org/code")
+    repository = emulator.new_name("code" if kind == "CodeCommit" else "org/code")
     first = source(repository, DetectChanges=False, **configuration)
     if kind == "CodeCommit":
         named = {"RepositoryName": repository, "BranchName": "main", "PollForSourceChanges": False}

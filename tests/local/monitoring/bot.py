@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import aws_cdk as cdk
+from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codepipeline as codepipeline
+from aws_cdk import aws_iam as iam
 
 from container_pipelines import (
     DEFAULT_THRESHOLDS,
@@ -29,7 +31,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
     folder
         Where the assembly goes.
     pipeline
-        The name of the pipeline, which is there already.
+        The name of the pipeline and of its build project, which are there already.
 
     Returns
     -------
@@ -45,6 +47,13 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
         notify_on=list(NotifyOn),
         docs_url="https://example.com/troubleshooting",
     )
+    # An imported project does not know where it logs, and this one has a group of its own.
+    logs = {"service": "logs", "resource": "log-group", "resource_name": "*:log-stream:*"}
+    iam.Grant.add_to_principal(
+        grantee=bot.role,
+        actions=["logs:GetLogEvents"],
+        resource_arns=[stack.format_arn(**logs, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)],
+    )
     PipelineAlarms(
         stack,
         "MonitoredResources",
@@ -53,6 +62,7 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
         pipeline=codepipeline.Pipeline.from_pipeline_arn(
             stack, "Pipeline", stack.format_arn(service="codepipeline", resource=pipeline)
         ),
+        build=codebuild.Project.from_project_name(stack, "Project", pipeline),
         events=[EventKind.RELEASES],
         alarms=dict.fromkeys(DEFAULT_THRESHOLDS),
     )

@@ -1,5 +1,7 @@
 """The stacks under test: small services, each with its repository, its build and its pipeline."""
 
+import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from container_pipelines import (
     EcsRollingPipeline,
     HealthCheck,
     LoadBalancedService,
+    OnDrift,
     PhaseCommands,
     PipelineControls,
     ReleaseRecorder,
@@ -85,8 +88,6 @@ class Stacks:
             stack, "Connection", connection_name=name, provider_type="GitHub"
         )
         self.recorder = ReleaseRecorder(stack, "Recorder")
-        # Its schedule would come in the middle of a test; ends of deployments bring it in any case.
-        self.drift_detector = DriftDetector(stack, "DriftDetector", interval=cdk.Duration.hours(1))
         self.bucket = ArtifactBucket(stack, "Artifacts")
         self._count = 0
 
@@ -134,6 +135,7 @@ class Stacks:
         controls: PipelineControls | None = None,
         commands: PhaseCommands | None = None,
         build_may: Mapping[str, str] | None = None,
+        drift: bool = False,
     ) -> tuple[LoadBalancedService, EcrRepo]:
         """Add a service with its pipeline, and the repository of its images.
 
@@ -149,7 +151,13 @@ class Stacks:
             What its build runs beside.
         build_may
             Actions of SSM that these need, and the parameters that they are on.
+        drift
+            Whether a drift is looked for. Each end of a deployment then calls a function for each
+            such service.
         """
+        controls = controls or PipelineControls()
+        if not drift:
+            controls = dataclasses.replace(controls, on_drift=OnDrift.IGNORE)
         images = EcrRepo(self._images, name.title(), repository_name=name)
         scope, folder = self.scope(name.title()), f"services/{name}"
         self._count += 1
@@ -189,7 +197,7 @@ class Stacks:
             "build": build,
             "image_pointer": images.image_pointer,
             "recorder": self.recorder,
-            "drift_detector": self.drift_detector,
+            "drift_detector": self._drift_detector if drift else None,
             "pipeline_name": name,
             "artifact_bucket": self.bucket,
             "controls": controls,
@@ -199,6 +207,11 @@ class Stacks:
         else:
             BlueGreenPipeline(scope, "Release", service=service, **release)
         return service, images
+
+    @functools.cached_property
+    def _drift_detector(self) -> DriftDetector:
+        # Its schedule would come in the middle of a test; ends of deployments bring it in any case.
+        return DriftDetector(self._stack, "DriftDetector", interval=cdk.Duration.hours(1))
 
     def synth(self) -> None:
         """Write the assembly."""
