@@ -15,6 +15,7 @@ from typing import Final
 
 import leather
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from local.cloud import ROOT
@@ -154,7 +155,8 @@ def main(*, counts: Sequence[int], rounds: int, svg: Path | None) -> None:
         Where a plot is written, if at all.
     """
     medians = {case: _median(found) for case, found in measure(counts, rounds).items()}
-    console.print(_table(medians), width=140)
+    # Whole also where it is written into a file, which rich takes to be 80 columns wide.
+    Console(width=140).print(_table(medians))
     if svg is not None:
         chart = leather.Chart(_SECONDS)
         for app in (*_APPS, "own-unmonitored"):

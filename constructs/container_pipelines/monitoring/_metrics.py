@@ -1,8 +1,8 @@
 """The metrics that alarms and dashboards read, as values.
 
 A value costs nothing until an alarm is made of it; a dashboard takes it as the JSON that it becomes
-in the end. As objects of the CDK, which live in another process, the metrics of dashboards were a
-tenth of what a synthesis asks for.
+in the end. As objects of the CDK, which live in another process, widgets and metrics of a dashboard
+were a tenth of what a synthesis asks for.
 
 https://docs.aws.amazon.com/codepipeline/latest/userguide/monitoring-pipelines.html
 https://docs.aws.amazon.com/codebuild/latest/userguide/cloudwatch_metrics-codebuild.html

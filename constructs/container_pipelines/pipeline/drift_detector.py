@@ -15,6 +15,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
+from container_pipelines._once import arn, service_names, stack_of
 from container_pipelines.pipeline.pipeline_controls import IMAGE_VARIABLE, OnDrift
 from container_pipelines.registry.image_pointer import ImagePointer
 
@@ -178,11 +179,11 @@ class DriftDetector(Construct):
                 "'on_drift' must be RESTORE or NOTIFY for a service that is watched, got IGNORE; "
                 "do not watch it"
             )
-        stack = Stack.of(scope)
+        stack = stack_of(scope)
         # Each attribute of the CDK is a question to another process.
-        cluster_name, service_name = service.cluster.cluster_name, service.service_name
+        cluster_name, _, service_name = service_names(service)
         # Not the service's own ARN, for the reason that DeployTarget has.
-        here = stack.format_arn(service="ecs", resource="")
+        here = arn(scope, "ecs", "")
         service_arn = f"{here}service/{cluster_name}/{service_name}"
         restores = on_drift is OnDrift.RESTORE
         role = iam.Role(
