@@ -20,6 +20,9 @@ from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import ACCOUNT, REGION, Emulator, eventually, packed
 
 ECR = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+ELSEWHERE = "us-west-2"
+"""A region that no build runs in; its registry is there too."""
+ECR_ELSEWHERE = f"{ACCOUNT}.dkr.ecr.{ELSEWHERE}.amazonaws.com"
 BUCKET = "builds"
 SOURCE_URL = "https://github.com/your-org/my-app"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -113,12 +116,12 @@ class Project:
                 file_assets_bucket_name=BUCKET, generate_bootstrap_version_rule=False
             ),
         )
+        own = EcrRepo(stack, "Images", repository_name=name).repository
         build = BuildProject(
             stack,
             "Build",
-            repository=EcrRepo(stack, "Images", repository_name=name).repository,
             project_name=stack.stack_name,
-            **configure(stack),
+            **{"repository": own, **configure(stack)},
         )
         template = cdk.assertions.Template.from_stack(stack).to_json()
         # No build reads the image pointer, and nobody has uploaded the function that makes it.

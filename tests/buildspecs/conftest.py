@@ -14,7 +14,7 @@ import pytest
 
 from local.engine import Engine, EngineUnavailableError, open_engine
 from local.permissions import denied_calls
-from tests.buildspecs.builds import BUCKET, ECR, Configure, Project
+from tests.buildspecs.builds import BUCKET, ECR, ECR_ELSEWHERE, Configure, Project
 from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import Emulator
 
@@ -82,7 +82,7 @@ def open_builder(
                 engine = stack.enter_context(
                     open_engine(
                         cache,
-                        registries={ECR: registry.address},
+                        registries={ECR: registry.address, ECR_ELSEWHERE: registry.address},
                         progress=print,
                         base_images=("node:20-alpine", "node:24-alpine"),
                         **options,

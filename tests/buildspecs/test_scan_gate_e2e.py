@@ -75,6 +75,14 @@ def test_what_blocks(project: Project, severity: str) -> None:
     assert f"BLOCKED by 1 finding ({severity} 1)" in told[-1]
 
 
+def test_what_was_blocked_is_not_released_by_its_digest(project: Project) -> None:
+    project.find(finding("HIGH"))
+    assert project.build(SCRATCH, commit=COMMIT).status == "FAILED"
+    build = project.build(SCRATCH, commit="b" * 40, RELEASE_IMAGE=project.tags()[TAG])
+    check_stopped(project, build, status=1, verdict="blocked")
+    assert "nothing is built" in build.said
+
+
 def test_an_allowed_finding_passes(new_project: Callable[..., Project]) -> None:
     project = new_project(scan_gate=allowed("CVE-2026-10001", date.max))
     project.find(finding("CRITICAL"))

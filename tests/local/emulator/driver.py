@@ -84,7 +84,7 @@ class Emulator:
         self._folder = folder
         self._options = options
         self._names = itertools.count()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def start(self) -> None:
         with self.log.open("a") as log:
@@ -124,17 +124,17 @@ class Emulator:
         self.process.send_signal(how)
         return self.process.wait(timeout=10)
 
-    def client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = boto3.client(
+    def client(self, service: str, region: str = REGION) -> Any:
+        if (service, region) not in self._clients:
+            self._clients[service, region] = boto3.client(
                 service,
                 endpoint_url=self.url,
-                region_name=REGION,
+                region_name=region,
                 aws_access_key_id=ACCOUNT,
                 aws_secret_access_key="any",
                 config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
             )
-        return self._clients[service]
+        return self._clients[service, region]
 
     def new_name(self, prefix: str) -> str:
         return f"{prefix}-{next(self._names)}"
