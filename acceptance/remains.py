@@ -175,8 +175,9 @@ def _delete_stack(aws: Aws, progress: Progress, name: str) -> None:
 
     if status() == "UPDATE_IN_PROGRESS":
         client.cancel_update_stack(StackName=name)
-    # A stack that is being made can be deleted at once; any other must come to rest first.
-    if status() not in ("CREATE_IN_PROGRESS", "DELETE_IN_PROGRESS"):
+    # Also one that is being made, although AWS lets it be deleted meanwhile: what is made at that
+    # moment must not outlive it.
+    if status() != "DELETE_IN_PROGRESS":
         progress.until(at_rest, what=f"the stack {name} at rest", seconds=_STACK_SECONDS)
     client.delete_stack(StackName=name)
     if progress.until(ended, what=f"the end of the stack {name}", seconds=_STACK_SECONDS) != (

@@ -173,6 +173,19 @@ def test_an_update_under_way_is_cancelled_and_waited_for(
     assert account.status[service] == ["UPDATE_ROLLBACK_COMPLETE"]
 
 
+def test_a_stack_that_is_being_made_is_waited_for(
+    account: Any, names: Names, progress: Progress
+) -> None:
+    platform = f"{PREFIX}-platform"
+    account.stacks = [platform]
+    account.status[platform] = [*["CREATE_IN_PROGRESS"] * 5, "CREATE_COMPLETE"]
+    assert remains.clean(account, names, progress) == []
+    assert account.status[platform] == ["CREATE_COMPLETE"]
+    assert account.called("cloudformation.delete_stack", "cloudformation.cancel_update_stack") == [
+        "cloudformation.delete_stack"
+    ]
+
+
 def test_a_stack_that_was_never_executed_is_at_rest(
     account: Any, names: Names, progress: Progress
 ) -> None:
