@@ -141,7 +141,13 @@ class _Drift:
             return
         execution = releases.start(wanted, self._incident)
         self._log("release started", execution=execution)
-        self._remember(self._incident.with_attempt(execution, self._now))
+        attempted = self._incident.with_attempt(execution, self._now)
+        try:
+            self._remember(attempted)
+        except TakenError:
+            # It has been started, whoever remembers that. Sent twice it has the same id.
+            notify(self._clients.events, self._watched, attempted, State.RESTORING, execution)
+            raise
         self._notify(State.RESTORING, execution)
 
     def _notify(self, state: State, because: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
-    from types_boto3_ssm.type_defs import PutParameterResultTypeDef
+    from types_boto3_ssm.type_defs import ParameterTypeDef, PutParameterResultTypeDef
 
 _NONE: Final = "none"
 
@@ -75,6 +75,11 @@ class TakenError(Exception):
 class Incidents:
     """The parameter.
 
+    Parameter Store writes unconditionally. So a write is preceded by another look at the version,
+    and of two that coincide nevertheless, the later one stands, although its writer gives up. What
+    is lost then is done again by a later look: the start of the same release with the same token,
+    the notification with the same id.
+
     Parameters
     ----------
     ssm
@@ -90,9 +95,8 @@ class Incidents:
 
     def read(self) -> Incident | None:
         """Get the present drift, if one is remembered."""
-        try:
-            found = self._ssm.get_parameter(Name=self._name)["Parameter"]
-        except self._ssm.exceptions.ParameterNotFound:
+        found = self._get()
+        if found is None:
             return None
         self._version = found["Version"]
         return _parsed(found["Value"])
@@ -108,17 +112,27 @@ class Incidents:
         Raises
         ------
         TakenError
-            If the parameter was written since it was read. Of invocations that saw the same, one
-            goes on.
+            If another invocation has written since this one read: nothing is written where that
+            was seen before; where it is seen afterwards, in the version, this one's value stands.
         """
+        found = self._get()
+        if found is not None and found["Version"] > self._version:
+            raise TakenError(self._name)
+        errors = self._ssm.exceptions
         try:
             answer = self._put(_written(incident))
-        except self._ssm.exceptions.ParameterAlreadyExists as error:
+        except (errors.ParameterAlreadyExists, errors.TooManyUpdates) as error:
             raise TakenError(self._name) from error
         # Of those who overwrite the same version, one makes the next.
         expected, self._version = self._version + 1, answer["Version"]
         if self._version != expected:
             raise TakenError(self._name)
+
+    def _get(self) -> ParameterTypeDef | None:
+        try:
+            return self._ssm.get_parameter(Name=self._name)["Parameter"]
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
 
     def _put(self, value: str) -> PutParameterResultTypeDef:
         if self._version:

@@ -288,6 +288,40 @@ def test_two_at_once_start_one_release_and_send_one_event(aws: Any, look: Look) 
     assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
 
 
+def test_what_another_one_has_written_meanwhile_is_not_overwritten(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    # The other one starts the release, notifies people, and remembers both.
+    aws.before["StartPipelineExecution"].append(look)
+    look()
+    assert len(aws.variables) == 1
+    assert len({event["id"] for event in aws.events}) == 1
+    value, version = aws.parameters["/my-app/image-drift"]
+    assert (json.loads(value)["notified"], version) == (["RESTORING"], 3)
+
+
+def test_a_release_that_another_one_overwrites_is_notified_nevertheless(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+
+    def other_write() -> None:
+        value, version = aws.parameters["/my-app/image-drift"]
+        aws.parameters["/my-app/image-drift"] = (value, version + 1)
+
+    aws.before["PutParameter"] += [lambda: None, other_write]
+    look()
+    assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+
+
+def test_one_that_writes_in_the_same_moment_goes_first(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    aws.faults["PutParameter"].append("TooManyUpdates")
+    look()
+    assert (aws.variables, aws.events) == ([], [])
+    look()
+    assert aws.states == ["RESTORING"]
+
+
 def test_two_at_once_that_see_the_end_send_one_event(aws: Any, look: Look) -> None:
     aws.run(aws.OLD)
     look()
