@@ -41,7 +41,9 @@ def test_the_recorded_image_is_released_and_people_are_notified_once(
     assert event == {
         "eventName": "IMAGE_DRIFT_RESTORING",
         "reason": f"The service runs {aws.OLD}, and {aws.LIVE} is recorded as live. A release of "
-        f"the recorded image has been started: {execution}.",
+        f"the recorded image has been started: {execution}. To keep the running image, stop that "
+        f"execution and start the pipeline with IMAGE={aws.OLD.partition('@')[2]}; or, if it is in "
+        "another repository, disable the transition into the stage that deploys.",
         "id": f"my-pipeline/{aws.now}/RESTORING",
         "pipeline": "my-pipeline",
         "running": aws.OLD,
@@ -65,6 +67,7 @@ def test_an_image_that_is_named_by_tag_is_another_one(aws: Any, look: Look, imag
     aws.run(image)
     look()
     assert aws.states == ["RESTORING"]
+    assert "IMAGE=<its digest>" in aws.events[0]["reason"]
 
 
 def test_the_same_image_of_another_registry_is_the_recorded_one(aws: Any, look: Look) -> None:
@@ -202,6 +205,8 @@ def test_where_people_want_to_be_notified_alone_nothing_is_started(aws: Any, loo
         look(restores=False)
         aws.now += 20 * MINUTE
     assert aws.states == ["DETECTED"]
+    for image in (aws.OLD, aws.LIVE):
+        assert f"IMAGE={image.partition('@')[2]}" in aws.events[0]["reason"]
     assert "GetPipelineState" not in aws.calls
     assert "StartPipelineExecution" not in aws.calls
     aws.run(aws.LIVE)
