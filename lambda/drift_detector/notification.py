@@ -30,7 +30,11 @@ class State(StrEnum):
     BLOCKED = "BLOCKED"
     """Another release has been running for long."""
     GIVEN_UP = "GIVEN_UP"
-    """Releases of the recorded image have failed repeatedly."""
+    """Releases of the recorded image have failed repeatedly; others follow at long intervals."""
+    STOPPED = "STOPPED"
+    """A person has stopped the release of the recorded image, and none follows."""
+    UNSETTLED = "UNSETTLED"
+    """Something other than a release has been in progress for long."""
     RESTORED = "RESTORED"
     """The service runs the recorded image again."""
 
@@ -46,7 +50,13 @@ _NEXT: Final = {
     State.BLOCKED: "The recorded image is released once the release {because} has ended; stop that "
     "if it waits for somebody.",
     State.GIVEN_UP: "{because} releases of the recorded image have not brought it back. Find out "
-    "why the last one failed, and release an image that gets healthy.",
+    "why the last one failed, and release an image that gets healthy. The recorded one is tried "
+    "again each 6 hours.",
+    State.UNSETTLED: "Nothing is done about it while {because}, which has lasted for half an hour. "
+    "Let it complete, or stop it.",
+    State.STOPPED: "The release {because} of the recorded image was stopped, and no other is "
+    "started until either image changes. To have the recorded image again, start the pipeline "
+    "with {variable}={recorded}.",
 }
 
 
@@ -85,7 +95,7 @@ def notify(
         "pipeline": watched.pipeline,
         "running": incident.running,
         "recorded": incident.recorded,
-        **({"execution-id": incident.attempts[-1].execution} if incident.attempts else {}),
+        **({"execution-id": incident.last.execution} if incident.last else {}),
     }
     answer = events.put_events(
         Entries=[
