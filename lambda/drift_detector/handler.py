@@ -189,7 +189,8 @@ class _Drift:
             self._remember(attempted)
         except TakenError:
             # It has been started, whoever remembers that. Sent twice it has the same id.
-            notify(self._clients.events, self._watched, attempted, State.RESTORING, execution)
+            if State.RESTORING not in attempted.notified:
+                notify(self._clients.events, self._watched, attempted, State.RESTORING, execution)
             raise
         self._notify(State.RESTORING, execution)
 
