@@ -477,6 +477,24 @@ def test_an_event_that_was_not_taken_is_sent_by_the_next_look(aws: Any, look: Lo
     assert aws.states == ["FROZEN"]
 
 
+@pytest.mark.parametrize("fault", ["not taken", "InternalException"])
+def test_the_end_of_a_drift_that_could_not_be_sent_is_sent_by_the_next_look(
+    aws: Any, look: Look, fault: str
+) -> None:
+    aws.run(aws.OLD)
+    look()
+    aws.run(aws.LIVE)
+    if fault == "not taken":
+        aws.undelivered = 1
+    else:
+        aws.faults["PutEvents"].append(fault)
+    with pytest.raises(Exception, match=fault):
+        look()
+    look()
+    look()
+    assert aws.states == ["RESTORING", "RESTORED"]
+
+
 @pytest.mark.parametrize(
     ("operation", "code"),
     [
