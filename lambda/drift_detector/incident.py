@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
-    from types_boto3_ssm.type_defs import PutParameterResultTypeDef
+    from types_boto3_ssm.type_defs import ParameterTypeDef, PutParameterResultTypeDef
 
 _NONE: Final = "none"
 
@@ -44,7 +44,12 @@ class Incident:
     since
         When it was seen first, in seconds since 1970.
     attempts
-        The releases that were started.
+        How many releases were started.
+    last
+        The last of them.
+    unsettled_since
+        Since when something is in progress while no release is, in seconds since 1970; None if
+        nothing is.
     notified
         What people have been notified of.
     """
@@ -52,7 +57,9 @@ class Incident:
     running: str
     recorded: str
     since: int
-    attempts: tuple[Attempt, ...] = ()
+    attempts: int = 0
+    last: Attempt | None = None
+    unsettled_since: int | None = None
     notified: tuple[str, ...] = ()
 
     def is_about(self, running: str, recorded: str) -> bool:
@@ -61,7 +68,16 @@ class Incident:
 
     def with_attempt(self, execution: str, at: int) -> Incident:
         """Return it with one more release."""
-        return replace(self, attempts=(*self.attempts, Attempt(execution=execution, at=at)))
+        attempt = Attempt(execution=execution, at=at)
+        return replace(self, attempts=self.attempts + 1, last=attempt)
+
+    def with_unsettled(self, since: int) -> Incident:
+        """Return it with since when something is in progress."""
+        return replace(self, unsettled_since=since)
+
+    def with_settled(self, now: int) -> Incident:
+        """Return it with nothing in progress: what has not been acted upon begins now."""
+        return replace(self, unsettled_since=None, since=self.since if self.attempts else now)
 
     def with_notified(self, state: str) -> Incident:
         """Return it with one more state that people know of."""
@@ -74,6 +90,11 @@ class TakenError(Exception):
 
 class Incidents:
     """The parameter.
+
+    Parameter Store writes unconditionally. So a write is preceded by another look at the version,
+    and of two that coincide nevertheless, the later one stands, although its writer gives up. What
+    is lost then is done again by a later look: the start of the same release with the same token,
+    the notification with the same id.
 
     Parameters
     ----------
@@ -90,9 +111,8 @@ class Incidents:
 
     def read(self) -> Incident | None:
         """Get the present drift, if one is remembered."""
-        try:
-            found = self._ssm.get_parameter(Name=self._name)["Parameter"]
-        except self._ssm.exceptions.ParameterNotFound:
+        found = self._get()
+        if found is None:
             return None
         self._version = found["Version"]
         return _parsed(found["Value"])
@@ -108,17 +128,27 @@ class Incidents:
         Raises
         ------
         TakenError
-            If the parameter was written since it was read. Of invocations that saw the same, one
-            goes on.
+            If another invocation has written since this one read: nothing is written where that
+            was seen before; where it is seen afterwards, in the version, this one's value stands.
         """
+        found = self._get()
+        if found is not None and found["Version"] > self._version:
+            raise TakenError(self._name)
+        errors = self._ssm.exceptions
         try:
             answer = self._put(_written(incident))
-        except self._ssm.exceptions.ParameterAlreadyExists as error:
+        except (errors.ParameterAlreadyExists, errors.TooManyUpdates) as error:
             raise TakenError(self._name) from error
         # Of those who overwrite the same version, one makes the next.
         expected, self._version = self._version + 1, answer["Version"]
         if self._version != expected:
             raise TakenError(self._name)
+
+    def _get(self) -> ParameterTypeDef | None:
+        try:
+            return self._ssm.get_parameter(Name=self._name)["Parameter"]
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
 
     def _put(self, value: str) -> PutParameterResultTypeDef:
         if self._version:
@@ -134,7 +164,9 @@ def _written(incident: Incident | None) -> str:
             "running": incident.running,
             "recorded": incident.recorded,
             "since": incident.since,
-            "attempts": [[attempt.execution, attempt.at] for attempt in incident.attempts],
+            "attempts": incident.attempts,
+            "last": [incident.last.execution, incident.last.at] if incident.last else None,
+            "unsettled_since": incident.unsettled_since,
             "notified": list(incident.notified),
         }
     )
@@ -148,10 +180,21 @@ def _parsed(text: str) -> Incident | None:
             running=str(found["running"]),
             recorded=str(found["recorded"]),
             since=int(found["since"]),
-            attempts=tuple(
-                Attempt(execution=str(execution), at=int(at)) for execution, at in found["attempts"]
-            ),
+            attempts=int(found["attempts"]),
+            last=_attempt(found["last"]),
+            unsettled_since=_seconds(found["unsettled_since"]),
             notified=tuple(map(str, found["notified"])),
         )
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _attempt(found: list[Any] | None) -> Attempt | None:
+    if found is None:
+        return None
+    execution, at = found
+    return Attempt(execution=str(execution), at=int(at))
+
+
+def _seconds(found: Any) -> int | None:
+    return None if found is None else int(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Releases:
-    """The releases of one pipeline.
+    """The releases of one pipeline, as they are at one look.
 
     Parameters
     ----------
@@ -38,16 +39,24 @@ class Releases:
                 return f"the transition into the stage {stage.get('stageName')} is off ({reason})"
         return None
 
-    def underway(self) -> list[str]:
-        """Return the executions that have not ended, those that wait among them."""
+    @cached_property
+    def _statuses(self) -> dict[str, str]:
         newest = self._codepipeline.list_pipeline_executions(
             pipelineName=self._pipeline, maxResults=100
         )
-        return [
-            execution["pipelineExecutionId"]
+        return {
+            execution["pipelineExecutionId"]: execution["status"]
             for execution in newest["pipelineExecutionSummaries"]
-            if execution["status"] in ("InProgress", "Stopping")
-        ]
+        }
+
+    def underway(self) -> list[str]:
+        """Return the executions that have not ended, those that wait among them."""
+        running = ("InProgress", "Stopping")
+        return [execution for execution, status in self._statuses.items() if status in running]
+
+    def was_stopped(self, execution: str) -> bool:
+        """Return whether somebody has stopped an execution; one that failed is no such."""
+        return self._statuses.get(execution) == "Stopped"
 
     def start(self, digest: str, incident: Incident) -> str:
         """Have an image released that is in the repository.
@@ -64,7 +73,7 @@ class Releases:
         str
             The id of the execution.
         """
-        cause = (incident.running, incident.recorded, incident.since, len(incident.attempts))
+        cause = (incident.running, incident.recorded, incident.since, incident.attempts)
         started = self._codepipeline.start_pipeline_execution(
             name=self._pipeline,
             variables=[{"name": self._variable, "value": digest}],

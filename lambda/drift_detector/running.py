@@ -1,4 +1,4 @@
-"""What a service runs, once it has settled."""
+"""What a service runs, and whether it has settled."""
 
 from __future__ import annotations
 
@@ -9,25 +9,41 @@ from drift_detector.watched import InputError
 
 if TYPE_CHECKING:
     from types_boto3_ecs import ECSClient
-    from types_boto3_ecs.type_defs import ServiceTypeDef
+    from types_boto3_ecs.type_defs import DeploymentTypeDef, TaskSetTypeDef
 
     from drift_detector.watched import Watched
 
 
 @dataclass(frozen=True, slots=True)
-class Unsettled:
-    """Nothing can be said at the moment.
+class Running:
+    """What new tasks of a service start with.
+
+    Parameters
+    ----------
+    image
+        The image, as the task definition names it.
+    unsettled
+        What is in progress, so that it may change; None if nothing is.
+    """
+
+    image: str
+    unsettled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """There is nothing to compare.
 
     Parameters
     ----------
     reason
-        What is under way.
+        What is missing.
     """
 
     reason: str
 
 
-def running_image(ecs: ECSClient, watched: Watched) -> str | Unsettled:
+def running_image(ecs: ECSClient, watched: Watched) -> Running | Absent:
     """Say which image a service runs.
 
     Of ECS's own controller the primary deployment decides, of others the primary task set: what new
@@ -42,8 +58,8 @@ def running_image(ecs: ECSClient, watched: Watched) -> str | Unsettled:
 
     Returns
     -------
-    str or Unsettled
-        The image as its task definition names it, or what is waited for.
+    Running or Absent
+        The image, or what is missing.
 
     Raises
     ------
@@ -53,34 +69,43 @@ def running_image(ecs: ECSClient, watched: Watched) -> str | Unsettled:
     try:
         answer = ecs.describe_services(cluster=watched.cluster, services=[watched.service])
     except ecs.exceptions.ClusterNotFoundException:
-        return Unsettled(f"there is no cluster {watched.cluster}")
+        return Absent(f"there is no cluster {watched.cluster}")
     service = next(iter(answer["services"]), None)
     if service is None or service.get("status") != "ACTIVE":
-        return Unsettled(f"the cluster {watched.cluster} has no service {watched.service}")
-    primary = _primary(service)
-    if isinstance(primary, Unsettled):
-        return primary
-    return _image(ecs, primary, watched.container)
-
-
-def _primary(service: ServiceTypeDef) -> str | Unsettled:
-    """Return the task definition that new tasks start with."""
+        return Absent(f"the cluster {watched.cluster} has no service {watched.service}")
     if service.get("deploymentController", {}).get("type", "ECS") == "ECS":
-        for deployment in service.get("deployments", []):
-            if deployment["status"] != "PRIMARY":
-                continue
-            # Behind a Classic Load Balancer there is no such state: the numbers have to do.
-            state = deployment.get("rolloutState") or (
-                "COMPLETED" if len(service["deployments"]) == 1 else "IN_PROGRESS"
-            )
-            if state == "IN_PROGRESS":
-                return Unsettled(f"the deployment {deployment['id']} is in progress")
-            return deployment["taskDefinition"]
-        return Unsettled("the service has no primary deployment")
-    task_sets = service.get("taskSets", [])
-    if len(task_sets) != 1 or task_sets[0].get("stabilityStatus") != "STEADY_STATE":
-        return Unsettled(f"the service has {len(task_sets)} task sets, or one that is not steady")
-    return task_sets[0]["taskDefinition"]
+        primary = _of_deployments(service.get("deployments", []))
+    else:
+        primary = _of_task_sets(service.get("taskSets", []))
+    if primary is None:
+        return Absent("the service has no primary deployment or task set")
+    definition, unsettled = primary
+    return Running(_image(ecs, definition, watched.container), unsettled)
+
+
+def _of_deployments(deployments: list[DeploymentTypeDef]) -> tuple[str, str | None] | None:
+    """Return the task definition that new tasks start with, and what is in progress."""
+    for deployment in deployments:
+        if deployment["status"] != "PRIMARY":
+            continue
+        # Behind a Classic Load Balancer there is no such state: the numbers have to do.
+        state = deployment.get("rolloutState") or (
+            "COMPLETED" if len(deployments) == 1 else "IN_PROGRESS"
+        )
+        going = f"the deployment {deployment['id']} is in progress"
+        return deployment["taskDefinition"], going if state == "IN_PROGRESS" else None
+    return None
+
+
+def _of_task_sets(task_sets: list[TaskSetTypeDef]) -> tuple[str, str | None] | None:
+    """Return the same of a service that CodeDeploy or somebody else deploys."""
+    for task_set in task_sets:
+        if task_set["status"] != "PRIMARY":
+            continue
+        steady = len(task_sets) == 1 and task_set.get("stabilityStatus") == "STEADY_STATE"
+        going = f"the service has {len(task_sets)} task sets, or one that is not steady"
+        return task_set["taskDefinition"], None if steady else going
+    return None
 
 
 def _image(ecs: ECSClient, definition: str, container: str) -> str:

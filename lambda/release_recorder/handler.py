@@ -150,6 +150,7 @@ def _decide(release: Release, started: int, clients: _Clients) -> _Answer:
             return _wait(release, started, found)
         case Failed() | Replaced():
             if isinstance(found, Replaced):
+                # It may have been recorded a moment before.
                 _mark(release, pointer, clients)
             return _Refused(explanation.failure(clients.ecs, release, found))
 
@@ -172,23 +173,28 @@ def _mark(release: Release, pointer: Pointer, clients: _Clients) -> str | None:
 
 
 def _record(release: Release, pointer: Pointer, ecs: ECSClient) -> Outcome:
-    """Look at the service, write what is live, and look again until both agree.
+    """Look at the service, write the release once it is live, and look again until both agree.
 
-    Two releases may end at the same time, and the one that became live first may write last. Its
-    second look then finds the other, and the pointer ends on what is live.
+    Nothing but the verified release is ever written. What has replaced it may be what
+    CloudFormation went back to, or a person put there; another release has its own recorder.
+
+    Two releases may end at the same time. A pointer that has moved while this one looked is for the
+    other recorder, unless this release is live in the next look as well.
     """
     recorded: Live | None = None
     for _ in range(_MOST_LOOKS):
+        before = pointer.read()
         found = examine(ecs, release)
         if isinstance(found, Underway) and recorded is not None:
             return recorded  # the next deployment has begun, and is for its own recorder
-        live = found if isinstance(found, Live) else None
-        if isinstance(found, Replaced):
-            live = found.live
-        if live is None or digest_of(live.image) is None or pointer.read() == live.image:
+        if not isinstance(found, Live) or digest_of(found.image) is None:
             return found
-        pointer.move(live.image)
-        recorded = found if isinstance(found, Live) else None
+        now = pointer.read()
+        if now == found.image:
+            return found
+        if now == before:
+            pointer.move(found.image)
+            recorded = found
     return Underway("the service to stay as it is for a moment")
 
 

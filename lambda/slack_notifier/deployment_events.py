@@ -53,6 +53,8 @@ _DRIFTS = {
     "FROZEN": "Another image is live, and releases are frozen",
     "BLOCKED": "Another image is live, and a release is in the way",
     "GIVEN_UP": "Another image is live, the recorded one cannot be released",
+    "STOPPED": "Another image is live, the release of the recorded one was stopped",
+    "UNSETTLED": "Another image is live, and a deployment does not end",
     "RESTORED": "The recorded image is live again",
 }
 

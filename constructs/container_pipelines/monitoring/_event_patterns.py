@@ -36,7 +36,15 @@ _BUILD_STATES: Final = {
 _DRIFTS: Final = {
     NotifyOn.FAILED: [
         f"IMAGE_DRIFT_{state}"
-        for state in ("BLOCKED", "DETECTED", "FROZEN", "GIVEN_UP", "RESTORING")
+        for state in (
+            "BLOCKED",
+            "DETECTED",
+            "FROZEN",
+            "GIVEN_UP",
+            "RESTORING",
+            "STOPPED",
+            "UNSETTLED",
+        )
     ],
     NotifyOn.RECOVERED: ["IMAGE_DRIFT_RESTORED"],
 }

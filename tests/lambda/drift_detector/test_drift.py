@@ -41,7 +41,9 @@ def test_the_recorded_image_is_released_and_people_are_notified_once(
     assert event == {
         "eventName": "IMAGE_DRIFT_RESTORING",
         "reason": f"The service runs {aws.OLD}, and {aws.LIVE} is recorded as live. A release of "
-        f"the recorded image has been started: {execution}.",
+        f"the recorded image has been started: {execution}. To keep the running image, stop that "
+        f"execution and start the pipeline with IMAGE={aws.OLD.partition('@')[2]}; or, if it is in "
+        "another repository, disable the transition into the stage that deploys.",
         "id": f"my-pipeline/{aws.now}/RESTORING",
         "pipeline": "my-pipeline",
         "running": aws.OLD,
@@ -65,6 +67,7 @@ def test_an_image_that_is_named_by_tag_is_another_one(aws: Any, look: Look, imag
     aws.run(image)
     look()
     assert aws.states == ["RESTORING"]
+    assert "IMAGE=<its digest>" in aws.events[0]["reason"]
 
 
 def test_the_same_image_of_another_registry_is_the_recorded_one(aws: Any, look: Look) -> None:
@@ -91,20 +94,23 @@ def test_a_pointer_edited_by_hand_is_what_is_released(aws: Any, look: Look) -> N
     assert aws.states == ["RESTORING", "RESTORED"]
 
 
-def test_a_failed_release_is_started_twice_more_and_then_left_to_people(
+def test_a_failed_release_is_started_twice_more_and_then_each_six_hours(
     aws: Any, look: Look
 ) -> None:
     aws.run(aws.OLD)
     starts = []
-    for _ in range(30):
+    for _ in range(14 * 12):
         before = len(aws.variables)
         look()
         if len(aws.variables) > before:
             starts.append(aws.now)
         aws.end("Failed")
         aws.now += 5 * MINUTE
-    assert [later - starts[0] for later in starts] == [0, 10 * MINUTE, 40 * MINUTE]
-    assert len(aws.tokens) == 3
+    hours = 60 * MINUTE
+    expected = [0, 10 * MINUTE, 40 * MINUTE]
+    expected += [expected[-1] + 6 * hours, expected[-1] + 12 * hours]
+    assert [later - starts[0] for later in starts] == expected
+    assert len(aws.tokens) == 5
     assert aws.states == ["RESTORING", "GIVEN_UP"]
     assert "3 releases of the recorded image" in aws.events[-1]["reason"]
 
@@ -115,6 +121,47 @@ def test_a_failed_release_is_started_twice_more_and_then_left_to_people(
     aws.run(aws.LIVE)
     look()
     assert aws.states[3:] == ["RESTORING"]
+
+
+@pytest.mark.parametrize("failures", [0, 3])
+def test_a_release_that_somebody_stops_is_the_last(aws: Any, look: Look, failures: int) -> None:
+    aws.run(aws.OLD)
+    for _ in range(failures):
+        look()
+        aws.end("Failed")
+        aws.now += 40 * MINUTE
+    aws.now += 6 * 60 * MINUTE
+    look()
+    count, told = len(aws.variables), len(aws.states)
+    execution = aws.executions[0]["pipelineExecutionId"]
+    aws.executions[0]["status"] = "Stopped"
+    for _ in range(3):
+        look()
+        aws.now += 7 * 60 * MINUTE
+    assert (len(aws.variables), aws.states[told:]) == (count, ["STOPPED"])
+    assert execution in aws.events[-1]["reason"]
+    aws.run("nginx")
+    look()
+    assert aws.states[-1] == "RESTORING"
+
+
+def test_a_release_of_somebody_else_that_is_stopped_is_none_of_its_own(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+    aws.execution("Stopped")
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+def test_what_it_remembers_stays_small(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    for _ in range(200):
+        look()
+        aws.end("Failed")
+        aws.now += 6 * 60 * MINUTE
+    assert len(aws.variables) == 200
+    assert len(aws.parameters["/my-app/image-drift"][0]) < 1000
 
 
 def test_another_drift_starts_anew(aws: Any, look: Look) -> None:
@@ -202,6 +249,8 @@ def test_where_people_want_to_be_notified_alone_nothing_is_started(aws: Any, loo
         look(restores=False)
         aws.now += 20 * MINUTE
     assert aws.states == ["DETECTED"]
+    for image in (aws.OLD, aws.LIVE):
+        assert f"IMAGE={image.partition('@')[2]}" in aws.events[0]["reason"]
     assert "GetPipelineState" not in aws.calls
     assert "StartPipelineExecution" not in aws.calls
     aws.run(aws.LIVE)
@@ -240,12 +289,75 @@ def test_a_service_of_no_known_stack_or_one_with_a_change_set_is_not_waited_for(
 def test_a_deployment_in_progress_goes_first(aws: Any, look: Look) -> None:
     aws.run(aws.OLD, rollout="IN_PROGRESS")
     look()
-    assert aws.calls[-1] == "DescribeServices"
     aws.run(aws.OLD, rollout=None)
     aws.service["deployments"].append({**aws.service["deployments"][0], "status": "ACTIVE"})
     look()
-    assert aws.calls[-1] == "DescribeServices"
-    assert aws.events == []
+    assert (aws.variables, aws.events) == ([], [])
+    assert "DescribeStacks" not in aws.calls
+
+
+@pytest.mark.parametrize("restores", [True, False])
+@pytest.mark.parametrize("what", ["deployment", "stack", "task sets"])
+def test_what_does_not_end_is_notified_once(
+    aws: Any, look: Look, what: str, restores: bool
+) -> None:
+    match what:
+        case "deployment":
+            aws.run(aws.OLD, rollout="IN_PROGRESS")
+            reason = "the deployment ecs-svc/2 is in progress"
+        case "stack":
+            aws.run(aws.OLD)
+            aws.stack = "UPDATE_IN_PROGRESS"
+            reason = "the stack my-stack is UPDATE_IN_PROGRESS"
+        case _:
+            aws.run_task_sets(aws.OLD, aws.LIVE)
+            reason = "the service has 2 task sets"
+    for _ in range(6):
+        look(restores=restores)
+        aws.now += 5 * MINUTE
+    assert aws.states == []
+    for _ in range(3):
+        look(restores=restores)
+        aws.now += 5 * MINUTE
+    assert (aws.variables, aws.states) == ([], ["UNSETTLED"])
+    assert reason in aws.events[0]["reason"]
+
+    aws.stack = "UPDATE_COMPLETE"
+    aws.run(aws.LIVE)
+    look(restores=restores)
+    assert aws.states == ["UNSETTLED", "RESTORED"]
+
+
+def test_what_has_ended_late_goes_on_as_ever(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD, rollout="IN_PROGRESS")
+    look()
+    aws.now += 40 * MINUTE
+    aws.run(aws.OLD)
+    # Of a release that is in the way, people are notified no sooner for that.
+    aws.execution()
+    look()
+    assert aws.states == []
+    aws.end("Failed")
+    look()
+    assert aws.states == ["RESTORING"]
+    # Its deployment is rolled back, which takes a while of its own.
+    aws.end("Failed")
+    aws.now += 40 * MINUTE
+    aws.run(aws.OLD, rollout="IN_PROGRESS")
+    look()
+    assert aws.states == ["RESTORING"]
+
+
+def test_the_deployment_of_a_release_may_take_as_long_as_it_likes(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD, rollout="IN_PROGRESS")
+    look()
+    aws.execution()
+    for _ in range(20):
+        aws.now += 5 * MINUTE
+        look()
+    aws.end("Failed")
+    look()
+    assert (aws.variables, aws.events) == ([], [])
 
 
 @pytest.mark.parametrize("rollout", ["COMPLETED", "FAILED", None])
@@ -286,6 +398,40 @@ def test_two_at_once_start_one_release_and_send_one_event(aws: Any, look: Look) 
     aws.before["PutParameter"].append(look)
     look()
     assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+
+
+def test_what_another_one_has_written_meanwhile_is_not_overwritten(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    # The other one starts the release, notifies people, and remembers both.
+    aws.before["StartPipelineExecution"].append(look)
+    look()
+    assert len(aws.variables) == 1
+    assert len({event["id"] for event in aws.events}) == 1
+    value, version = aws.parameters["/my-app/image-drift"]
+    assert (json.loads(value)["notified"], version) == (["RESTORING"], 3)
+
+
+def test_a_release_that_another_one_overwrites_is_notified_nevertheless(
+    aws: Any, look: Look
+) -> None:
+    aws.run(aws.OLD)
+
+    def other_write() -> None:
+        value, version = aws.parameters["/my-app/image-drift"]
+        aws.parameters["/my-app/image-drift"] = (value, version + 1)
+
+    aws.before["PutParameter"] += [lambda: None, other_write]
+    look()
+    assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+
+
+def test_one_that_writes_in_the_same_moment_goes_first(aws: Any, look: Look) -> None:
+    aws.run(aws.OLD)
+    aws.faults["PutParameter"].append("TooManyUpdates")
+    look()
+    assert (aws.variables, aws.events) == ([], [])
+    look()
+    assert aws.states == ["RESTORING"]
 
 
 def test_two_at_once_that_see_the_end_send_one_event(aws: Any, look: Look) -> None:

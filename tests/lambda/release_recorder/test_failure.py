@@ -146,7 +146,11 @@ def test_a_service_that_is_not_there(aws: Any, record: Record) -> None:
     assert "the cluster prod has no service my-app" in message(record())
 
 
-def test_replaced_after_it_was_live_leaves_the_pointer_on_what_is(aws: Any, record: Record) -> None:
+def test_what_has_replaced_it_before_it_was_recorded_is_not_recorded(
+    aws: Any, record: Record
+) -> None:
+    """CloudFormation may have gone back to it, or a person: no release has verified it."""
+    before = dict(aws.parameters)
     aws.deploy(aws.NEW)
     aws.deploy(aws.OTHER)
     text = message(record())
@@ -154,7 +158,18 @@ def test_replaced_after_it_was_live_leaves_the_pointer_on_what_is(aws: Any, reco
         f"{aws.NEW} is superseded: ECS deployment ecs-svc/2 completed. The service runs "
         f"{aws.OTHER}. Next: release it again if it should be live."
     )
-    assert aws.parameters["/my-app/image"] == aws.OTHER
+    assert aws.written == []
+    assert aws.parameters == before
+
+
+def test_what_has_replaced_it_once_it_was_recorded_is_not_recorded(
+    aws: Any, record: Record
+) -> None:
+    """The drift detector has the recorded one released again."""
+    aws.deploy(aws.NEW)
+    aws.after["PutParameter"] += [lambda: None, lambda: aws.deploy(aws.OTHER) and None]
+    assert "is superseded" in message(record())
+    assert aws.parameters["/my-app/image"] == aws.NEW
 
 
 def test_a_later_deployment_by_tag_is_reported_but_never_written(aws: Any, record: Record) -> None:
@@ -173,7 +188,7 @@ def test_a_later_deployment_that_failed_as_well(aws: Any, record: Record) -> Non
 
 
 def test_the_later_of_two_that_end_together_wins(aws: Any, record: Record) -> None:
-    """Between this recorder's look and its write, the other release is completed and recorded."""
+    """While this recorder looks, the other release is completed and recorded."""
     aws.deploy(aws.OLD)
     aws.deploy(aws.NEW)
 
@@ -184,7 +199,7 @@ def test_the_later_of_two_that_end_together_wins(aws: Any, record: Record) -> No
     aws.after["DescribeTasks"].append(other_release)
     text = message(record())
     assert "is superseded" in text
-    assert aws.parameters == {"/my-app/image": aws.OTHER, "/my-app/image-previous": aws.NEW}
+    assert aws.parameters == {"/my-app/image": aws.OTHER, "/my-app/image-previous": aws.OLD}
 
 
 def test_a_deployment_that_begins_after_the_record_is_for_its_own_recorder(
@@ -201,11 +216,18 @@ def test_a_deployment_that_begins_after_the_record_is_for_its_own_recorder(
     assert aws.parameters["/my-app/image"] == aws.NEW
 
 
-def test_a_service_that_never_rests_is_asked_for_again(aws: Any, record: Record) -> None:
+def test_a_pointer_that_others_move_at_each_look_is_asked_for_again(
+    aws: Any, record: Record
+) -> None:
     images = iter(f"{aws.OLD[:-64]}{number:064}" for number in range(1, 50))
     aws.deploy(aws.NEW)
-    aws.after["PutParameter"] += [lambda: aws.deploy(next(images)) and None for _ in range(20)]
+
+    def other_recorder() -> None:
+        aws.parameters["/my-app/image"] = next(images)
+
+    aws.after["DescribeTasks"] += [other_recorder] * 20
     assert "to stay as it is" in record()["executionDetails"]["summary"]
+    assert aws.written == []
 
 
 def test_the_time_is_up(aws: Any, record: Record, monkeypatch: pytest.MonkeyPatch) -> None:

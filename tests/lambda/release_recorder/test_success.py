@@ -309,11 +309,13 @@ def test_code_deploy_under_way(aws: Any, record: Record) -> None:
     assert aws.written == []
 
 
-def test_code_deploy_replaced_between_look_and_write(aws: Any, record: Record) -> None:
+def test_code_deploy_replaced_once_it_was_recorded_leaves_the_record(
+    aws: Any, record: Record
+) -> None:
     code_deploy(aws, aws.NEW)
     aws.after["PutParameter"] += [lambda: None, lambda: code_deploy(aws, aws.OTHER)]
     assert f"The service runs {aws.OTHER}." in record()["failureDetails"]["message"]
-    assert aws.parameters == {"/my-app/image": aws.OTHER, "/my-app/image-previous": aws.NEW}
+    assert aws.parameters == {"/my-app/image": aws.NEW, "/my-app/image-previous": aws.OLD}
 
 
 def test_code_deploy_went_back(aws: Any, record: Record) -> None:
