@@ -130,6 +130,7 @@ class MonitoringStack(cdk.Stack):
             "DriftDetector",
             name=f"{app_name}-drift-detector-errors",
             function=drift_detector.function,
+            interval=drift_detector.interval,
             notifications=channels or no_notifications(),
         )
         dashboard = DeliveryDashboard(

@@ -9,7 +9,7 @@ from slack_notifier.notice import Notice, Origin, Outcome
 
 _AFTER_CDK_DEPLOY = (
     "CloudFormation goes back to the image of its last update. The recorded one is then released "
-    "again within minutes, unless that is turned off."
+    "again by the pipeline, unless that is turned off."
 )
 
 

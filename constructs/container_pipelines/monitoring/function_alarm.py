@@ -8,19 +8,20 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from container_pipelines._checks import check_duration
 from container_pipelines.monitoring.channels import Channel
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
-_PERIOD: Final = Duration.minutes(5)
-# One failure in a row of successes, such as a throttled call, is made good by the next run.
-_PERIODS: Final = 3
+# One failure, such as of a throttled call, is made good by the next run.
+_PERIODS: Final = 2
 
 
 class FunctionAlarm(Construct):
-    """An alarm that goes into ``ALARM`` when a function has failed for a quarter of an hour.
+    """An alarm that goes into ``ALARM`` when a function that runs at an interval keeps failing.
 
-    For functions that run at an interval, such as that of :class:`DriftDetector`: it has failed in
-    each of three periods of 5 minutes.
+    It has failed in each of two periods of two intervals, so that there is a run in each. Where the
+    function works for several services, as that of :class:`DriftDetector`, those may be runs for
+    one of them.
 
     Parameters
     ----------
@@ -34,11 +35,19 @@ class FunctionAlarm(Construct):
         The function.
     notifications
         The channels that notifications are sent by; or :func:`no_notifications`.
+    interval
+        How often the function runs at least, in whole minutes up to 12 hours, such as
+        :attr:`DriftDetector.interval`; 5 minutes by default.
 
     Attributes
     ----------
     alarm
         The alarm.
+
+    Raises
+    ------
+    ValueError
+        If the interval is out of range: CloudWatch's periods are of whole minutes up to a day.
     """
 
     def __init__(
@@ -49,14 +58,32 @@ class FunctionAlarm(Construct):
         name: str,
         function: lambda_.IFunction,
         notifications: Sequence[Channel],
+        interval: Duration | None = None,
     ) -> None:
+        interval = interval or Duration.minutes(5)
+        if interval.is_unresolved():
+            raise ValueError(
+                "'interval' must be known at synthesis, got a token; give the duration itself"
+            )
+        check_duration(
+            "interval",
+            interval,
+            minimum=1,
+            maximum=12 * 60,
+            unit="minutes",
+            default="expect a run each 5 minutes",
+        )
         super().__init__(scope, construct_id)
         self.alarm = cloudwatch.Alarm(
             self,
             "Errors",
             alarm_name=name,
-            alarm_description=f"{name}: the function fails each time; see its log for the reason",
-            metric=function.metric_errors(period=_PERIOD, statistic="Sum"),
+            alarm_description=(
+                f"{name}: the function fails for at least one service; see its log for the reason"
+            ),
+            metric=function.metric_errors(
+                period=Duration.minutes(2 * interval.to_minutes()), statistic="Sum"
+            ),
             threshold=1,
             evaluation_periods=_PERIODS,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,

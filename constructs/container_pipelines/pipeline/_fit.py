@@ -36,17 +36,47 @@ def check_place(service: ecs.IBaseService, scope: Construct) -> None:
     ValueError
         If the deploy action would look for it in the wrong place.
     """
-    own, there = place_of(stack_of(scope)), service.env
+    there = service.env
+    check_same_place(
+        "service",
+        there.account,
+        there.region,
+        scope,
+        because="the deploy action looks for it there alone",
+    )
+
+
+def check_same_place(
+    parameter: str, account: str, region: str, scope: Construct, *, because: str
+) -> None:
+    """Reject what is in another account or region than a pipeline.
+
+    Parameters
+    ----------
+    parameter
+        The parameter that gave it.
+    account, region
+        Where it is.
+    scope
+        Where the pipeline is made.
+    because
+        Why it must be in the same place.
+
+    Raises
+    ------
+    ValueError
+        If it is elsewhere.
+    """
+    own = place_of(stack_of(scope))
     for what, theirs, ours in (
-        ("account", there.account, own.account),
-        ("region", there.region, own.region),
+        ("account", account, own.account),
+        ("region", region, own.region),
     ):
         known = not is_token(theirs) and not is_token(ours)
         if known and theirs != ours:
             raise ValueError(
-                f"'service' must be in the {what} of its pipeline, {ours}, got {theirs}: the "
-                f"deploy action looks for it there alone; make the pipeline in a stack of that "
-                f"{what}"
+                f"'{parameter}' must be in the {what} of its pipeline, {ours}, got {theirs}: "
+                f"{because}; make the pipeline in a stack of that {what}"
             )
 
 

@@ -102,7 +102,8 @@ class PipelineSkeleton:
         self._container_name = container_name
         self._image_pointer = image_pointer
         self._recorder = recorder
-        self._drift_detector = drift_detector
+        self._given_detector = drift_detector
+        self.drift_detector: DriftDetector | None = None
         self._further_build_variables = dict(build_variables or {})
         self._further_outputs = list(further_outputs)
         self.artifact_bucket = artifact_bucket or ArtifactBucket(scope, "Artifacts")
@@ -197,8 +198,8 @@ class PipelineSkeleton:
     def _detect_drift(self, service: ecs.IBaseService) -> None:
         if self._image_pointer is None or self._controls.on_drift is OnDrift.IGNORE:
             return
-        detector = self._drift_detector or DriftDetector(self._scope, "DriftDetector")
-        detector.watch(
+        self.drift_detector = self._given_detector or DriftDetector(self._scope, "DriftDetector")
+        self.drift_detector.watch(
             self._scope,
             pipeline=self.pipeline,
             service=service,

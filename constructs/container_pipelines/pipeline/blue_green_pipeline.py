@@ -103,6 +103,9 @@ class BlueGreenPipeline(Construct):
         The bucket for artifacts.
     deploy_role
         The role of the deploy action.
+    drift_detector
+        What compares the service with the pointer; None without a pointer, or where the controls
+        say that a drift is ignored.
     code_deploy
         CodeDeploy's application and group; None for ECS.
 
@@ -201,6 +204,7 @@ class BlueGreenPipeline(Construct):
             target.grant_deploy(self.deploy_role)
             action = self._ecs_action(target.service, skeleton.build_output, timeout)
         skeleton.add_deploy_stage(action, service.service)
+        self.drift_detector = skeleton.drift_detector
 
     def _ecs_action(
         self, service: ecs.IBaseService, artifact: codepipeline.Artifact, timeout: Duration

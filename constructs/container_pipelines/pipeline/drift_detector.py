@@ -15,12 +15,14 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
-from container_pipelines._once import arn, service_names, stack_of
+from container_pipelines._once import arn, place_of, service_names, stack_of
+from container_pipelines.pipeline._fit import check_same_place
 from container_pipelines.pipeline.pipeline_controls import IMAGE_VARIABLE, OnDrift
 from container_pipelines.registry.image_pointer import ImagePointer
 
 EVENT_SOURCE: Final = "container-pipelines"
-"""The source of the function's own events; that of its code."""
+"""The source of the function's own events: equal to SOURCE in
+lambda/drift_detector/notification.py."""
 
 # After which a deployment of ECS, or an operation on the service's stack, is through.
 _DEPLOYED: Final = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
@@ -40,7 +42,8 @@ class DriftDetector(Construct):
     interval, since EventBridge's delivery of such events is best effort. It starts nothing while a
     deployment, an operation on the stack or a release is in progress, or a transition between the
     pipeline's stages is disabled; nor before the first release. If a release of the recorded image
-    fails, it starts two more, 10 and 30 minutes later, and then leaves it to people.
+    fails, it starts two more, 10 and 30 minutes later, and then one each 6 hours; after one that a
+    person has stopped it starts no other.
 
     The function's role may log. For each pipeline it assumes a role that :meth:`watch` makes in the
     pipeline's stack, so the detector may be in a stack that pipelines of other stacks share.
@@ -61,6 +64,8 @@ class DriftDetector(Construct):
     ----------
     function
         The function. It fails when it cannot look or act: its metric ``Errors`` is to be monitored.
+    interval
+        How often it looks, whatever happens.
     role
         The role that it runs with.
     log_group
@@ -101,6 +106,7 @@ class DriftDetector(Construct):
         )
         self._schedule = f"rate({interval.to_minutes():.0f} minutes)"
         super().__init__(scope, construct_id)
+        self.interval = interval
         self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
         self.role = iam.Role(
             self,
@@ -122,6 +128,7 @@ class DriftDetector(Construct):
             timeout=Duration.minutes(2),
             # The next look comes by itself, and sees more than an old one would.
             retry_attempts=0,
+            max_event_age=Duration.minutes(2),
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
             role=self.role.without_policy_updates(),
@@ -131,9 +138,7 @@ class DriftDetector(Construct):
         self.function.add_permission(
             "Rules",
             principal=iam.ServicePrincipal("events.amazonaws.com"),
-            source_arn=Stack.of(self).format_arn(
-                service="events", resource="rule", resource_name="*"
-            ),
+            source_arn=arn(self, "events", "rule/*"),
         )
 
     def watch(
@@ -172,14 +177,22 @@ class DriftDetector(Construct):
         Raises
         ------
         ValueError
-            If a drift is to be ignored.
+            If a drift is to be ignored, or the pipeline is in another account or region than the
+            function.
         """
         if on_drift is OnDrift.IGNORE:
             raise ValueError(
                 "'on_drift' must be RESTORE or NOTIFY for a service that is watched, got IGNORE; "
                 "do not watch it"
             )
-        stack = stack_of(scope)
+        stack, own = stack_of(scope), place_of(stack_of(self))
+        check_same_place(
+            "drift_detector",
+            own.account,
+            own.region,
+            scope,
+            because="a rule invokes functions of its own account and region alone",
+        )
         # Each attribute of the CDK is a question to another process.
         cluster_name, _, service_name = service_names(service)
         # Not the service's own ARN, for the reason that DeployTarget has.
@@ -247,6 +260,7 @@ class DriftDetector(Construct):
                 "detail": {"$or": details} if len(details) > 1 else details[0],
             },
             schedule_expression=self._schedule,
+            state="ENABLED",
             targets=[
                 events.CfnRule.TargetProperty(
                     id="Detector",

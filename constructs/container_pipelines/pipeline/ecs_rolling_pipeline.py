@@ -84,6 +84,9 @@ class EcsRollingPipeline(Construct):
         The bucket for artifacts.
     deploy_role
         The role of the deploy action.
+    drift_detector
+        What compares the service with the pointer; None without a pointer, or where the controls
+        say that a drift is ignored.
 
     Raises
     ------
@@ -168,3 +171,4 @@ class EcsRollingPipeline(Construct):
             ),
             service,
         )
+        self.drift_detector = skeleton.drift_detector

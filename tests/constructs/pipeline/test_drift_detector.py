@@ -13,10 +13,13 @@ from container_pipelines import (
     DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
+    FunctionAlarm,
+    ImagePointer,
     LoadBalancedService,
     OnDrift,
     PipelineControls,
     Source,
+    no_notifications,
 )
 from drift_detector.notification import DETAIL_TYPE, SOURCE, State
 from drift_detector.watched import Watched
@@ -83,7 +86,12 @@ def test_the_function(app: cdk.App, detector: DriftDetector) -> None:
         },
     )
     template.has_resource_properties("AWS::Logs::LogGroup", {"RetentionInDays": 30})
-    template.has_resource_properties("AWS::Lambda::EventInvokeConfig", {"MaximumRetryAttempts": 0})
+    template.has_resource_properties(
+        "AWS::Lambda::EventInvokeConfig",
+        {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 120},
+    )
+    (permission,) = template.find_resources("AWS::Lambda::Permission").values()
+    assert words(permission["Properties"]["SourceArn"]) == "arn:<Ref>:events:<Ref>:<Ref>:rule/*"
 
 
 def test_a_rule_is_what_the_function_understands(
@@ -91,7 +99,7 @@ def test_a_rule_is_what_the_function_understands(
 ) -> None:
     make(drift_detector=detector)
     rule = rule_of(Template.from_stack(stack))
-    assert rule["ScheduleExpression"] == "rate(5 minutes)"
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(5 minutes)", "ENABLED")
     (target,) = rule["Targets"]
     watched = Watched.parse(json.loads(words(target["Input"])))
     assert (watched.pointer, watched.incident) == (
@@ -217,6 +225,66 @@ def test_an_interval_of_ones_own(
     shared = cdk.Stack(app, "Shared")
     make(drift_detector=DriftDetector(shared, "DriftDetector", interval=cdk.Duration.minutes(15)))
     assert rule_of(Template.from_stack(stack))["ScheduleExpression"] == "rate(15 minutes)"
+
+
+@pytest.mark.parametrize(
+    ("what", "env"),
+    [
+        ("region", cdk.Environment(account="111122223333", region="us-east-1")),
+        ("account", cdk.Environment(account="444455556666", region="eu-west-1")),
+    ],
+)
+def test_it_must_be_where_its_pipeline_is(app: cdk.App, what: str, env: cdk.Environment) -> None:
+    detector = DriftDetector(cdk.Stack(app, "Elsewhere", env=env), "DriftDetector")
+    stack = cdk.Stack(app, "Here", env=cdk.Environment(account="111122223333", region="eu-west-1"))
+    arns = "arn:aws:{}:eu-west-1:111122223333:{}"
+    with pytest.raises(ValueError, match=f"'drift_detector' must be in the {what} of its pipel"):
+        detector.watch(
+            stack,
+            pipeline=codepipeline.Pipeline.from_pipeline_arn(
+                stack, "Pipeline", arns.format("codepipeline", "shop")
+            ),
+            service=ecs.FargateService.from_fargate_service_attributes(
+                stack,
+                "Imported",
+                service_name="shop",
+                cluster=ecs.Cluster.from_cluster_arn(
+                    stack, "Cluster", arns.format("ecs", "cluster/prod")
+                ),
+            ),
+            container_name="app",
+            image_pointer=ImagePointer(stack, "Pointer", parameter_name="/shop/image"),
+        )
+
+
+def test_the_pipeline_shows_the_detector_that_it_has(
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline]
+) -> None:
+    made = make()
+    assert made.drift_detector is not None
+    FunctionAlarm(
+        cdk.Stack.of(stack),
+        "Alarm",
+        name="drift-errors",
+        function=made.drift_detector.function,
+        interval=made.drift_detector.interval,
+        notifications=no_notifications(),
+    )
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::CloudWatch::Alarm", {"AlarmName": "drift-errors", "Period": 600}
+    )
+
+
+@pytest.mark.parametrize("without", ["pointer", "interest"])
+def test_without_a_pointer_or_where_a_drift_is_ignored_it_has_none(
+    make: Callable[..., EcsRollingPipeline], without: str
+) -> None:
+    made = (
+        make(image_pointer=None)
+        if without == "pointer"
+        else make(controls=PipelineControls(on_drift=OnDrift.IGNORE))
+    )
+    assert made.drift_detector is None
 
 
 def test_what_it_sends_is_what_its_role_may_send_and_monitoring_knows() -> None:
