@@ -144,7 +144,8 @@ class PipelineStack(cdk.Stack):
             source=source,
             build=self._build(
                 "PullRequestBuild",
-                settings.build,
+                # They are built side by side, and CodeBuild fails what is above a project's limit.
+                settings.build.model_copy(update={"concurrent_builds": None}),
                 name,
                 wanted.secret_parameters,
                 repository=PullRequestRepository(

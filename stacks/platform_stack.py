@@ -117,6 +117,7 @@ class PlatformStack(cdk.Stack):
             *(subnet.subnet_id for subnet in vpc.private_subnets),
             self.cluster.cluster_name,
             balancer.connections.security_groups[0].security_group_id,
+            balancer.load_balancer_dns_name,
             *(listener.listener_arn for listener in listeners if listener is not None),
         ):
             self.export_value(value)

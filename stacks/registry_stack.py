@@ -38,4 +38,6 @@ class RegistryStack(cdk.Stack):
         self.ecr_repo = EcrRepo(
             self, "Images", repository_name=repository_name, seed_image=seed_image
         )
+        # For the service's stack, and still while that is deployed without being in the settings.
+        self.export_value(self.ecr_repo.repository.repository_arn)
         cdk.CfnOutput(self, "RepositoryUri", value=self.ecr_repo.repository.repository_uri)

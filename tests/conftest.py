@@ -44,6 +44,8 @@ def without_engine() -> Callable[[object], NoReturn]:
     return leave_out
 
 
+# Before pytest-xdist, which reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Divide the tests among workers: what shares a set-up stays together, the longest is first.
 

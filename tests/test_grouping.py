@@ -4,23 +4,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
+# As the Makefile has them.
+OPTIONS = ("-p", "tests.conftest", "-n2", "--dist", "loadgroup", "--no-loadscope-reorder", "-rP")
 TESTS = """
 import os
 import pytest
 
-@pytest.mark.xdist_group("one cloud")
 @pytest.mark.parametrize("number", range(4))
 def test_worker(number):
     print("worker", os.environ["PYTEST_XDIST_WORKER"])
 """
 
 
-def test_a_group_stays_in_one_worker(tmp_path: Path) -> None:
+def test_the_tests_of_a_file_stay_in_one_worker(tmp_path: Path) -> None:
     tests = tmp_path / "test_group.py"
     tests.write_text(TESTS)
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n2", "--dist", "loadgroup", "-rP", tests.name],
-        cwd=tmp_path,
+        [sys.executable, "-m", "pytest", *OPTIONS, "--rootdir", str(tmp_path), str(tests)],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,

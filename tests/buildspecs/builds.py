@@ -1,5 +1,6 @@
 """Builds by the shipped buildspec, in projects that the library's own construct declares."""
 
+import contextlib
 import gzip
 import io
 import json
@@ -13,6 +14,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import yaml
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 
 from container_pipelines import BuildProject, EcrRepo
 from container_pipelines._assets import build_program
@@ -32,6 +35,33 @@ SCRATCH = {"Dockerfile": "FROM scratch\nCOPY app.txt /\n", "app.txt": "one"}
 _LONGEST_BUILD = 60.0
 
 Configure = Callable[[cdk.Stack], Mapping[str, Any]]
+
+
+def _grant_surroundings(stack: cdk.Stack, role: iam.IRole) -> None:
+    """Grant what pipelines do, and users whose images and settings are elsewhere."""
+    bucket = s3.Bucket.from_bucket_name(stack, "Artifacts", BUCKET)
+    bucket.grant_read(role, "*.zip")
+    bucket.grant_put(role, "*/artifact.zip")
+    for actions, service, resources in (
+        (
+            ["GetParameter", "GetParameters"],
+            "ssm",
+            ["parameter/delivery/previous/*", "parameter/absent"],
+        ),
+        (["GetSecretValue"], "secretsmanager", ["secret:/absent"]),
+        (
+            ["BatchCheckLayerAvailability", "BatchGetImage", "GetDownloadUrlForLayer"],
+            "ecr",
+            ["repository/team/*", "repository/absent"],
+        ),
+    ):
+        iam.Grant.add_to_principal(
+            grantee=role,
+            actions=[f"{service}:{action}" for action in actions],
+            resource_arns=[
+                f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}" for resource in resources
+            ],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +153,7 @@ class Project:
             project_name=stack.stack_name,
             **{"repository": own, **configure(stack)},
         )
+        _grant_surroundings(stack, build.role)
         template = cdk.assertions.Template.from_stack(stack).to_json()
         # No build reads the image pointer, and nobody has uploaded the function that makes it.
         template["Resources"] = {
@@ -139,14 +170,25 @@ class Project:
             for variable in found["environment"]["environmentVariables"]
             if variable["name"] == "BUILD_PROGRAM"
         )
-        self.client("s3").put_object(
-            Bucket=BUCKET,
-            Key=program.removeprefix(f"s3://{BUCKET}/"),
-            Body=build_program().path.read_bytes(),
-        )
+        self._program = program.removeprefix(f"s3://{BUCKET}/")
+        self._upload_program()
 
     def client(self, service: str) -> Any:
         return self._emulator.client(service)
+
+    def _upload_program(self) -> None:
+        self.client("s3").put_object(
+            Bucket=BUCKET, Key=self._program, Body=build_program().path.read_bytes()
+        )
+
+    @contextlib.contextmanager
+    def without_program(self) -> Iterator[None]:
+        """Have the program of builds be gone for a while."""
+        self.client("s3").delete_object(Bucket=BUCKET, Key=self._program)
+        try:
+            yield
+        finally:
+            self._upload_program()
 
     def start(
         self,
@@ -225,12 +267,12 @@ class Project:
 
     def _artifact(self, record: Mapping[str, Any]) -> dict[str, bytes] | None:
         location = record["source"]["location"].removeprefix(f"{BUCKET}/").removesuffix(".zip")
-        s3 = self.client("s3")
-        listed = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{location}/").get("Contents", ())
+        client = self.client("s3")
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix=f"{location}/").get("Contents", ())
         if not listed:
             return None
         (found,) = listed
-        content = s3.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read()
+        content = client.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read()
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 

@@ -98,7 +98,11 @@ def test_the_platform_exports_the_same_whichever_services_there_are(
         {"name": name, "source": delivery["services"][0]["source"], "strategy": name}
         for name in ("rolling", "blue-green")
     )
-    blue_green |= {"priority": 50, "path_pattern": "/blue/*"}
+    blue_green |= {
+        "priority": 50,
+        "path_pattern": "/blue/*",
+        "blue_green": {"probe": {"path": "/blue/health"}},
+    }
     exported = [
         {
             name
@@ -108,3 +112,27 @@ def test_the_platform_exports_the_same_whichever_services_there_are(
         for services in ([rolling], [rolling, blue_green])
     ]
     assert exported[0] == exported[1]
+
+
+def test_a_registry_exports_the_same_for_a_service_that_has_left(
+    templates: Templates, delivery: dict[str, Any]
+) -> None:
+    service = {"name": "shop", "source": delivery["services"][0]["source"]}
+    roles = [f"arn:aws:iam::111122223333:role/{name}" for name in ("task", "execution")]
+    existing = {
+        "cluster_name": "main",
+        "service_name": "shop",
+        "container_name": "app",
+        "task_role_arns": roles,
+    }
+    exported = [
+        {
+            name
+            for name, (stack, _) in exports(
+                templates({**delivery, "services": [service | more]})
+            ).items()
+            if stack == "delivery-shop-registry"
+        }
+        for more in ({}, {"existing_service": existing})
+    ]
+    assert exported[0] == exported[1] != set()

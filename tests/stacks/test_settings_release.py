@@ -217,6 +217,7 @@ def test_pull_requests_have_a_pipeline_and_a_build_of_their_own(templates: Templ
     build = {
         "test_command": ["npm", "test"],
         "compute_type": "LARGE",
+        "concurrent_builds": 1,
         "secret_parameters": {"npm": "/shop/npm", "key": "/shop/key"},
     }
     made = templates(settings({}, pull_requests=PULL_REQUESTS, build=build))
@@ -235,6 +236,13 @@ def test_pull_requests_have_a_pipeline_and_a_build_of_their_own(templates: Templ
             "Events": ["OPEN", "UPDATED"],
         }
     ]
+    # Two pull requests at a time are no failure of the second.
+    limits = {
+        name: project.get("ConcurrentBuildLimit")
+        for (kind, name), project in named.items()
+        if kind == "Project"
+    }
+    assert limits == {"shop": 1, "shop-pull-requests": None}
     environment = named["Project", "shop-pull-requests"]["Environment"]
     assert environment["ComputeType"] == "BUILD_GENERAL1_LARGE"
     variables = {each["Name"]: each["Value"] for each in environment["EnvironmentVariables"]}

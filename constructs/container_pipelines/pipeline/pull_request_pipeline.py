@@ -18,7 +18,7 @@ from container_pipelines.registry.pull_request_repository import PullRequestRepo
 
 
 class PullRequestPipeline(Construct):
-    """A V2 pipeline that builds, tests and scans what a pull request would merge, and stops there.
+    """A V2 pipeline that builds, tests and scans a pull request's newest commit, and stops there.
 
     What it builds is not merged, so it shares nothing with releases that it could write: the build
     has its own role, pushes to a repository of its own (:class:`PullRequestRepository`), keeps its

@@ -111,7 +111,9 @@ def _publish(
     report: agent.CollectedReport,
     clients: Clients,
 ) -> str:
-    for action in ("CreateReport", "UpdateReport", "BatchPutTestCases"):
+    covers = group["type"] == "CODE_COVERAGE"
+    put = "BatchPutCodeCoverages" if covers else "BatchPutTestCases"
+    for action in ("CreateReport", "UpdateReport", put):
         permissions.demand(clients.role, f"codebuild:{action}", group["arn"])
     now, unique = time.time(), str(uuid.uuid4())
     arn = scope.arn("codebuild", f"report/{group['name']}:{unique}")
