@@ -212,7 +212,7 @@ SCENARIOS: Final = (
     Scenario(
         "failed `cdk deploy`",
         "`cdk deploy` with a setting that keeps the container from starting",
-        "it fails, and the live image runs again within minutes",
+        "it fails, and the live image is released again by itself",
         failed_cdk_deploy,
     ),
     Scenario(

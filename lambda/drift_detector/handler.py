@@ -76,9 +76,14 @@ def _check(watched: Watched, clients: Clients, now: int) -> None:
             return
         incident = incidents.read()
         if incident is not None:
+            # First, so that of two that see the end one sends the event.
             incidents.write(None)
             if incident.notified:
-                notify(clients.events, watched, incident, State.RESTORED)
+                try:
+                    notify(clients.events, watched, incident, State.RESTORED)
+                except Exception:
+                    incidents.write(incident)  # for the next look to send it
+                    raise
         _log("as recorded" if incident is None else "restored", watched, image=found.image)
         return
     if not unsettled and watched.stack:
@@ -189,7 +194,8 @@ class _Drift:
             self._remember(attempted)
         except TakenError:
             # It has been started, whoever remembers that. Sent twice it has the same id.
-            notify(self._clients.events, self._watched, attempted, State.RESTORING, execution)
+            if State.RESTORING not in attempted.notified:
+                notify(self._clients.events, self._watched, attempted, State.RESTORING, execution)
             raise
         self._notify(State.RESTORING, execution)
 

@@ -411,18 +411,24 @@ def test_what_another_one_has_written_meanwhile_is_not_overwritten(aws: Any, loo
     assert (json.loads(value)["notified"], version) == (["RESTORING"], 3)
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
 def test_a_release_that_another_one_overwrites_is_notified_nevertheless(
-    aws: Any, look: Look
+    aws: Any, look: Look, attempt: int
 ) -> None:
     aws.run(aws.OLD)
+    if attempt == 2:
+        look()
+        aws.end("Failed")
+        aws.now += 10 * MINUTE
 
     def other_write() -> None:
         value, version = aws.parameters["/my-app/image-drift"]
         aws.parameters["/my-app/image-drift"] = (value, version + 1)
 
-    aws.before["PutParameter"] += [lambda: None, other_write]
+    # The first look writes that there is a drift before that.
+    aws.before["PutParameter"] += [*([lambda: None] if attempt == 1 else []), other_write]
     look()
-    assert (len(aws.variables), aws.states) == (1, ["RESTORING"])
+    assert (len(aws.variables), aws.states) == (attempt, ["RESTORING"])
 
 
 def test_one_that_writes_in_the_same_moment_goes_first(aws: Any, look: Look) -> None:
@@ -469,6 +475,24 @@ def test_an_event_that_was_not_taken_is_sent_by_the_next_look(aws: Any, look: Lo
         look()
     look()
     assert aws.states == ["FROZEN"]
+
+
+@pytest.mark.parametrize("fault", ["not taken", "InternalException"])
+def test_the_end_of_a_drift_that_could_not_be_sent_is_sent_by_the_next_look(
+    aws: Any, look: Look, fault: str
+) -> None:
+    aws.run(aws.OLD)
+    look()
+    aws.run(aws.LIVE)
+    if fault == "not taken":
+        aws.undelivered = 1
+    else:
+        aws.faults["PutEvents"].append(fault)
+    with pytest.raises(Exception, match=fault):
+        look()
+    look()
+    look()
+    assert aws.states == ["RESTORING", "RESTORED"]
 
 
 @pytest.mark.parametrize(
