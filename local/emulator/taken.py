@@ -1,14 +1,13 @@
-"""What is there already, a stack cannot make: names, ports, priorities, addresses that are taken.
+"""What is there already, a stack cannot make: names that are taken.
 
-The emulator takes over a resource of the same name, or puts a second one beside it. CloudFormation
-refuses: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html.
+The emulator takes over a resource of the same name. CloudFormation refuses:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html.
 """
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from ministack.services import alb, cloudwatch_logs, ec2, ecr, ecs, iam, lambda_svc
+from ministack.services import cloudwatch_logs, ecr, ecs, iam, lambda_svc
 from ministack.services.cloudformation import stacks
 
 Properties: TypeAlias = Mapping[str, Any]
@@ -45,41 +44,4 @@ def why_not(resource_type: str, properties: Properties) -> str | None:
                 f"Resource of type '{resource_type}' with identifier '{name}' already exists. "
                 "(HandlerErrorCode: AlreadyExists)"
             )
-    return _OTHERS[resource_type](properties) if resource_type in _OTHERS else None
-
-
-def _listener(properties: Properties) -> str | None:
-    balancer, port = properties.get("LoadBalancerArn"), str(properties.get("Port"))
-    for each in alb._listeners.values():
-        if (each["LoadBalancerArn"], str(each["Port"])) == (balancer, port):
-            return (
-                f"A listener already exists on this port for this load balancer '{balancer}' "
-                "(DuplicateListener)"
-            )
     return None
-
-
-def _rule(properties: Properties) -> str | None:
-    listener, priority = properties.get("ListenerArn"), str(properties.get("Priority"))
-    for each in alb._rules.values():
-        if (each["ListenerArn"], str(each["Priority"])) == (listener, priority):
-            return f"Priority '{priority}' is currently in use (PriorityInUse)"
-    return None
-
-
-def _subnet(properties: Properties) -> str | None:
-    vpc, block = properties.get("VpcId"), properties.get("CidrBlock")
-    if not block:
-        return None
-    wanted = ipaddress.ip_network(block)
-    for each in ec2._subnets.values():
-        if each["VpcId"] == vpc and wanted.overlaps(ipaddress.ip_network(each["CidrBlock"])):
-            return f"The CIDR '{block}' conflicts with another subnet (InvalidSubnet.Conflict)"
-    return None
-
-
-_OTHERS: Final[Mapping[str, Callable[[Properties], str | None]]] = {
-    "AWS::EC2::Subnet": _subnet,
-    "AWS::ElasticLoadBalancingV2::Listener": _listener,
-    "AWS::ElasticLoadBalancingV2::ListenerRule": _rule,
-}

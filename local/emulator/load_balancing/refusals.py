@@ -47,7 +47,8 @@ def _check_listener(properties: Mapping[str, Any], arn: str | None) -> None:
         # One of another load balancer that an update moves here is made anew, beside the old one.
         if taken and other != arn:
             raise ValueError(
-                f"DuplicateListener: A listener already exists on port {port} of this load balancer"
+                "DuplicateListener: A listener already exists on this port for this load balancer "
+                f"'{balancer}'"
             )
     if properties.get("Protocol") not in alb._SECURE_PROTOCOLS:
         return

@@ -184,7 +184,7 @@ def test_a_certificate_that_is_not_there_is_refused(emulator: Emulator) -> None:
 def test_a_port_has_one_listener(emulator: Emulator) -> None:
     doubled = template(weighted(100, 0))
     doubled["Resources"]["Second"] = {**listener(80, GREETING), "DependsOn": "Listener"}
-    assert "already exists on port 80" in refused(emulator, doubled)
+    assert "already exists on this port" in refused(emulator, doubled)
 
 
 def test_a_priority_has_one_rule(emulator: Emulator) -> None:
