@@ -46,13 +46,11 @@ def cloud(
     tmp_path_factory: pytest.TempPathFactory, without_engine: Callable[[object], NoReturn]
 ) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("pull-requests")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ENFORCE_PERMISSIONS", "1")
-        with open_cloud(folder, engine_cache=ROOT / ".cache/engine", progress=print) as cloud:
-            if cloud.engine is None:
-                without_engine(cloud.unavailable)
-            deploy(cloud, folder / "cdk.out")
-            yield cloud
+    with open_cloud(folder, engine_cache=ROOT / ".cache/engine", progress=print) as cloud:
+        if cloud.engine is None:
+            without_engine(cloud.unavailable)
+        deploy(cloud, folder / "cdk.out")
+        yield cloud
 
 
 def deploy(cloud: Cloud, assembly: Path) -> None:

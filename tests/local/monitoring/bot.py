@@ -54,6 +54,12 @@ def synthesize(folder: Path, *, pipeline: str) -> Path:
         actions=["logs:GetLogEvents"],
         resource_arns=[stack.format_arn(**logs, arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)],
     )
+    # It reads why tasks stopped; for a service that is monitored the construct grants that.
+    iam.Grant.add_to_principal(
+        grantee=bot.role,
+        actions=["ecs:DescribeServices", "ecs:ListTasks", "ecs:DescribeTasks"],
+        resource_arns=["*"],
+    )
     PipelineAlarms(
         stack,
         "MonitoredResources",
