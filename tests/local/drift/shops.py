@@ -20,4 +20,4 @@ def add_services(stacks: Stacks) -> None:
         ),
         drift=True,
     )
-    stacks.add("gated", controls=PipelineControls(gates=[Approval()]), drift=True)
+    stacks.add("approved-first", controls=PipelineControls(gates=[Approval()]), drift=True)

@@ -70,7 +70,7 @@ def incident(shop: Shop) -> dict[str, Any]:
 def test_a_release_of_the_live_image_asks_for_approval_as_any_other(
     new_shop: Callable[[str], Shop],
 ) -> None:
-    shop = new_shop("gated")
+    shop = new_shop("approved-first")
     execution = shop.begin()
     shop.approval()
     shop.releases.approve(shop.name, "Gate", "Approve")
