@@ -76,6 +76,7 @@ def check_duration(
     maximum: int,
     default: str,
     unit: str = "seconds",
+    known: bool = False,
 ) -> None:
     """Reject a duration outside of a closed range, or with a fraction of AWS's unit for it.
 
@@ -91,14 +92,21 @@ def check_duration(
         What leaving the parameter out means, as the end of the sentence "omit it to ...".
     unit
         The unit that AWS takes whole numbers of: ``seconds``, ``minutes`` or ``days``.
+    known
+        Whether synthesis needs the value itself, and a token is of no use to it.
 
     Raises
     ------
     ValueError
-        If the value is outside of the bounds, or no whole number of units.
+        If the value is outside of the bounds, no whole number of units, or a token although it must
+        be known.
     """
     seconds = seconds_of(value)
     if seconds is None:
+        if known:
+            raise ValueError(
+                f"'{parameter}' must be known at synthesis, got a token; give the duration itself"
+            )
         return
     units = seconds / {"seconds": 1, "minutes": 60, "days": 86400}[unit]
     if units % 1 == 0 and minimum <= units <= maximum:

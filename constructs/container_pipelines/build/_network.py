@@ -1,11 +1,11 @@
 """What a build in a VPC needs of the network, beyond what the L2 gives it."""
 
-from aws_cdk import Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
+from container_pipelines._once import arn
 
 
 def grant_network_interfaces(
@@ -27,15 +27,10 @@ def grant_network_interfaces(
     selection
         Its subnets; the private ones by default.
     """
-    stack = Stack.of(project)
-
-    def arn(resource: str, name: str) -> str:
-        return stack.format_arn(service="ec2", resource=resource, resource_name=name)
-
-    interfaces = arn("network-interface", "*")
-    subnets = [arn("subnet", subnet_id) for subnet_id in _subnet_ids(vpc, selection)]
+    interfaces = arn(project, "ec2", "network-interface/*")
+    subnets = [arn(project, "ec2", f"subnet/{each}") for each in _subnet_ids(vpc, selection)]
     groups = [
-        arn("security-group", group.security_group_id)
+        arn(project, "ec2", f"security-group/{group.security_group_id}")
         for group in project.connections.security_groups
     ]
     for statement in (

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from constructs import Construct
 
+from container_pipelines._event_source import EVENT_SOURCE
 from container_pipelines._once import arn, repository_names
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
@@ -159,7 +160,7 @@ def _deployments(
         detail = {"$or": [detail, rolled_back]}
     return {
         # The drift detector's events have the shape of ECS's.
-        "source": ["aws.ecs", "container-pipelines"],
+        "source": ["aws.ecs", EVENT_SOURCE],
         "detail-type": ["ECS Deployment State Change", "Image Drift"],
         # These events name the cluster nowhere but in the service's ARN.
         "resources": [_service_arn(scope, monitored)],
@@ -190,7 +191,7 @@ def drift_pattern(
     if monitored.service is None or not names:
         return None
     return {
-        "source": ["container-pipelines"],
+        "source": [EVENT_SOURCE],
         "resources": [_service_arn(scope, monitored)],
         "detail": {"eventName": names},
     }

@@ -9,7 +9,6 @@ from typing import Final
 from aws_cdk import aws_events as events
 from constructs import Construct
 
-from container_pipelines._once import arn
 from container_pipelines.monitoring._event_patterns import event_pattern
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import EventKind, NotifyOn
@@ -167,19 +166,3 @@ def add_rule(
             state="ENABLED",
             targets=target.of_rule(kind),
         )
-
-
-def every_rule(scope: Construct) -> str:
-    """Name the rules of a stack's account and region, as a condition of a resource policy does.
-
-    Parameters
-    ----------
-    scope
-        A construct in the stack.
-
-    Returns
-    -------
-    str
-        The pattern of their ARNs.
-    """
-    return arn(scope, "events", "rule/*")

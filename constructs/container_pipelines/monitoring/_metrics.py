@@ -120,11 +120,11 @@ def graph_rows(
     shown = {line for line in lines if isinstance(line, Series)}
     period = {"period": seconds} if seconds != _DEFAULT_PERIOD else {}
 
-    def row(series: Series, **hidden: bool) -> list[Any]:
+    def row(series: Series, **more: Any) -> list[Any]:
         options = {
             **({"label": series.label} if series.label else {}),
             **({"id": names[series]} if series in names else {}),
-            **hidden,
+            **more,
             **period,
             **({"stat": series.statistic} if series.statistic != _DEFAULT_STATISTIC else {}),
         }
@@ -135,7 +135,7 @@ def graph_rows(
     for axis, on_axis in (({}, left), ({"yAxis": "right"}, right)):
         for line in on_axis:
             if isinstance(line, Series):
-                rows.append(row(line))
+                rows.append(row(line, **axis))
                 continue
             rows.append([{"label": line.label, "expression": line.expression, **period, **axis}])
             rows.extend(

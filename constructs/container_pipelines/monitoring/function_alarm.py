@@ -61,10 +61,6 @@ class FunctionAlarm(Construct):
         interval: Duration | None = None,
     ) -> None:
         interval = interval or Duration.minutes(5)
-        if interval.is_unresolved():
-            raise ValueError(
-                "'interval' must be known at synthesis, got a token; give the duration itself"
-            )
         check_duration(
             "interval",
             interval,
@@ -72,6 +68,7 @@ class FunctionAlarm(Construct):
             maximum=12 * 60,
             unit="minutes",
             default="expect a run each 5 minutes",
+            known=True,
         )
         super().__init__(scope, construct_id)
         self.alarm = cloudwatch.Alarm(

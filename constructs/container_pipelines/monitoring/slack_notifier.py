@@ -21,7 +21,8 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_name, check_one_of
-from container_pipelines.monitoring._event_rules import RuleTarget, add_rule, every_rule
+from container_pipelines._once import arn
+from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring._lookup_permissions import grant_lookups
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
@@ -180,7 +181,7 @@ class SlackNotifier(Construct):
         self.function.add_permission(
             "Rules",
             principal=iam.ServicePrincipal("events.amazonaws.com"),
-            source_arn=every_rule(self),
+            source_arn=arn(self, "events", "rule/*"),
         )
         self.replay = sources.SqsEventSource(
             self.dead_letter_queue,
@@ -264,7 +265,7 @@ class SlackNotifier(Construct):
                 principals=[iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["sqs:SendMessage"],
                 resources=[queue.queue_arn],
-                conditions={"ArnLike": {"aws:SourceArn": every_rule(self)}},
+                conditions={"ArnLike": {"aws:SourceArn": arn(self, "events", "rule/*")}},
             )
         )
         acknowledge(

@@ -15,14 +15,11 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
+from container_pipelines._event_source import EVENT_SOURCE
 from container_pipelines._once import arn, place_of, service_names, stack_of
 from container_pipelines.pipeline._fit import check_same_place
 from container_pipelines.pipeline.pipeline_controls import IMAGE_VARIABLE, OnDrift
 from container_pipelines.registry.image_pointer import ImagePointer
-
-EVENT_SOURCE: Final = "container-pipelines"
-"""The source of the function's own events: equal to SOURCE in
-lambda/drift_detector/notification.py."""
 
 # After which a deployment of ECS, or an operation on the service's stack, is through.
 _DEPLOYED: Final = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
@@ -92,10 +89,6 @@ class DriftDetector(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         interval = interval or Duration.minutes(5)
-        if interval.is_unresolved():
-            raise ValueError(
-                "'interval' must be known at synthesis, got a token; give the duration itself"
-            )
         check_duration(
             "interval",
             interval,
@@ -103,6 +96,7 @@ class DriftDetector(Construct):
             maximum=60,
             unit="minutes",
             default="look each 5 minutes",
+            known=True,
         )
         self._schedule = f"rate({interval.to_minutes():.0f} minutes)"
         super().__init__(scope, construct_id)

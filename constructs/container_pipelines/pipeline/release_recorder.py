@@ -78,10 +78,6 @@ class ReleaseRecorder(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         timeout = timeout or Duration.hours(1)
-        if timeout.is_unresolved():
-            raise ValueError(
-                "'timeout' must be known at synthesis, got a token; give the duration itself"
-            )
         check_duration(
             "timeout",
             timeout,
@@ -89,6 +85,7 @@ class ReleaseRecorder(Construct):
             maximum=23 * 60,
             unit="minutes",
             default="wait for 1 hour",
+            known=True,
         )
         self._timeout_seconds = timeout.to_seconds()
         super().__init__(scope, construct_id)

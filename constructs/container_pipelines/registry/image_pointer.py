@@ -295,15 +295,17 @@ class ImagePointer(Construct):
 
 
 def _claim(path: str, scope: Construct, name: str) -> None:
-    """Let a parameter belong to one pointer of an app, account and region."""
+    """Let a parameter and those beside it belong to one pointer of an app, account and region."""
     stack, stage = stack_of(scope), Stage.of(scope)
-    place = (stage.node.path if stage else "", stack.environment, name)
-    other = _pointers.setdefault(scope.node.root, {}).setdefault(place, path)
-    if other != path:
-        raise ValueError(
-            f"'parameter_name' '{name}' must belong to one image pointer, got that of '{other}'; "
-            f"give each service its own name: their live images differ"
-        )
+    where, environment = stage.node.path if stage else "", stack.environment
+    claimed = _pointers.setdefault(scope.node.root, {})
+    for suffix in ("", _PREVIOUS, _DRIFT):
+        other = claimed.setdefault((where, environment, f"{name}{suffix}"), path)
+        if other != path:
+            raise ValueError(
+                f"'parameter_name' '{name}' must belong to one image pointer, got that of "
+                f"'{other}'; give each service its own name: their live images differ"
+            )
 
 
 def _deployed(stack: Stack) -> Stack:

@@ -288,8 +288,8 @@ def test_without_a_pointer_or_where_a_drift_is_ignored_it_has_none(
 
 
 def test_what_it_sends_is_what_its_role_may_send_and_monitoring_knows() -> None:
+    from container_pipelines._event_source import EVENT_SOURCE
     from container_pipelines.monitoring import _event_patterns
-    from container_pipelines.pipeline.drift_detector import EVENT_SOURCE
     from slack_notifier.deployment_events import _DRIFTS
     from slack_notifier.event_readers import _READERS
 

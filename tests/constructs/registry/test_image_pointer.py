@@ -78,6 +78,15 @@ def test_two_pointers_of_one_name_are_rejected(app: cdk.App, pointer: ImagePoint
         ImagePointer(cdk.Stack(app, "Other"), "Pointer", parameter_name="/my-app/image")
 
 
+@pytest.mark.parametrize("suffix", ["-previous", "-drift"])
+def test_what_stands_beside_a_pointer_is_no_other_pointer(
+    app: cdk.App, pointer: ImagePointer, suffix: str
+) -> None:
+    beside = f"{pointer.parameter_name}{suffix}"
+    with pytest.raises(ValueError, match=f"'{beside}' .* got that of 'Images/Pointer'"):
+        ImagePointer(cdk.Stack(app, "Other"), "Pointer", parameter_name=beside)
+
+
 @pytest.mark.parametrize(
     ("grant", "action"),
     [("grant_write", "ssm:PutParameter"), ("grant_read", "ssm:GetParameter")],
