@@ -220,6 +220,19 @@ class Shop:
         found: dict[str, Any] = container
         return found
 
+    def deployed(self) -> list[str]:
+        """The images of the service's deployments, the last one first."""
+        ecs = self.client("ecs")
+        listed = ecs.list_service_deployments(cluster=self.cluster, service=self.name)
+        arns = [found["targetServiceRevisionArn"] for found in listed["serviceDeployments"]]
+        revisions = {
+            revision["serviceRevisionArn"]: revision["containerImages"]
+            for revision in ecs.describe_service_revisions(serviceRevisionArns=arns)[
+                "serviceRevisions"
+            ]
+        }
+        return [image["image"] for arn in arns for image in revisions[arn]]
+
     def tasks(self) -> list[dict[str, Any]]:
         """The tasks that run."""
         ecs = self.client("ecs")
