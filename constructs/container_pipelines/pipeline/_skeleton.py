@@ -226,6 +226,7 @@ class PipelineSkeleton:
         )
         # The build, not the action, reads and writes the artifacts.
         self._artifacts.grant(build.role, write=True)
+        acknowledge_wildcards(build.role, self._artifacts.wildcards)
         if self._image_pointer is not None:
             self._image_pointer.grant_read(build)
         if source.full_clone:
