@@ -40,7 +40,7 @@ def acknowledge(
     scope
         The construct.
     reasons
-        Why each is right here, for a reviewer; by the finding's id, such as ``AwsSolutions-CB3``,
+        Why each is right here, for a reviewer; by the finding's id, such as ``AwsSolutions-CB4``,
         or by the name of a rule that the compliance packs share, such as ``IAMNoInlinePolicy``.
     wildcards
         Why each resource with a wildcard cannot be narrower; by the resource as the statement has

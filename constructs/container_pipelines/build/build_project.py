@@ -48,10 +48,6 @@ _FINDINGS: Final = {
     "CodeBuildProjectSourceRepoUrl": "The project knows no code host and has no credentials for "
     "one: CodePipeline hands it the commit, which it takes through a connection or CodeCommit.",
 }
-_PRIVILEGED: Final = {
-    "AwsSolutions-CB3": "Building an image takes a Docker engine, which needs privileged mode; "
-    "CodeBuild runs each build on a machine of its own.",
-}
 
 
 @jsii.implements(iam.IGrantable)
@@ -282,7 +278,7 @@ class BuildProject(Construct):
             report.group.grant_write(self.role)
         if vpc is not None:
             grant_network_interfaces(self.role, self.project, vpc, vpc_subnets)
-        acknowledge(self, _FINDINGS | (_PRIVILEGED if privileged else {}))
+        acknowledge(self, _FINDINGS)
 
     def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
         iam.Grant.add_to_principal(

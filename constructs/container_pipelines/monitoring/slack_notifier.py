@@ -50,6 +50,10 @@ _FINDINGS: Final = {
     "Serverless-LambdaEventSourceMappingDestination": "Lambda knows a destination for streams, not "
     "for a queue: what fails stays in it. The queue is read only when somebody replays it.",
 }
+_WITHOUT_TOPIC: Final = {
+    "CloudWatchAlarmAction": "The dashboard has the alarms on the notifier itself, its log each "
+    "failure; 'alarm_topic' has somebody told, by another way than Slack.",
+}
 _TABLE_FINDINGS: Final = dict.fromkeys(
     ("AwsSolutions-DDB3", "DynamoDBInBackupPlan", "DynamoDBPITREnabled"),
     "It remembers for 14 days what has been sent; without it a release gets a new thread.",
@@ -211,7 +215,7 @@ class SlackNotifier(Construct):
         )
         self.function.add_event_source(self.replay)
         self.alarms = self._alarms(thresholds)
-        acknowledge(self, _FINDINGS)
+        acknowledge(self, _FINDINGS | ({} if alarm_topic else _WITHOUT_TOPIC))
         if alarm_topic is not None:
             for alarm in self.alarms.values():
                 alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarm_topic))

@@ -36,7 +36,7 @@ class PipelineRoles:
         )
         self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
         artifacts.grant(self.pipeline, write=True)
-        acknowledge(scope, ROLES, wildcards=artifacts.wildcards)
+        acknowledge(scope, ROLES | artifacts.findings, wildcards=artifacts.wildcards)
 
     def precede(self, pipeline: codepipeline.Pipeline) -> None:
         """Have the roles made before the pipeline: a new one starts at once.

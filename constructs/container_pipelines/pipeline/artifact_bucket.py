@@ -27,8 +27,15 @@ _WITHOUT_ACCESS_LOGS: Final = dict.fromkeys(
 )
 _WITHOUT_KEY: Final = {
     "S3DefaultEncryptionKMS": "S3 encrypts every artifact, with keys of its own. 'encryption_key' "
-    "takes a KMS key, for which each role then pays and needs a permission.",
+    "takes a KMS key, which costs by the month and by its use.",
 }
+_KEY_FINDINGS: Final = dict.fromkeys(
+    (
+        "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
+        "AwsSolutions-IAM5[Action::kms:ReEncrypt*]",
+    ),
+    "What AWS lists for artifacts under a key of one's own; for that key alone.",
+)
 
 
 class ArtifactBucket(s3.Bucket):
@@ -126,8 +133,10 @@ class ArtifactAccess:
 
     Attributes
     ----------
+    findings
+        What is found about the grants, and why it is right; to be acknowledged for the roles.
     wildcards
-        What the grants name with a wildcard, and why; to be acknowledged for the roles.
+        The same of resources with a wildcard.
 
     Notes
     -----
@@ -138,6 +147,7 @@ class ArtifactAccess:
         self._bucket_arn = bucket.bucket_arn
         self._objects_arn = bucket.arn_for_objects("*")
         self._key = bucket.encryption_key
+        self.findings = _KEY_FINDINGS if self._key is not None else {}
         self.wildcards = {
             self._objects_arn: "CodePipeline chooses the keys of artifacts. The bucket holds "
             "nothing else: the one pipeline's, unless its owner lets pipelines that share it trust "

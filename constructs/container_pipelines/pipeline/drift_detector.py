@@ -12,7 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
 from container_pipelines._event_source import EVENT_SOURCE
@@ -243,7 +243,7 @@ class DriftDetector(Construct):
             # whose names start so do no harm.
             resources.append({"prefix": stack_arn.removesuffix("/*")})
             details.append({"status-details": {"status": _STACK_SETTLED}})
-        acknowledge_wildcards(role, reasons)
+        acknowledge(role, ROLES, wildcards=reasons)
         watched = {
             "cluster": cluster_name,
             "service": service_name,

@@ -256,9 +256,10 @@ def _grant_look(role: iam.Role, names: ServiceNames) -> None:
         conditions={"ArnEquals": {"ecs:cluster": names.cluster_arn}},
     )
     allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
-    acknowledge_wildcards(
+    acknowledge(
         role,
-        {
+        ROLES,
+        wildcards={
             "*": "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
             "cluster.",
             deployments: "The ids of the service's deployments arise with them.",
