@@ -64,6 +64,10 @@ class Platform(Model):
     existing: ExistingPlatform | None = None
     certificate_arn: Annotated[str, pattern(r"^arn:[a-z-]+:acm:.+$", maximum=2048)] | None = None
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
+    web_acl_arn: (
+        Annotated[str, pattern(r"^arn:[a-z-]+:wafv2:.+:regional/webacl/.+$", maximum=2048)] | None
+    ) = None
+    """The web ACL of AWS WAF that requests must pass; none by default."""
     nat_gateways: Annotated[int, Field(ge=1, le=MOST_ZONES)] = 1
     max_availability_zones: Annotated[int, Field(ge=2, le=MOST_ZONES)] = 2
     deletion_protection: bool = False

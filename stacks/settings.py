@@ -19,6 +19,7 @@ from stacks.monitoring_settings import AlarmChanges, Monitoring
 from stacks.platform_settings import Platform
 from stacks.pull_request_settings import PullRequestSettings  # noqa: TC001 - pydantic reads it
 from stacks.release_settings import Release
+from stacks.rule_packs import RulePack  # noqa: TC001 - pydantic reads it
 
 CONTEXT_KEY = "delivery"
 
@@ -230,6 +231,8 @@ class Settings(_Model):
     platform: Platform = Platform()
     logs: Logs = Logs()
     monitoring: Monitoring = Monitoring()
+    rule_packs: list[RulePack] = []
+    """What cdk-nag checks beside its pack AWS Solutions; docs/reviews.md."""
     services: Annotated[list[Service], Field(min_length=1)]
 
     @model_validator(mode="after")
