@@ -99,6 +99,15 @@ EDITS: Mapping[str, Mapping[str, Any]] = {
     "another certificate": {"platform": {"certificate_arn": CERTIFICATES[1]}},
     "a test listener": {"platform": {"test_port": 8080}},
     "without the service of CodeDeploy, which stays deployed": {"services": [{}]},
+    "another zone": {"platform": {"max_availability_zones": 3}},
+    # Deploys: the image of the last release is another than that of the stack's last update.
+    "from rolling to blue/green, where green is live then": {
+        "services": [{"strategy": "blue-green", "blue_green": {"engine": "ecs", **AT_ONCE}}]
+    },
+    "the port, by blue/green, where blue is live then": {
+        "services": [{"container": {"port": 9090}}]
+    },
+    "from blue back to rolling": {"services": [{"strategy": "rolling", "blue_green": None}]},
 }
 
 
