@@ -21,14 +21,10 @@ from container_pipelines import (
     TrafficShift,
 )
 from stacks.blue_green_settings import BlueGreenSettings, ProbeSettings, TrafficShiftSettings
+from stacks.container_settings import Container, HealthCheckSettings, ScalingSettings
 from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
-from stacks.settings import (
-    Container,
-    HealthCheckSettings,
-    ScalingSettings,
-    Service,
-)
+from stacks.service_settings import Service
 
 _ARCHITECTURES = {"amd64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
@@ -102,12 +98,12 @@ class ServiceStack(cdk.Stack):
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
             deployment=(
                 self._deployment(
-                    settings.blue_green or BlueGreenSettings(),
+                    settings.shift,
                     test_listener,
                     test_url=platform.test_url if isinstance(platform, ExistingPlatform) else None,
                     vpc=cluster.vpc,
                 )
-                if settings.strategy == "blue-green"
+                if settings.shift
                 else None
             ),
             scaling=_scaling(settings.scaling) if settings.scaling else None,
