@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
+from stacks._secrets import is_secret
+
 Place = tuple[int | str, ...]
 """The keys and numbers that lead to a setting."""
 
@@ -28,8 +30,9 @@ _SENTENCES: Final = {
     "list_type": "must be a list",
     "literal_error": "must be {expected}",
     "missing": "is missing",
+    "model_attributes_type": "must be an object",
     "model_type": "must be an object",
-    "string_type": "must be a text",
+    "string_type": "must be a text, in quotes",
     "too_long": "must be a list of at most {max_length}, got {actual_length}",
     "too_short": "must be a list of at least {min_length}, got {actual_length}",
     "union_tag_invalid": "must be one of {expected_tags}, got '{tag}'",
@@ -204,6 +207,8 @@ def _sentence(place: Place, error: Any, raised: ValueError | None) -> str:
         sentence = str(raised)
     else:
         sentence = _SENTENCES.get(kind, error["msg"]).format(**error.get("ctx", {}))
+    if isinstance(given, str) and is_secret(given):
+        return sentence
     if kind == "missing" or any(_SECRET.search(str(step)) for step in place[1:]):
         return sentence
     if isinstance(given, bool):

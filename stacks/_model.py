@@ -5,19 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Final, Self
+from typing import Annotated, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from stacks._mistakes import NULL, Mistake, MistakesError, mistake
-
-_LOOKS_SECRET: Final = re.compile(
-    r"https?://.+|xox[a-z]-.+|xapp-.+|gh[a-z]_\w{30,}|github_pat_\w{30,}|glpat-.{15,}|npm_\w{30,}"
-    r"|dckr_[a-z]+_.{20,}|(AKIA|ASIA)[A-Z0-9]{16}|sk-.{20,}|eyJ.+\..+|-----BEGIN.+"
-    r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=.*\d)[0-9A-Za-z]{32,}",
-    re.DOTALL,
-)
-"""Tokens of code hosts, registries, Slack and AWS by their form, and what nobody would name so."""
+from stacks._secrets import is_no_name
 
 
 class Model(BaseModel):
@@ -41,7 +34,7 @@ class Model(BaseModel):
         if isinstance(settings, Mapping):
             unknown = [key for key in settings if key not in cls.model_fields]
             null = [key for key in settings if key not in unknown and settings[key] is None]
-            found = [Mistake((key,), _unknown(key, list(cls.model_fields))) for key in unknown]
+            found = [Mistake((key,), _unknown(key, cls)) for key in unknown]
             found += [Mistake((key,), NULL) for key in null]
             if found:
                 raise MistakesError(found)
@@ -103,8 +96,7 @@ def text(pattern: str, says: str, *, minimum: int = 1, maximum: int) -> AfterVal
     def check(value: str) -> str:
         if len(value) < minimum:
             raise ValueError(f"must have at least {minimum} character{'s' * (minimum > 1)}")
-        if len(value) > maximum:
-            raise ValueError(f"must have at most {maximum} characters")
+        _check_length(value, maximum)
         if not re.fullmatch(pattern, value):
             raise ValueError(f"must be {says}")
         return value
@@ -112,8 +104,34 @@ def text(pattern: str, says: str, *, minimum: int = 1, maximum: int) -> AfterVal
     return AfterValidator(check)
 
 
+def longest(maximum: int) -> AfterValidator:
+    """Constrain the length of a text.
+
+    Parameters
+    ----------
+    maximum
+        How many characters it may have.
+
+    Returns
+    -------
+    AfterValidator
+        The constraint, for an annotation.
+    """
+
+    def check(value: str) -> str:
+        _check_length(value, maximum)
+        return value
+
+    return AfterValidator(check)
+
+
+def _check_length(value: str, maximum: int) -> None:
+    if len(value) > maximum:
+        raise ValueError(f"must have at most {maximum} characters")
+
+
 def _no_secret(name: str) -> str:
-    if _LOOKS_SECRET.fullmatch(name):
+    if is_no_name(name):
         raise ValueError(
             "must be the name under which a secret is stored, got what looks like the secret "
             "itself: store it, and give its name here; if it has been committed, replace it"
@@ -192,7 +210,14 @@ UrlPath = Annotated[str, AfterValidator(_path)]
 """A path of a URL, from its first slash."""
 
 
-def _unknown(key: object, known: list[str]) -> str:
-    if close := difflib.get_close_matches(str(key), known, n=1):
-        return f"is not a setting; did you mean '{close[0]}'?"
-    return f"is not a setting; those here are {', '.join(known)}"
+def _unknown(key: object, model: type[BaseModel]) -> str:
+    inner = [
+        f"{name}.{key}"
+        for name, field in model.model_fields.items()
+        for part in (field.annotation, *get_args(field.annotation))
+        if isinstance(part, type) and issubclass(part, BaseModel) and key in part.model_fields
+    ]
+    close = difflib.get_close_matches(str(key), model.model_fields, n=1, cutoff=0.7)
+    if found := [*close, *inner]:
+        return f"is not a setting; did you mean '{found[0]}'?"
+    return f"is not a setting; those here are {', '.join(model.model_fields)}"

@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from stacks._mistakes import Mistake, mistake
-from stacks._model import AlarmNames, Model, UrlPath
+from stacks._model import AlarmNames, Model, UrlPath, longest
 
 START_MINUTES: Final = 5
 """What starting tasks takes at the very least, beside the times that are known."""
@@ -61,7 +61,7 @@ class TrafficShiftSettings(Model):
 class ProbeSettings(Model):
     """What a new version must answer on the test listener before production traffic moves."""
 
-    path: Annotated[UrlPath, StringConstraints(max_length=2048)] = "/health"
+    path: Annotated[UrlPath, longest(2048)] = "/health"
     """The path, with its query if it has one."""
     status: Annotated[int, Field(ge=100, le=599)] = 200
     timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 60

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from container_pipelines import (
     AllowedFinding,
@@ -15,7 +15,7 @@ from container_pipelines import (
     PullThroughCache,
 )
 from stacks._mistakes import Mistake, mistake
-from stacks._model import Model, Parameter, refused
+from stacks._model import Model, Parameter, once, refused
 
 # What CodeBuild holds all variables of a build in, less what the others need.
 _MOST_CHARACTERS: Final = 3900
@@ -86,7 +86,7 @@ class Build(Model):
     arguments: dict[str, str] = Field(default_factory=dict)
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Secrets of the Dockerfile from SecureString parameters: id -> parameter's name."""
-    platforms: Annotated[list[Architecture], Field(min_length=1, max_length=2)] = ["amd64"]
+    platforms: Annotated[list[Architecture], Field(min_length=1), AfterValidator(once)] = ["amd64"]
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None

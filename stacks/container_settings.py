@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from stacks._mistakes import Mistake, mistake
-from stacks._model import EcsName, Model, Parameter, UrlPath, text
+from stacks._model import EcsName, Model, Parameter, UrlPath, longest, text
 from stacks.build_settings import Architecture
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
@@ -104,7 +104,7 @@ class Container(Model):
 class HealthCheckSettings(Model):
     """How the load balancer checks a task."""
 
-    path: Annotated[UrlPath, StringConstraints(max_length=1024)] = "/health"
+    path: Annotated[UrlPath, longest(1024)] = "/health"
     interval_seconds: Annotated[int, Field(ge=5, le=300)] = 30
     timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2

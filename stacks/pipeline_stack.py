@@ -26,6 +26,7 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks._secrets import warn_of_secrets
 from stacks.build_settings import Build, Scan
 from stacks.pull_request_settings import PullRequestSettings
 from stacks.release_controls import pipeline_controls
@@ -82,6 +83,7 @@ class PipelineStack(cdk.Stack):
             settings.build.secret_parameters,
             repository=ecr_repo.repository,
         )
+        warn_of_secrets(self, "build.arguments", settings.build.arguments)
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)
         timeout = cdk.Duration.minutes(settings.deployment_timeout_minutes)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from stacks._listener_rules import matches
 from stacks._mistakes import Mistake, mistake
-from stacks._model import EcsName, Model, UrlPath, text
+from stacks._model import EcsName, Model, UrlPath, longest, text
 from stacks.blue_green_settings import (
     LONGEST_ECS_ACTION_MINUTES,
     START_MINUTES,
@@ -74,7 +74,7 @@ class Service(Model):
     health_check: HealthCheckSettings | None = None
     scaling: ScalingSettings | None = None
     """How the number of tasks follows the load; one fixed task when left out."""
-    path_pattern: Annotated[UrlPath, StringConstraints(max_length=128)] = "/*"
+    path_pattern: Annotated[UrlPath, longest(128)] = "/*"
     """The paths on the load balancer that belong to the service."""
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None

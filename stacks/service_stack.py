@@ -20,6 +20,7 @@ from container_pipelines import (
     Scaling,
     TrafficShift,
 )
+from stacks._secrets import warn_of_secrets
 from stacks.blue_green_settings import BlueGreenSettings, ProbeSettings, TrafficShiftSettings
 from stacks.container_settings import Container, HealthCheckSettings, ScalingSettings
 from stacks.platform_settings import ExistingPlatform
@@ -62,6 +63,7 @@ class ServiceStack(cdk.Stack):
         # Exports: AWS refuses to take away or to replace what the service runs on.
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.STRONG)
         container = settings.container or Container()
+        warn_of_secrets(self, "container.environment", container.environment)
         if isinstance(platform, ExistingPlatform):
             cluster = self._cluster(platform)
             listener, test_listener = self._listeners(platform)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from aws_cdk import region_info
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from stacks._listener_rules import matches
 from stacks._mistakes import Mistake, mistake, mistakes_of
-from stacks._model import Model, text
+from stacks._model import Model, longest, text
 from stacks.log_settings import Logs
 from stacks.monitoring_settings import Monitoring
 from stacks.platform_settings import Platform
@@ -67,7 +67,7 @@ class Environment(Model):
 class Settings(Model):
     """All settings of the app."""
 
-    name: Annotated[Name, StringConstraints(max_length=25)] = "delivery"
+    name: Annotated[Name, longest(25)] = "delivery"
     """What every stack's name starts with."""
     environment: Environment | None = None
     platform: Platform = Platform()
@@ -175,8 +175,16 @@ class Settings(Model):
             if region != self.environment.region:
                 yield mistake(
                     path,
-                    f"must be in the region of the stacks, environment.region "
-                    f"({self.environment.region}), got one of {region}: AWS uses none of another",
+                    f"must be of environment.region ({self.environment.region}), where the stacks "
+                    f"go, got one of {region}",
+                    reads=["environment.region"],
+                )
+        for number, zone in enumerate(existing.availability_zones if existing else ()):
+            if not zone.startswith(self.environment.region):
+                yield mistake(
+                    f"platform.existing.availability_zones.{number}",
+                    f"must be a zone of environment.region ({self.environment.region}), got "
+                    f"'{zone}'",
                     reads=["environment.region"],
                 )
 

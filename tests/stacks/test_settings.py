@@ -170,7 +170,7 @@ BAD: list[tuple[str, Any, str]] = [
     (
         "services.0.container.environment",
         {"A": 1},
-        "services[0].container.environment.A: must be a text",
+        "services[0].container.environment.A: must be a text, in quotes",
     ),
     (
         "services.0.health_check.path",
