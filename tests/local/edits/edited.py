@@ -112,13 +112,15 @@ EDITS: Mapping[str, Mapping[str, Any]] = {
 
 
 def edited(settings: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with an edit; `services` has one for each service that stays."""
+    """Return settings with an edit; what it has as None goes, and services that it has not."""
     found = dict(copy.deepcopy(settings))
     for name, value in edit.items():
         if isinstance(value, Mapping):
             found[name] = edited(found.get(name, {}), value)
         elif name == "services":
             found[name] = [edited(*both) for both in zip(found[name], value)]  # noqa: B905
+        elif value is None:
+            del found[name]
         else:
             found[name] = value
     return found
