@@ -20,6 +20,7 @@ from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines._once import repository_names
 from container_pipelines._trust import service_of_this_account
+from container_pipelines._types import checked
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
@@ -39,6 +40,7 @@ _OWN_VARIABLES: Final = re.compile(
 )
 
 
+@checked()
 @jsii.implements(iam.IGrantable)
 class BuildProject(Construct):
     """A CodeBuild project that builds an image, pushes it, and says which digest to deploy.

@@ -12,6 +12,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
@@ -22,6 +23,7 @@ from container_pipelines.monitoring.notifications import (
 )
 
 
+@checked()
 class AlertTopic(Construct):
     """An SNS topic for alarms and events of any number of pipelines.
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.monitoring.channels import Channel
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
@@ -16,6 +17,7 @@ from container_pipelines.monitoring.monitored_resources import MonitoredResource
 _PERIODS: Final = 2
 
 
+@checked()
 class FunctionAlarm(Construct):
     """An alarm that goes into ``ALARM`` when a function that runs at an interval keeps failing.
 

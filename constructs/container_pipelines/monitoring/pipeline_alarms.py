@@ -12,6 +12,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.monitoring._alarms import add_alarms
 from container_pipelines.monitoring.channels import Channel
@@ -20,7 +21,6 @@ from container_pipelines.monitoring.notifications import (
     DEFAULT_EVENTS,
     EventKind,
     NotifyOn,
-    check_events,
 )
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, merged_thresholds
@@ -29,6 +29,7 @@ from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, mer
 _COVERED_BY_EVENTS: Final = frozenset({AlarmName.FAILED_RELEASES, AlarmName.FAILED_BUILDS})
 
 
+@checked()
 class PipelineAlarms(Construct):
     """Monitors a pipeline and what it deploys, and sends notifications of both.
 
@@ -105,7 +106,7 @@ class PipelineAlarms(Construct):
         events: Collection[EventKind] = DEFAULT_EVENTS,
         alarms: Thresholds | None = None,
     ) -> None:
-        kinds = check_events(events)
+        kinds = frozenset(events)
         thresholds = merged_thresholds(alarms or {})
         if not notifications:
             raise ValueError(

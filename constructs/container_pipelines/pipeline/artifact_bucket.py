@@ -10,10 +10,12 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 
 _MOST_DAYS: Final = 2**31 - 1
 
 
+@checked()
 class ArtifactBucket(s3.Bucket):
     """A bucket for pipeline artifacts: private, encrypted, TLS only, with an expiration.
 

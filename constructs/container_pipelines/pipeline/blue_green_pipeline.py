@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._code_deploy_action import CodeDeployAction
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
@@ -34,6 +35,7 @@ _LONGEST_CODE_DEPLOY_ACTION: Final = Duration.days(5)
 _START: Final = Duration.minutes(5)
 
 
+@checked()
 class BlueGreenPipeline(Construct):
     """A V2 pipeline that builds each push and moves a service's traffic to it.
 

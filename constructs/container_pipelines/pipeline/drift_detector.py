@@ -17,6 +17,7 @@ from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
 from container_pipelines._event_source import EVENT_SOURCE
 from container_pipelines._once import arn, place_of, service_names, stack_of
+from container_pipelines._types import checked
 from container_pipelines.pipeline._fit import check_same_place
 from container_pipelines.pipeline.pipeline_controls import IMAGE_VARIABLE, OnDrift
 from container_pipelines.registry.image_pointer import ImagePointer
@@ -26,6 +27,7 @@ _DEPLOYED: Final = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
 _STACK_SETTLED: Final = ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
 
 
+@checked()
 class DriftDetector(Construct):
     """A function that has recorded images run again, for any number of pipelines.
 

@@ -10,6 +10,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.deploy_target import DeployTarget
@@ -20,6 +21,7 @@ from container_pipelines.pipeline.source import Source
 from container_pipelines.registry.image_pointer import ImagePointer
 
 
+@checked()
 class EcsRollingPipeline(Construct):
     """A V2 pipeline that builds each push and rolls it out to an ECS service.
 

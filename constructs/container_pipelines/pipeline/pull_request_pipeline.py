@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline._roles import PipelineRoles
@@ -17,6 +18,7 @@ from container_pipelines.pipeline.triggers import PullRequestTrigger, add_trigge
 from container_pipelines.registry.pull_request_repository import PullRequestRepository
 
 
+@checked()
 class PullRequestPipeline(Construct):
     """A V2 pipeline that builds, tests and scans a pull request's newest commit, and stops there.
 

@@ -17,6 +17,7 @@ from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, is_token
 from container_pipelines._once import ServiceNames, arn, repository_names, service_names
+from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import ImagePointer
 
 # What a value of an action's configuration may hold.
@@ -24,6 +25,7 @@ from container_pipelines.registry.image_pointer import ImagePointer
 _LONGEST_PARAMETERS: Final = 1000
 
 
+@checked()
 class ReleaseRecorder(Construct):
     """A function that records a release once it is live, for any number of pipelines.
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 
 _NAMESPACE: Final = "SourceVariables"
 # The service was renamed: the prefix of the action must be the one of the connection's ARN, and a
@@ -21,6 +22,7 @@ _PREFIXES: Final = ("codeconnections", "codestar-connections")
 _BRANCH = r"(?![-/])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\]+(?<![/.])(?<!\.lock)"
 
 
+@checked()
 class Source(ABC):
     """A branch of a repository that starts the pipeline when it moves.
 

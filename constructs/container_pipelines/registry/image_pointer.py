@@ -14,6 +14,7 @@ from constructs import Construct, IConstruct
 
 from container_pipelines._checks import check_name, is_token
 from container_pipelines._once import arn, stack_of
+from container_pipelines._types import checked
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -39,6 +40,7 @@ _pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str]
 )
 
 
+@checked()
 class ImagePointer(Construct):
     """A parameter in Parameter Store that holds the image that is live.
 

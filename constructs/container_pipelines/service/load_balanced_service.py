@@ -16,6 +16,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
 from container_pipelines._trust import service_of_this_account
+from container_pipelines._types import checked
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.registry.image_pointer import ImagePointer
 from container_pipelines.service._parameters import PORT_VARIABLE, check_parameters
@@ -40,6 +41,7 @@ from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 _PORT_NAME: Final = "http"
 
 
+@checked()
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
 

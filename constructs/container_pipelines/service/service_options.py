@@ -7,6 +7,7 @@ from aws_cdk import Duration
 
 from container_pipelines._checks import check_duration, check_name, check_range, is_token
 from container_pipelines._once import seconds_of
+from container_pipelines._types import checked
 
 _FARGATE_MEMORY: Final = {
     256: (512, 1024, 2048),
@@ -19,6 +20,7 @@ _FARGATE_MEMORY: Final = {
 }
 
 
+@checked("health_check")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """How the load balancer checks whether a task may get traffic.
@@ -120,6 +122,7 @@ class HealthCheck:
             )
 
 
+@checked("scaling")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """How many tasks run, by what they are busy with.
