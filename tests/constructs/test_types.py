@@ -380,7 +380,7 @@ def test_what_is_right_in_another_form_is_taken(
         "Watch",
         name="web",
         build=build,
-        notifications=list(no_notifications()),
+        notifications=[no_notifications()],
         events=set(),
     )
     Pause(timeout=cdk.Duration.minutes(cdk.Token.as_number({"Ref": "Minutes"})))

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
-from container_pipelines.monitoring.channels import Channel
+from container_pipelines.monitoring.channels import Channel, channels_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
 # One failure, such as of a throttled call, is made good by the next run.
@@ -36,7 +36,7 @@ class FunctionAlarm(Construct):
     function
         The function.
     notifications
-        The channels that notifications are sent by; or :func:`no_notifications`.
+        The channel that notifications are sent by, or several; or :func:`no_notifications`.
     interval
         How often the function runs at least, in whole minutes up to 12 hours, such as
         :attr:`DriftDetector.interval`; 5 minutes by default.
@@ -49,7 +49,8 @@ class FunctionAlarm(Construct):
     Raises
     ------
     ValueError
-        If the interval is out of range: CloudWatch's periods are of whole minutes up to a day.
+        If there is no channel, or the interval is out of range: CloudWatch's periods are of whole
+        minutes up to a day.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class FunctionAlarm(Construct):
         *,
         name: str,
         function: lambda_.IFunction,
-        notifications: Sequence[Channel],
+        notifications: Channel | Sequence[Channel],
         interval: Duration | None = None,
     ) -> None:
+        channels = channels_of(notifications)
         interval = interval or Duration.minutes(5)
         check_duration(
             "interval",
@@ -99,5 +101,5 @@ class FunctionAlarm(Construct):
             repository=None,
             deployment_group=None,
         )
-        for channel in notifications:
+        for channel in channels:
             channel.connect(self, monitored, kinds=frozenset(), alarms={name: self.alarm})

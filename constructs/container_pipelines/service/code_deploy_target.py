@@ -86,6 +86,11 @@ class CodeDeployTarget:
         return self.green_target_group
 
     @property
+    def target_groups(self) -> tuple[elbv2.IApplicationTargetGroup, ...]:
+        """Both target groups."""
+        return (self.blue_target_group, self.green)
+
+    @property
     def platform_version(self) -> str | None:
         """Fargate's platform version for the new tasks; None on EC2, where there is none."""
         if not isinstance(self.service, ecs.FargateService):

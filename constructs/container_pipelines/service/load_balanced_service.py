@@ -1,5 +1,6 @@
 """A Fargate service behind a load balancer, made to be deployed to by a pipeline."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -11,7 +12,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
@@ -39,6 +40,10 @@ from container_pipelines.service.traffic_routes import (
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 
 _PORT_NAME: Final = "http"
+
+_made: Final[weakref.WeakKeyDictionary[IConstruct, "LoadBalancedService"]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 @checked()
@@ -130,6 +135,8 @@ class LoadBalancedService(Construct):
         The task definition that CloudFormation registers; the pipeline derives its own from it.
     container
         The container that is released.
+    image_pointer
+        The pointer that its container reads; a pipeline of the service moves it.
     deployment
         How new tasks take over; None for rolling.
     target_group
@@ -221,6 +228,7 @@ class LoadBalancedService(Construct):
         )
         super().__init__(scope, construct_id)
         self.deployment = deployment
+        self.image_pointer = image_pointer
         self._listener = listener
         self._container_port = container_port
         self._test_host = next((host for host in host_headers if not set(host) & set("*?")), None)
@@ -291,6 +299,7 @@ class LoadBalancedService(Construct):
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        _made[self.service] = self
         say_controller(self.service, deployment)
         group = partial(target_group, self, vpc=cluster.vpc, health=health)
         rule = partial(
@@ -340,6 +349,12 @@ class LoadBalancedService(Construct):
             "AwsSolutions-ECS2",
             "Plain settings such as the port stand here; 'secrets' takes what is secret.",
         )
+
+    @property
+    def target_groups(self) -> tuple[elbv2.ApplicationTargetGroup, ...]:
+        """The target group, or both."""
+        green = self.green_target_group
+        return (self.target_group,) if green is None else (self.target_group, green)
 
     @property
     def code_deploy_target(self) -> CodeDeployTarget:
@@ -414,3 +429,19 @@ class LoadBalancedService(Construct):
                 requests_per_target=scaling.requests_per_task,
                 target_group=self.target_group,
             )
+
+
+def construct_of(service: ecs.IBaseService | LoadBalancedService) -> LoadBalancedService | None:
+    """Find the construct that made a service.
+
+    Parameters
+    ----------
+    service
+        The service, or the construct.
+
+    Returns
+    -------
+    LoadBalancedService | None
+        The construct; None of a service that is none of this library's.
+    """
+    return service if isinstance(service, LoadBalancedService) else _made.get(service)

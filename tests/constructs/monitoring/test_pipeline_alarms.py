@@ -168,8 +168,11 @@ def test_alarms_notify_where_no_event_does(watch: Watch, stack: cdk.Stack, alarm
     assert {len(alarm["AlarmActions"]) == 1 for alarm in alarms().values()} == {True}
 
 
-def test_no_notifications_by_choice(watch: Watch, alarms: Alarms, resources: Resources) -> None:
-    watch(notifications=no_notifications())
+@pytest.mark.parametrize("notifications", [no_notifications(), [no_notifications()]])
+def test_no_notifications_by_choice(
+    watch: Watch, alarms: Alarms, resources: Resources, notifications: Any
+) -> None:
+    watch(notifications=notifications)
     assert resources("AWS::Events::Rule") == {}
     assert {"AlarmActions" in alarm for alarm in alarms().values()} == {False}
 
