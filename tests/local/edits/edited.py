@@ -99,7 +99,15 @@ EDITS: Mapping[str, Mapping[str, Any]] = {
     "another certificate": {"platform": {"certificate_arn": CERTIFICATES[1]}},
     "a test listener": {"platform": {"test_port": 8080}},
     "without the service of CodeDeploy, which stays deployed": {"services": [{}]},
+    "another zone": {"platform": {"max_availability_zones": 3}},
+    "from rolling to blue/green": {
+        "services": [{"strategy": "blue-green", "blue_green": {"engine": "ecs", **AT_ONCE}}]
+    },
+    "the port, by blue/green": {"services": [{"container": {"port": 9090}}]},
+    "back to rolling, from blue": {"services": [{"strategy": "rolling", "blue_green": None}]},
 }
+# Moves the traffic from green to blue, where going back to rolling leaves it.
+RELEASED_AFTER = "the port, by blue/green"
 
 
 def edited(settings: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
