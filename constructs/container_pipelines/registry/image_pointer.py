@@ -78,6 +78,8 @@ class ImagePointer(Construct):
         The parameter's full path.
     repository
         The repository in which images are tagged; None where none are.
+    seed_image
+        The image that a service starts with before its first release.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
     drift_parameter_name
@@ -121,6 +123,7 @@ class ImagePointer(Construct):
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
         self.repository = repository
+        self.seed_image = seed_image
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
         self.drift_parameter_name = f"{parameter_name}{_DRIFT}"
         ssm_arn = arn(self, "ssm", "parameter")

@@ -34,6 +34,8 @@ class HealthCheck:
         The path that is asked for.
     healthy_http_codes
         The answers that count as healthy, such as ``200`` or ``200-299``.
+    healthy_grpc_codes
+        The same for a service that speaks gRPC, such as ``0`` or ``0,12``.
     interval
         The time between two checks, from 5 to 300 seconds.
     timeout
@@ -58,6 +60,7 @@ class HealthCheck:
 
     path: str = "/health"
     healthy_http_codes: str = "200"
+    healthy_grpc_codes: str = "0"
     interval: Duration = field(default_factory=lambda: Duration.seconds(30))
     timeout: Duration = field(default_factory=lambda: Duration.seconds(5))
     healthy_threshold: int = 2
@@ -78,6 +81,13 @@ class HealthCheck:
             pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
             maximum=255,
             allowed="codes from 200 to 499 such as '200', '200,302' or '200-299'",
+        )
+        check_name(
+            "health_check.healthy_grpc_codes",
+            self.healthy_grpc_codes,
+            pattern=r"\d\d?(-\d\d?)?(,\d\d?(-\d\d?)?)*",
+            maximum=255,
+            allowed="codes from 0 to 99 such as '0', '0,12' or '0-5'",
         )
         check_duration(
             "health_check.interval",
