@@ -113,13 +113,13 @@ class ArtifactAccess:
         self._objects_arn = bucket.arn_for_objects("*")
         self._key = bucket.encryption_key
 
-    def grant(self, role: iam.Role, *, write: bool) -> None:
+    def grant(self, role: iam.Role | iam.Policy, *, write: bool) -> None:
         """Allow to take artifacts and, for what makes some, to put them.
 
         Parameters
         ----------
         role
-            The role of the pipeline, of one of its actions, or of a build.
+            The role of the pipeline, of one of its actions, or of a build; or a policy of it.
         write
             Whether it writes artifacts too.
         """

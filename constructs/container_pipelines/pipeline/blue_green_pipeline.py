@@ -14,6 +14,7 @@ from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._code_deploy_action import CodeDeployAction
+from container_pipelines.pipeline._roles import granted_build
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.code_deploy_group import CodeDeployGroup
 from container_pipelines.pipeline.deploy_documents import DEPLOY_ARTIFACT, have_deploy_files_written
@@ -182,7 +183,9 @@ class BlueGreenPipeline(Construct):
             self.code_deploy = CodeDeployGroup(
                 self, "CodeDeploy", target=code_deploy_target, deploy_target=target, hooks=hooks
             )
-            variables = have_deploy_files_written(build, code_deploy_target, hooks)
+            variables = have_deploy_files_written(
+                build, granted_build(self, build), code_deploy_target, hooks
+            )
             outputs = [codepipeline.Artifact(DEPLOY_ARTIFACT)]
         skeleton = PipelineSkeleton(
             self,

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._fit import check_build_place, claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline._skeleton import check_pipeline_name
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
@@ -86,6 +86,7 @@ class PullRequestPipeline(Construct):
         trigger = trigger or PullRequestTrigger()
         check_pipeline_name(pipeline_name)
         _check(source, build, trigger)
+        check_build_place(scope, build, artifact_bucket)
         super().__init__(scope, construct_id)
         claim(build, self.node.path)
         self.build = build
@@ -118,9 +119,10 @@ class PullRequestPipeline(Construct):
             actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
             resource_arns=[build.project.project_arn],
         )
-        artifacts.grant(build.role, write=False)
+        granted = roles.build(build)
+        artifacts.grant(granted, write=False)
         if source.full_clone:
-            source.grant_clone(build)
+            source.grant_clone(granted)
         variables = {"VERIFY_ONLY": "true", "SOURCE_URL": source.url}
         self.pipeline.add_stage(
             stage_name="Build",
