@@ -21,6 +21,7 @@ from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._once import repository_names
 from container_pipelines._trust import service_of_this_account
+from container_pipelines._types import checked
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
@@ -50,6 +51,7 @@ _FINDINGS: Final = {
 }
 
 
+@checked()
 @jsii.implements(iam.IGrantable)
 class BuildProject(Construct):
     """A CodeBuild project that builds an image, pushes it, and says which digest to deploy.
