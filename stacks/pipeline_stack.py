@@ -1,7 +1,5 @@
 """The pipeline of one service."""
 
-from collections.abc import Mapping
-
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
@@ -11,20 +9,15 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from container_pipelines import (
-    AllowedFinding,
     BlueGreenPipeline,
     BuildProject,
-    BuildSecret,
-    DockerBuild,
     DockerHubCredentials,
     DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
-    Platform,
     PullRequestPipeline,
     PullRequestRepository,
-    PullRequestTrigger,
     PullThroughCache,
     ReleaseRecorder,
     ScanGate,
@@ -32,10 +25,12 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks._secrets import warn_of_secrets
 from stacks.build_settings import Build, Scan
 from stacks.pull_request_settings import PullRequestSettings
 from stacks.release_controls import pipeline_controls
-from stacks.settings import ExistingService, GitHubSource, Service
+from stacks.service_settings import ExistingService, Service
+from stacks.source_settings import GitHubSource
 
 
 class PipelineStack(cdk.Stack):
@@ -87,6 +82,7 @@ class PipelineStack(cdk.Stack):
             settings.build.secret_parameters,
             repository=ecr_repo.repository,
         )
+        warn_of_secrets(self, "build.arguments", settings.build.arguments)
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)
         timeout = cdk.Duration.minutes(settings.deployment_timeout_minutes)
@@ -153,7 +149,7 @@ class PipelineStack(cdk.Stack):
                 ),
                 cache_from=ecr_repo.repository,
             ),
-            trigger=PullRequestTrigger(**wanted.model_dump(exclude={"secret_parameters"})),
+            trigger=wanted.trigger(),
             pipeline_name=name,
         )
 
@@ -162,7 +158,7 @@ class PipelineStack(cdk.Stack):
         construct_id: str,
         settings: Build,
         name: str,
-        secret_parameters: Mapping[str, str],
+        secret_parameters: dict[str, str],
         *,
         repository: ecr.IRepository,
         cache_from: ecr.IRepository | None = None,
@@ -174,7 +170,7 @@ class PipelineStack(cdk.Stack):
             cache_from=cache_from,
             project_name=name,
             description=f"Builds {name}",
-            docker_build=_docker_build(settings, secret_parameters),
+            docker_build=settings.docker_build(secret_parameters),
             docker_hub=_docker_hub(settings),
             scan_gate=_scan_gate(settings.scan),
             compute_type=codebuild.ComputeType[settings.compute_type],
@@ -220,22 +216,6 @@ class PipelineStack(cdk.Stack):
         ]
 
 
-def _docker_build(settings: Build, secret_parameters: Mapping[str, str]) -> DockerBuild:
-    return DockerBuild(
-        dockerfile=settings.dockerfile,
-        context=settings.context,
-        target=settings.target,
-        arguments=settings.arguments,
-        secrets={
-            secret: BuildSecret.from_parameter_store(parameter)
-            for secret, parameter in secret_parameters.items()
-        },
-        platforms=[Platform(f"linux/{name}") for name in settings.platforms],
-        test_command=settings.test_command,
-        sbom_generator=settings.sbom_generator,
-    )
-
-
 def _docker_hub(settings: Build) -> DockerHubCredentials | PullThroughCache | None:
     if settings.pull_through_cache is not None:
         return PullThroughCache(prefix=settings.pull_through_cache)
@@ -254,8 +234,5 @@ def _scan_gate(settings: Scan) -> ScanGate:
         fixable_only=settings.fixable_only,
         max_wait=cdk.Duration.minutes(settings.max_wait_minutes),
         enhanced_scanning=settings.enhanced_scanning,
-        allow=[
-            AllowedFinding(id=entry.id, reason=entry.reason, expires=entry.expires)
-            for entry in settings.allow
-        ],
+        allow=[entry.finding() for entry in settings.allow],
     )
