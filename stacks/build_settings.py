@@ -52,6 +52,8 @@ class Build(Model):
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None
+    layer_cache: Literal["image", "registry"] | None = None
+    """Where layers are kept for the next build; by default the Dockerfile decides."""
 
     compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
@@ -67,5 +69,12 @@ class Build(Model):
     def _one_way_to_docker_hub(self) -> Self:
         if self.docker_hub is not None and self.pull_through_cache is not None:
             message = "docker_hub and pull_through_cache are two ways to one end: give one of them"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _layers_of_one_platform(self) -> Self:
+        if self.layer_cache == "image" and len(self.platforms) > 1:
+            message = "layer_cache must be 'registry' for two platforms: omit it"
             raise ValueError(message)
         return self

@@ -21,6 +21,7 @@ from container_pipelines import (
     DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
+    LayerCache,
     LoadBalancedService,
     Platform,
     PullRequestPipeline,
@@ -246,6 +247,7 @@ def _docker_build(settings: Build, secret_parameters: Mapping[str, str]) -> Dock
         platforms=[Platform(f"linux/{name}") for name in settings.platforms],
         test_command=settings.test_command,
         sbom_generator=settings.sbom_generator,
+        layer_cache=LayerCache(settings.layer_cache) if settings.layer_cache else None,
     )
 
 
