@@ -99,7 +99,9 @@ def test_one_that_is_limited_for_a_moment_is_pulled_again(
     limited: list[str] = []
 
     def limit(_method: str, path: str) -> Answer | None:
-        if path != "/v2/docker-hub/moby/buildkit/manifests/buildx-stable-1" or limited:
+        # Docker itself asks six times without a pause.
+        is_builder = path == "/v2/docker-hub/moby/buildkit/manifests/buildx-stable-1"
+        if not is_builder or len(limited) == 8:
             return None
         limited.append(path)
         return 429, b'{"errors":[{"code":"TOOMANYREQUESTS","message":"slow down"}]}'
@@ -107,7 +109,6 @@ def test_one_that_is_limited_for_a_moment_is_pulled_again(
     project = new_project(docker_hub=PullThroughCache())
     with registry.failing(limit):
         build = project.build(SCRATCH, commit=COMMIT)
-    assert limited
     assert build.status == "SUCCEEDED", build.last_words
     assert "The builder does not start yet, trying again in 1 s: " in build.said
     assert "using docker-container driver" in build.said
