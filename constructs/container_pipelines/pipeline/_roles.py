@@ -4,6 +4,8 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._findings import ROLES
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess
 
@@ -34,6 +36,7 @@ class PipelineRoles:
         )
         self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
         artifacts.grant(self.pipeline, write=True)
+        acknowledge(scope, ROLES | artifacts.findings, wildcards=artifacts.wildcards)
 
     def precede(self, pipeline: codepipeline.Pipeline) -> None:
         """Have the roles made before the pipeline: a new one starts at once.

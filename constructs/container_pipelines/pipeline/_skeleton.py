@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
@@ -226,6 +226,7 @@ class PipelineSkeleton:
         )
         # The build, not the action, reads and writes the artifacts.
         self._artifacts.grant(build.role, write=True)
+        acknowledge(build.role, self._artifacts.findings, wildcards=self._artifacts.wildcards)
         if self._image_pointer is not None:
             self._image_pointer.grant_read(build)
         if source.full_clone:

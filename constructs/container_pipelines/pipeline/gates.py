@@ -135,8 +135,10 @@ class Approval(Gate):
             if self.topic.master_key is not None:
                 acknowledge(
                     role,
-                    "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
-                    "Amazon SNS needs data keys of the topic's key, of either kind.",
+                    {
+                        "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "Amazon SNS needs data "
+                        "keys of the topic's key, of either kind."
+                    },
                 )
         return actions.ManualApprovalAction(
             action_name=self.name,
@@ -241,7 +243,8 @@ class Check(Gate):
             ],
         )
         acknowledge(
-            policy, "AwsSolutions-IAM5[Resource::*]", "The result of a job has no resource in IAM."
+            policy,
+            {"AwsSolutions-IAM5[Resource::*]": "The result of a job has no resource in IAM."},
         )
         return policy
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import claim
 from container_pipelines.pipeline._roles import PipelineRoles
@@ -117,6 +118,7 @@ class PullRequestPipeline(Construct):
             resource_arns=[build.project.project_arn],
         )
         artifacts.grant(build.role, write=False)
+        acknowledge(build.role, artifacts.findings, wildcards=artifacts.wildcards)
         if source.full_clone:
             source.grant_clone(build)
         variables = {"VERIFY_ONLY": "true", "SOURCE_URL": source.url}

@@ -15,6 +15,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
+from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.registry.image_pointer import ImagePointer
@@ -38,6 +39,12 @@ from container_pipelines.service.traffic_routes import (
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 
 _PORT_NAME: Final = "http"
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    "AwsSolutions-ECS2": "Plain settings such as the port stand here; 'secrets' takes what is "
+    "secret.",
+}
 
 
 class LoadBalancedService(Construct):
@@ -333,11 +340,7 @@ class LoadBalancedService(Construct):
         self.service.node.add_dependency(self.listener_rule, self.execution_role)
         if scaling is not None:
             self._scale(scaling)
-        acknowledge(
-            self.task_definition,
-            "AwsSolutions-ECS2",
-            "Plain settings such as the port stand here; 'secrets' takes what is secret.",
-        )
+        acknowledge(self, _FINDINGS)
 
     @property
     def code_deploy_target(self) -> CodeDeployTarget:

@@ -1,13 +1,9 @@
 """What a release must pass, what starts it, and what holds it."""
 
-import datetime as dt
-import json
-import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.cloud import Cloud
 from tests.local.emulator.driver import eventually
 from tests.local.releases.shops import ALARM, WATCH_MINUTES
 from tests.local.shops.shop import Pointer, Shop, fails
@@ -55,62 +51,38 @@ def test_a_function_that_says_no_stops_the_release_and_sees_its_image(gated: Sho
     assert gated.runs(ended.id, "Approve") == []
 
 
-def _forward_to(shop: Shop, cloud: Cloud, hour: int) -> None:
-    """Let the time pass until it is half past an hour."""
-    with urllib.request.urlopen(f"{cloud.endpoint}/_local/clock") as answer:  # noqa: S310
-        now = dt.datetime.fromtimestamp(json.load(answer)["now"], dt.UTC)
-    then = now.replace(hour=hour, minute=30, second=0, microsecond=0)
-    if then <= now:
-        then += dt.timedelta(days=1)
-    shop.releases.wait_as_if((then - now).total_seconds())
-
-
 def test_outside_of_its_window_a_release_waits_and_goes_on_when_it_opens(
-    new_shop: Callable[[str], Shop], cloud: Cloud
+    new_shop: Callable[[str], Shop],
 ) -> None:
     shop = new_shop("window")
-    _forward_to(shop, cloud, 20)
+    shop.forward_to(20)
     with shop.unchanged():
         execution = shop.begin()
-        eventually(lambda: _evaluates(shop, execution), 60)
+        eventually(lambda: shop.evaluates(execution), 60)
         _not_yet_deployed(shop, execution)
-        _forward_to(shop, cloud, 23)
+        shop.forward_to(23)
         _not_yet_deployed(shop, execution)
-    _forward_to(shop, cloud, 10)
+    shop.forward_to(10)
     assert shop.end_of(execution).status == "Succeeded"
     shop.runs_only(shop.image_of(execution))
     assert shop.pointer().live == shop.image_of(execution)
 
 
 def test_inside_of_its_window_a_release_goes_straight_on(
-    new_shop: Callable[[str], Shop], cloud: Cloud
+    new_shop: Callable[[str], Shop],
 ) -> None:
     shop = new_shop("window")
-    _forward_to(shop, cloud, 10)
+    shop.forward_to(10)
     assert shop.release().status == "Succeeded"
-
-
-def _evaluates(shop: Shop, execution: str) -> bool:
-    """Return whether a rule of an execution runs."""
-    rules = shop.client("codepipeline").list_rule_executions(
-        pipelineName=shop.name, filter={"pipelineExecutionId": execution}
-    )["ruleExecutionDetails"]
-    return any(rule["status"] == "InProgress" for rule in rules)
 
 
 @pytest.fixture
 def watched(new_shop: Callable[[str], Shop]) -> Iterator[Shop]:
     """The shop with the alarm, which is off at first."""
     shop = new_shop("watched")
-    _set_alarm(shop, "OK")
+    shop.set_alarm(ALARM, "OK")
     yield shop
-    _set_alarm(shop, "OK")
-
-
-def _set_alarm(shop: Shop, state: str) -> None:
-    shop.client("cloudwatch").set_alarm_state(
-        AlarmName=ALARM, StateValue=state, StateReason="a test"
-    )
+    shop.set_alarm(ALARM, "OK")
 
 
 def _healthy(shop: Shop) -> str:
@@ -125,14 +97,14 @@ def _healthy(shop: Shop) -> str:
 def _evaluates_after(shop: Shop, execution: str) -> bool:
     """Return whether an execution is recorded and watched."""
     recorded = shop.runs(execution, "Record")
-    return bool(recorded and recorded[0]["status"] == "Succeeded" and _evaluates(shop, execution))
+    return bool(recorded and recorded[0]["status"] == "Succeeded" and shop.evaluates(execution))
 
 
 def test_an_alarm_that_is_on_keeps_a_release_out(watched: Shop) -> None:
-    _set_alarm(watched, "ALARM")
+    watched.set_alarm(ALARM, "ALARM")
     with watched.unchanged():
         execution = watched.begin()
-        eventually(lambda: _evaluates(watched, execution), 60)
+        eventually(lambda: watched.evaluates(execution), 60)
         watched.releases.wait_as_if(60 * 10)
         ended = watched.end_of(execution)
     fails(ended, "Deploy", f"The CloudWatch alarm {ALARM} is in state ALARM")
@@ -145,7 +117,7 @@ def test_an_alarm_after_the_deployment_rolls_back_and_the_pointer_follows(watche
     eventually(lambda: _evaluates_after(watched, execution), 60)
     bad = watched.image_of(execution)
     assert watched.pointer() == Pointer(live=bad, previous=good)
-    _set_alarm(watched, "ALARM")
+    watched.set_alarm(ALARM, "ALARM")
     fails(watched.end_of(execution), "Deploy", f"The CloudWatch alarm {ALARM} is in state ALARM")
 
     assert watched.end_of(watched.rollback()).status == "Succeeded"

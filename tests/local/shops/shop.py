@@ -1,11 +1,13 @@
 """One service with its pipeline, driven as a developer and an operator do."""
 
 import contextlib
+import datetime as dt
 import functools
 import http.client
 import io
 import json
 import secrets
+import urllib.request
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -192,6 +194,28 @@ class Shop:
         )["pipelineExecution"]
         return str(found["status"])
 
+    def forward_to(self, hour: int) -> None:
+        """Let time pass until it is half past an hour (UTC)."""
+        with urllib.request.urlopen(f"{self._cloud.endpoint}/_local/clock") as answer:  # noqa: S310
+            now = dt.datetime.fromtimestamp(json.load(answer)["now"], dt.UTC)
+        then = now.replace(hour=hour, minute=30, second=0, microsecond=0)
+        if then <= now:
+            then += dt.timedelta(days=1)
+        self.releases.wait_as_if((then - now).total_seconds())
+
+    def evaluates(self, execution: str) -> bool:
+        """Return whether a rule of an execution runs."""
+        rules = self.client("codepipeline").list_rule_executions(
+            pipelineName=self.name, filter={"pipelineExecutionId": execution}
+        )["ruleExecutionDetails"]
+        return any(rule["status"] == "InProgress" for rule in rules)
+
+    def set_alarm(self, name: str, state: str) -> None:
+        """Set the state of an alarm."""
+        self.client("cloudwatch").set_alarm_state(
+            AlarmName=name, StateValue=state, StateReason="a test"
+        )
+
     def images(self) -> set[str]:
         """The digests in the repository."""
         listed = self.client("ecr").list_images(repositoryName=self.name)["imageIds"]
@@ -219,6 +243,19 @@ class Shop:
         (container,) = described["taskDefinition"]["containerDefinitions"]
         found: dict[str, Any] = container
         return found
+
+    def deployed(self) -> list[str]:
+        """The images of the service's deployments, the last one first."""
+        ecs = self.client("ecs")
+        listed = ecs.list_service_deployments(cluster=self.cluster, service=self.name)
+        arns = [found["targetServiceRevisionArn"] for found in listed["serviceDeployments"]]
+        revisions = {
+            revision["serviceRevisionArn"]: revision["containerImages"]
+            for revision in ecs.describe_service_revisions(serviceRevisionArns=arns)[
+                "serviceRevisions"
+            ]
+        }
+        return [image["image"] for arn in arns for image in revisions[arn]]
 
     def tasks(self) -> list[dict[str, Any]]:
         """The tasks that run."""
