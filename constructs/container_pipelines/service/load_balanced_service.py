@@ -290,6 +290,11 @@ class LoadBalancedService(Construct):
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
         say_controller(self.service, deployment)
+        if enable_execute_command:
+            acknowledge_wildcards(
+                self.task_role,
+                {"*": "The channels of ECS Exec (ssmmessages) have no resource in IAM."},
+            )
         group = partial(target_group, self, vpc=cluster.vpc, health=health)
         rule = partial(
             listener_rule,
