@@ -8,7 +8,6 @@ import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_logs as logs
-from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from container_pipelines import SEED_IMAGE, BlueGreenPipeline, LoadBalancedService
@@ -19,6 +18,7 @@ from stacks.monitoring_stack import MonitoringStack, Release
 from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
+from stacks.rule_packs import check
 from stacks.service_stack import ServiceStack
 from stacks.settings import CONTEXT_KEY, Settings, SettingsError, source_of
 from stacks.shared_stack import SharedStack
@@ -44,7 +44,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
     SettingsError
         If a construct refuses what the settings ask for.
     """
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check(app, settings.rule_packs)
     if settings.logs.model_fields_set:
         cdk.Aspects.of(app).add(_LogGroups(settings.logs))
     place = settings.environment

@@ -7,7 +7,6 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines import (
@@ -139,7 +138,6 @@ class PipelineStack(cdk.Stack):
                 deployment_timeout=timeout,
                 controls=controls,
             )
-        _acknowledge_no_access_logs(self.pipeline.artifact_bucket)
         if settings.pull_requests is not None:
             self._verify(settings, settings.pull_requests, source, registry)
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
@@ -153,7 +151,7 @@ class PipelineStack(cdk.Stack):
     ) -> None:
         """Build pull requests, by a project that can write nothing that a release reads."""
         name = f"{settings.name}-pull-requests"
-        pipeline = PullRequestPipeline(
+        PullRequestPipeline(
             self,
             "PullRequests",
             source=source,
@@ -173,7 +171,6 @@ class PipelineStack(cdk.Stack):
             trigger=wanted.trigger(),
             pipeline_name=name,
         )
-        _acknowledge_no_access_logs(pipeline.artifact_bucket)
 
     def _build(
         self,
@@ -255,16 +252,6 @@ class PipelineStack(cdk.Stack):
             iam.Role.from_role_arn(self, f"TaskRole{number}", arn, mutable=False)
             for number, arn in enumerate(existing.task_role_arns, start=1)
         ]
-
-
-def _acknowledge_no_access_logs(bucket: s3.IBucket) -> None:
-    cdk.Validations.of(bucket).acknowledge(
-        cdk.Acknowledgment(
-            id="AwsSolutions-S1",
-            reason="Only the roles of this one pipeline reach its artifacts, which expire; "
-            "CloudTrail data events record who reads them, where they are turned on.",
-        )
-    )
 
 
 def _build_image(settings: Service) -> codebuild.IBuildImage | None:

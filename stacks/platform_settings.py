@@ -95,6 +95,19 @@ class Platform(Model):
         | None
     ) = None
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
+    web_acl_arn: (
+        Annotated[
+            str,
+            text(
+                r"arn:[a-z-]+:wafv2:.+:regional/webacl/.+",
+                "the ARN of a regional web ACL, "
+                "'arn:aws:wafv2:<region>:<account>:regional/webacl/<name>/<id>'",
+                maximum=2048,
+            ),
+        ]
+        | None
+    ) = None
+    """The web ACL of AWS WAF that requests must pass; none by default."""
     nat_gateways: Annotated[int, Field(ge=1, le=MOST_ZONES)] = 1
     max_availability_zones: Annotated[int, Field(ge=2, le=MOST_ZONES)] = 2
     deletion_protection: bool = False

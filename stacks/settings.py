@@ -19,6 +19,7 @@ from stacks._model import Model, longest, text
 from stacks.log_settings import Logs
 from stacks.monitoring_settings import Monitoring
 from stacks.platform_settings import Platform
+from stacks.rule_packs import RulePack  # noqa: TC001 - pydantic reads it
 from stacks.service_settings import Name, Service  # noqa: TC001 - pydantic reads it
 
 CONTEXT_KEY: Final = "delivery"
@@ -73,6 +74,8 @@ class Settings(Model):
     platform: Platform = Platform()
     logs: Logs = Logs()
     monitoring: Monitoring = Monitoring()
+    rule_packs: list[RulePack] = []
+    """What cdk-nag checks beside its pack AWS Solutions; docs/reviews.md."""
     services: Annotated[list[Service], Field(min_length=1)]
 
     def mistakes(self) -> Iterator[Mistake]:

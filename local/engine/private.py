@@ -177,9 +177,7 @@ def _environment(plan: Plan, processes: Mapping[str, int]) -> Mapping[str, str]:
         # What the user may have set for another engine would not fit this one.
         "DOCKER_CONTEXT": "",
         "DOCKER_TLS_VERIFY": "",
-        # Not a builder in a container, as builds make themselves one on AWS: end-to-end tests of
-        # that take this away.
-        "BUILDX_BUILDER": "default",
+        "BUILDX_BUILDER": "",
         "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}",
         # A network namespace: the one in which containers have their addresses.
         "CONTAINER_NETWORK_NAMESPACE": f"/proc/{processes['sandbox']}/ns/net",

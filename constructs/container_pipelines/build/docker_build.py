@@ -9,6 +9,7 @@ from typing import Final
 from aws_cdk import aws_codebuild as codebuild
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._types import checked
 from container_pipelines.build.build_secret import BuildSecret
 
 SOURCE_PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
@@ -27,6 +28,7 @@ class Platform(StrEnum):
     ARM64 = "linux/arm64"
 
 
+@checked("docker_build")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerBuild:
     """What to build an image from, for what, and how to tell that it is any good.

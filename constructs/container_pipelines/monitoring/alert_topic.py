@@ -1,6 +1,7 @@
 """An SNS topic that sends notifications by e-mail, and to whatever else subscribes to it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,7 +12,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
@@ -21,7 +24,13 @@ from container_pipelines.monitoring.notifications import (
     check_notify_on,
 )
 
+_MAIL_FINDINGS: Final = {
+    "Serverless-SNSRedrivePolicy": "SNS tries for hours to deliver a mail. Later it helps nobody, "
+    "and no program could do anything with it: the alarm keeps its state, the pipeline its history."
+}
 
+
+@checked()
 class AlertTopic(Construct):
     """An SNS topic for alarms and events of any number of pipelines.
 
@@ -78,6 +87,8 @@ class AlertTopic(Construct):
         self._target = RuleTarget(arn=self.topic.topic_arn, as_text=True)
         for email in emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        if emails:
+            acknowledge(self, _MAIL_FINDINGS)
 
     def connect(
         self,

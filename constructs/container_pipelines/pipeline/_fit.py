@@ -7,6 +7,7 @@ import jsii
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct, IValidation
 
 from container_pipelines._checks import is_token
@@ -78,6 +79,46 @@ def check_same_place(
                 f"'{parameter}' must be in the {what} of its pipeline, {ours}, got {theirs}: "
                 f"{because}; make the pipeline in a stack of that {what}"
             )
+
+
+def check_build_place(
+    scope: Construct, build: BuildProject, artifact_bucket: s3.IBucket | None
+) -> None:
+    """Reject a build project that the pipeline cannot start, or whose stack would need its stack.
+
+    Parameters
+    ----------
+    scope
+        Where the pipeline is made.
+    build
+        The build project.
+    artifact_bucket
+        The bucket for artifacts, if one is given.
+
+    Raises
+    ------
+    ValueError
+        If the project is in another account or region; or if it is in another stack, and the
+        bucket's key in the pipeline's.
+    """
+    if stack_of(build) is stack_of(scope):
+        return
+    theirs = place_of(stack_of(build))
+    check_same_place(
+        "build",
+        theirs.account,
+        theirs.region,
+        scope,
+        because="the build action starts projects there alone",
+    )
+    key = None if artifact_bucket is None else artifact_bucket.encryption_key
+    if key is not None and stack_of(key) is stack_of(scope):
+        raise ValueError(
+            f"'artifact_bucket' must have its key in another stack than the pipeline's, got "
+            f"'{key.node.path}': 'build' is in the stack '{stack_of(build).stack_name}', encrypts "
+            f"with that key, and is started by the pipeline, so each stack would depend on the "
+            f"other; make the build in the pipeline's stack, or the bucket in one of its own"
+        )
 
 
 def check_processor(definition: ecs.TaskDefinition, build: BuildProject) -> None:

@@ -1,11 +1,19 @@
 """The roles of a pipeline: its own, and one for each of its actions."""
 
+from typing import Final
+
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._findings import ROLES
+from container_pipelines._once import stack_of
 from container_pipelines._trust import service_of_this_account
+from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess
+
+_BUILD_POLICY: Final = "BuildPolicy"
 
 
 class PipelineRoles:
@@ -34,6 +42,7 @@ class PipelineRoles:
         )
         self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
         artifacts.grant(self.pipeline, write=True)
+        acknowledge(scope, ROLES | artifacts.findings, wildcards=artifacts.wildcards)
 
     def precede(self, pipeline: codepipeline.Pipeline) -> None:
         """Have the roles made before the pipeline: a new one starts at once.
@@ -45,6 +54,24 @@ class PipelineRoles:
         """
         self._dependent = pipeline.node
         self._dependent.add_dependency(self.pipeline)
+
+    def build(self, build: BuildProject) -> iam.Role | iam.Policy:
+        """Give what the build may do for the pipeline, which is granted before that is made.
+
+        Parameters
+        ----------
+        build
+            The build project.
+
+        Returns
+        -------
+        iam.Role | iam.Policy
+            As :func:`granted_build` does.
+        """
+        granted = granted_build(self._scope, build)
+        if isinstance(granted, iam.Policy):
+            self._dependent.add_dependency(granted)
+        return granted
 
     def action(self, construct_id: str, description: str) -> iam.Role:
         """Make the role of one action, which the pipeline alone may take.
@@ -67,3 +94,27 @@ class PipelineRoles:
         role.grant_assume_role(self.pipeline)
         self._dependent.add_dependency(role)
         return role
+
+
+def granted_build(scope: Construct, build: BuildProject) -> iam.Role | iam.Policy:
+    """Give what a build's permissions for a pipeline are granted to.
+
+    Parameters
+    ----------
+    scope
+        The pipeline construct.
+    build
+        The build project.
+
+    Returns
+    -------
+    iam.Role | iam.Policy
+        Its role. For a project of another stack a policy in the pipeline's, attached to that role:
+        else each of the two stacks would depend on the other.
+    """
+    if stack_of(build) is stack_of(scope):
+        return build.role
+    policy = scope.node.try_find_child(_BUILD_POLICY)
+    if isinstance(policy, iam.Policy):
+        return policy
+    return iam.Policy(scope, _BUILD_POLICY, roles=[build.role])

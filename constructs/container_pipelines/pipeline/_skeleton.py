@@ -11,10 +11,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._fit import check_build_place, claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
 from container_pipelines.pipeline.drift_detector import DriftDetector
@@ -96,6 +96,7 @@ class PipelineSkeleton:
                 "'drift_detector' must be given with 'image_pointer', got none; give the pointer "
                 "that records the live image, such as EcrRepo.image_pointer"
             )
+        check_build_place(scope, build, artifact_bucket)
         claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
@@ -225,11 +226,13 @@ class PipelineSkeleton:
             resource_arns=[build.project.project_arn],
         )
         # The build, not the action, reads and writes the artifacts.
-        self._artifacts.grant(build.role, write=True)
+        granted = self._roles.build(build)
+        self._artifacts.grant(granted, write=True)
+        acknowledge(granted, self._artifacts.findings, wildcards=self._artifacts.wildcards)
         if self._image_pointer is not None:
-            self._image_pointer.grant_read(build)
+            self._image_pointer.grant_read(granted)
         if source.full_clone:
-            source.grant_clone(build)
+            source.grant_clone(granted)
         retry = OnFailure.RETRY_FAILED_ACTIONS.conditions() if self._controls.retry_build else None
         self.pipeline.add_stage(
             stage_name="Build",

@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from container_pipelines._checks import check_name, check_range
+from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import (
     LIVE_TAG,
     PREVIOUS_TAG,
@@ -30,6 +31,7 @@ _REPOSITORY_NAME = (
 )
 
 
+@checked()
 class EcrRepo(Construct):
     """An Amazon ECR repository as a release needs it, with its image pointer.
 
