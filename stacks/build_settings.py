@@ -1,27 +1,49 @@
 """The settings of builds: ``services.N.build``."""
 
 import datetime as dt
-from typing import Annotated, Literal, Self
+import json
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field
 
-from stacks._model import Model, Parameter, pattern
+from container_pipelines import (
+    AllowedFinding,
+    BuildSecret,
+    DockerBuild,
+    LayerCache,
+    Platform,
+    PullThroughCache,
+)
+from stacks._mistakes import Mistake, mistake
+from stacks._model import Model, Parameter, once, refused
+
+# What CodeBuild holds all variables of a build in, less what the others need.
+_MOST_CHARACTERS: Final = 3900
 
 
 class DockerHub(Model):
     """Where the Docker Hub login is kept in Parameter Store."""
 
-    user_parameter: str = "/codebuild/dockerhub-user"
-    token_parameter: str = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
+    user_parameter: Parameter = "/codebuild/dockerhub-user"
+    token_parameter: Parameter = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
 
 
 class Allowed(Model):
     """A finding that may stay for a while."""
 
-    id: Annotated[str, pattern(r"^[A-Za-z0-9]+([-._:][A-Za-z0-9]+)+$", maximum=128)]
-    reason: Annotated[str, pattern(r"\S", maximum=500)]
+    id: str
+    reason: str
     expires: Annotated[dt.date, Field(strict=False)]
     """The last day (UTC) on which it may stay, as ``YYYY-MM-DD``."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find what is no finding, or no reason."""
+        yield from refused(self.finding, prefix="allowed_finding")
+
+    def finding(self) -> AllowedFinding:
+        """Return the finding that may stay."""
+        return AllowedFinding(id=self.id, reason=self.reason, expires=self.expires)
 
 
 class Scan(Model):
@@ -35,6 +57,23 @@ class Scan(Model):
     """Whether the registry scans by Amazon Inspector."""
     allow: list[Allowed] = Field(default_factory=list)
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find a finding that is allowed twice, and more than a build can be told."""
+        ids = [finding.id.casefold() for finding in self.allow]
+        if twice := sorted({each for each in ids if ids.count(each) > 1}):
+            yield mistake(
+                "allow",
+                f"must name each finding once, got {', '.join(twice).upper()} more than once: keep "
+                f"the entry that holds longest",
+            )
+        length = len(json.dumps([finding.model_dump(mode="json") for finding in self.allow]))
+        if length > _MOST_CHARACTERS:
+            yield mistake(
+                "allow",
+                f"must together have at most {_MOST_CHARACTERS} characters, got {length}: shorten "
+                f"the reasons, or drop what has been fixed",
+            )
+
 
 Architecture = Literal["amd64", "arm64"]
 
@@ -42,20 +81,22 @@ Architecture = Literal["amd64", "arm64"]
 class Build(Model):
     """How images are built."""
 
-    dockerfile: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "Dockerfile"
-    context: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = "."
+    dockerfile: str = "Dockerfile"
+    context: str = "."
     target: str | None = None
     arguments: dict[str, str] = Field(default_factory=dict)
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Secrets of the Dockerfile from SecureString parameters: id -> parameter's name."""
-    platforms: Annotated[list[Architecture], Field(min_length=1, max_length=2)] = ["amd64"]
+    platforms: Annotated[list[Architecture], Field(min_length=1), AfterValidator(once)] = ["amd64"]
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None
+    layer_cache: Literal["image", "registry"] | None = None
+    """Where layers are kept for the next build; by default the Dockerfile decides."""
 
     compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
-    concurrent_builds: Annotated[int, Field(ge=1)] | None = None
+    concurrent_builds: Annotated[int, Field(ge=1, le=10_000)] | None = None
     queued_timeout_minutes: Annotated[int, Field(ge=5, le=480)] | None = None
     docker_hub: DockerHub | None = None
     """The Docker Hub login; none by default, and pulls are anonymous."""
@@ -63,9 +104,51 @@ class Build(Model):
     """The prefix of ECR's pull-through cache for Docker Hub, in the place of a login."""
     scan: Scan = Scan()
 
-    @model_validator(mode="after")
-    def _one_way_to_docker_hub(self) -> Self:
-        if self.docker_hub is not None and self.pull_through_cache is not None:
-            message = "docker_hub and pull_through_cache are two ways to one end: give one of them"
-            raise ValueError(message)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find what Docker does not take, and two ways to Docker Hub."""
+        yield from refused(
+            lambda: self.docker_build(self.secret_parameters),
+            prefix="docker_build",
+            names={"secrets": "secret_parameters"},
+        )
+        if (prefix := self.pull_through_cache) is not None:
+            yield from refused(
+                lambda: PullThroughCache(prefix=prefix),
+                prefix="pull_through_cache",
+                names={"prefix": "pull_through_cache"},
+            )
+            if self.docker_hub is not None:
+                yield mistake(
+                    "docker_hub",
+                    "must be left out with pull_through_cache, which is another way to the same "
+                    "images: give one of them",
+                    reads=["pull_through_cache"],
+                )
+
+    def docker_build(self, secret_parameters: dict[str, str]) -> DockerBuild:
+        """Return how the Dockerfile becomes an image.
+
+        Parameters
+        ----------
+        secret_parameters
+            Its secrets: id -> parameter's name.
+
+        Returns
+        -------
+        DockerBuild
+            The build.
+        """
+        return DockerBuild(
+            dockerfile=self.dockerfile,
+            context=self.context,
+            target=self.target,
+            arguments=self.arguments,
+            secrets={
+                secret: BuildSecret.from_parameter_store(parameter)
+                for secret, parameter in secret_parameters.items()
+            },
+            platforms=[Platform(f"linux/{name}") for name in self.platforms],
+            test_command=self.test_command,
+            sbom_generator=self.sbom_generator,
+            layer_cache=LayerCache(self.layer_cache) if self.layer_cache else None,
+        )

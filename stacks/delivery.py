@@ -8,28 +8,25 @@ import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_logs as logs
-from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from container_pipelines import SEED_IMAGE, BlueGreenPipeline, LoadBalancedService
+from stacks._mistakes import Mistake
+from stacks.container_settings import Container
 from stacks.log_settings import Logs
 from stacks.monitoring_stack import MonitoringStack, Release
 from stacks.pipeline_stack import PipelineStack
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
+from stacks.rule_packs import check
 from stacks.service_stack import ServiceStack
-from stacks.settings import (
-    CONTEXT_KEY,
-    Container,
-    ExistingService,
-    GitHubSource,
-    Settings,
-    SettingsError,
-)
+from stacks.settings import CONTEXT_KEY, Settings, SettingsError, source_of
 from stacks.shared_stack import SharedStack
+from stacks.source_settings import GitHubSource
 
 if TYPE_CHECKING:
     from stacks.platform_settings import ExistingPlatform
+    from stacks.service_settings import ExistingService
 
 
 def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
@@ -47,7 +44,7 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
     SettingsError
         If a construct refuses what the settings ask for.
     """
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    check(app, settings.rule_packs)
     if settings.logs.model_fields_set:
         cdk.Aspects.of(app).add(_LogGroups(settings.logs))
     place = settings.environment
@@ -63,8 +60,9 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
     )
     platform: PlatformStack | ExistingPlatform | None = settings.platform.existing
     releases: list[Release] = []
+    refused: list[Mistake] = []
     for number, service in enumerate(settings.services):
-        with _named(f"services.{number}"):
+        with _noted(refused, "services", number):
             prefix = f"{settings.name}-{service.name}"
             container = service.container or Container()
             registry = RegistryStack(
@@ -115,8 +113,8 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                     alarms=service.monitoring,
                 )
             )
-    if settings.monitoring.enabled:
-        with _named("monitoring"):
+    if settings.monitoring.enabled and not refused:
+        with _noted(refused, "monitoring"):
             MonitoringStack(
                 app,
                 f"{settings.name}-monitoring",
@@ -126,6 +124,8 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 drift_detector=shared.drift_detector,
                 env=env,
             )
+    if refused:
+        raise SettingsError.of(source_of(app.node.try_get_context(CONTEXT_KEY)), refused)
 
 
 @jsii.implements(cdk.IAspect)
@@ -142,9 +142,9 @@ class _LogGroups:
 
 
 @contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Report which settings a construct has rejected."""
+def _noted(refused: list[Mistake], *place: int | str) -> Iterator[None]:
+    """Note which settings a construct refuses, in its own words, and go on with the others."""
     try:
         yield
     except ValueError as error:
-        raise SettingsError(f"cdk.json: context.{CONTEXT_KEY}.{path}: {error}") from error
+        refused.append(Mistake(place, str(error)))

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from stacks._model import Model, pattern
+from stacks._model import Model, text
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 Days = Literal[
@@ -15,5 +15,15 @@ class Logs(Model):
     """How long logs are kept, and by which key they are encrypted."""
 
     retention_days: Days = 30
-    kms_key_arn: Annotated[str, pattern(r"^arn:[a-z-]+:kms:.+:key/.+$", maximum=2048)] | None = None
+    kms_key_arn: (
+        Annotated[
+            str,
+            text(
+                r"arn:[a-z-]+:kms:.+:key/.+",
+                "the ARN of a key, 'arn:aws:kms:<region>:<account>:key/<id>'",
+                maximum=2048,
+            ),
+        ]
+        | None
+    ) = None
     """A key whose policy lets CloudWatch Logs use it; AWS's own by default."""

@@ -104,10 +104,12 @@ class MonitoringStack(cdk.Stack):
             if settings.emails
             else None
         )
-        notifier = self._slack(settings.slack, topic) if settings.slack else None
         chat = (
             self._chat(settings.chat_application, app_name) if settings.chat_application else None
         )
+        # What tells that the notifier itself fails.
+        other = topic or chat
+        notifier = self._slack(settings.slack, other) if settings.slack else None
         channels: list[Channel] = [
             channel for channel in (topic, notifier, chat) if channel is not None
         ]
@@ -138,14 +140,16 @@ class MonitoringStack(cdk.Stack):
         )
         cdk.CfnOutput(self, "DashboardName", value=dashboard.dashboard.dashboard_name)
 
-    def _slack(self, settings: SlackSettings, topic: AlertTopic | None) -> SlackNotifier:
+    def _slack(
+        self, settings: SlackSettings, other: AlertTopic | ChatApplication | None
+    ) -> SlackNotifier:
         return SlackNotifier(
             self,
             "Slack",
             slack=self._credential(settings),
             notify_on=self._notify_on,
             docs_url=settings.docs_url,
-            alarm_topic=topic.topic if topic else None,
+            alarm_topic=other.topic if other else None,
         )
 
     def _credential(self, settings: SlackSettings) -> SlackWebhook | SlackBot:

@@ -1,31 +1,23 @@
 """The pipeline of one service."""
 
-from collections.abc import Mapping
-
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines import (
-    AllowedFinding,
     BlueGreenPipeline,
     BuildProject,
-    BuildSecret,
-    DockerBuild,
     DockerHubCredentials,
     DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
-    Platform,
     PullRequestPipeline,
     PullRequestRepository,
-    PullRequestTrigger,
     PullThroughCache,
     ReleaseRecorder,
     ScanGate,
@@ -33,10 +25,12 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks._secrets import warn_of_secrets
 from stacks.build_settings import Build, Scan
 from stacks.pull_request_settings import PullRequestSettings
 from stacks.release_controls import pipeline_controls
-from stacks.settings import ExistingService, GitHubSource, Service
+from stacks.service_settings import ExistingService, Service
+from stacks.source_settings import GitHubSource
 
 
 class PipelineStack(cdk.Stack):
@@ -88,6 +82,7 @@ class PipelineStack(cdk.Stack):
             settings.build.secret_parameters,
             repository=ecr_repo.repository,
         )
+        warn_of_secrets(self, "build.arguments", settings.build.arguments)
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)
         timeout = cdk.Duration.minutes(settings.deployment_timeout_minutes)
@@ -128,7 +123,6 @@ class PipelineStack(cdk.Stack):
                 deployment_timeout=timeout,
                 controls=controls,
             )
-        _acknowledge_no_access_logs(self.pipeline.artifact_bucket)
         if settings.pull_requests is not None:
             self._verify(settings, settings.pull_requests, source, ecr_repo)
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
@@ -138,7 +132,7 @@ class PipelineStack(cdk.Stack):
     ) -> None:
         """Build pull requests, by a project that can write nothing that a release reads."""
         name = f"{settings.name}-pull-requests"
-        pipeline = PullRequestPipeline(
+        PullRequestPipeline(
             self,
             "PullRequests",
             source=source,
@@ -155,17 +149,16 @@ class PipelineStack(cdk.Stack):
                 ),
                 cache_from=ecr_repo.repository,
             ),
-            trigger=PullRequestTrigger(**wanted.model_dump(exclude={"secret_parameters"})),
+            trigger=wanted.trigger(),
             pipeline_name=name,
         )
-        _acknowledge_no_access_logs(pipeline.artifact_bucket)
 
     def _build(
         self,
         construct_id: str,
         settings: Build,
         name: str,
-        secret_parameters: Mapping[str, str],
+        secret_parameters: dict[str, str],
         *,
         repository: ecr.IRepository,
         cache_from: ecr.IRepository | None = None,
@@ -177,7 +170,7 @@ class PipelineStack(cdk.Stack):
             cache_from=cache_from,
             project_name=name,
             description=f"Builds {name}",
-            docker_build=_docker_build(settings, secret_parameters),
+            docker_build=settings.docker_build(secret_parameters),
             docker_hub=_docker_hub(settings),
             scan_gate=_scan_gate(settings.scan),
             compute_type=codebuild.ComputeType[settings.compute_type],
@@ -223,32 +216,6 @@ class PipelineStack(cdk.Stack):
         ]
 
 
-def _acknowledge_no_access_logs(bucket: s3.IBucket) -> None:
-    cdk.Validations.of(bucket).acknowledge(
-        cdk.Acknowledgment(
-            id="AwsSolutions-S1",
-            reason="Only the roles of this one pipeline reach its artifacts, which expire; "
-            "CloudTrail data events record who reads them, where they are turned on.",
-        )
-    )
-
-
-def _docker_build(settings: Build, secret_parameters: Mapping[str, str]) -> DockerBuild:
-    return DockerBuild(
-        dockerfile=settings.dockerfile,
-        context=settings.context,
-        target=settings.target,
-        arguments=settings.arguments,
-        secrets={
-            secret: BuildSecret.from_parameter_store(parameter)
-            for secret, parameter in secret_parameters.items()
-        },
-        platforms=[Platform(f"linux/{name}") for name in settings.platforms],
-        test_command=settings.test_command,
-        sbom_generator=settings.sbom_generator,
-    )
-
-
 def _docker_hub(settings: Build) -> DockerHubCredentials | PullThroughCache | None:
     if settings.pull_through_cache is not None:
         return PullThroughCache(prefix=settings.pull_through_cache)
@@ -267,8 +234,5 @@ def _scan_gate(settings: Scan) -> ScanGate:
         fixable_only=settings.fixable_only,
         max_wait=cdk.Duration.minutes(settings.max_wait_minutes),
         enhanced_scanning=settings.enhanced_scanning,
-        allow=[
-            AllowedFinding(id=entry.id, reason=entry.reason, expires=entry.expires)
-            for entry in settings.allow
-        ],
+        allow=[entry.finding() for entry in settings.allow],
     )

@@ -1,69 +1,113 @@
 """The settings below ``platform``: what services run on."""
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from stacks._model import EcsName, Model, pattern
+from stacks._mistakes import Mistake, mistake
+from stacks._model import EcsName, Model, text
 
 MOST_ZONES = 6
 """How many zones of a region the network has room for."""
 
-SubnetId = Annotated[str, pattern(r"^subnet-[0-9a-f]+$", maximum=64)]
+SubnetId = Annotated[
+    str, text(r"subnet-[0-9a-f]+", "the id of a subnet, 'subnet-' and its number", maximum=64)
+]
 ListenerArn = Annotated[
-    str, pattern(r"^arn:[a-z-]+:elasticloadbalancing:.+:listener/app/.+$", maximum=2048)
+    str,
+    text(
+        r"arn:[a-z-]+:elasticloadbalancing:.+:listener/app/.+",
+        "the ARN of an Application Load Balancer's listener, "
+        "'arn:aws:elasticloadbalancing:<region>:<account>:listener/app/<name>/<id>/<id>'",
+        maximum=2048,
+    ),
 ]
 
 
 class ExistingPlatform(Model):
     """A VPC, a cluster and a load balancer that are there already."""
 
-    vpc_id: Annotated[str, pattern(r"^vpc-[0-9a-f]+$", maximum=64)]
+    vpc_id: Annotated[
+        str, text(r"vpc-[0-9a-f]+", "the id of a VPC, 'vpc-' and its number", maximum=64)
+    ]
     availability_zones: Annotated[list[str], Field(min_length=1)]
     private_subnet_ids: Annotated[list[SubnetId], Field(min_length=1)]
     """One for each zone, in the same order."""
     cluster_name: EcsName
     listener_arn: ListenerArn
-    load_balancer_security_group_id: Annotated[str, pattern(r"^sg-[0-9a-f]+$", maximum=64)]
+    load_balancer_security_group_id: Annotated[
+        str, text(r"sg-[0-9a-f]+", "the id of a security group, 'sg-' and its number", maximum=64)
+    ]
     test_listener_arn: ListenerArn | None = None
     """Another listener of the load balancer, which leads to a new version first."""
-    test_url: Annotated[str, pattern(r"^https?://[^\s/?#@]+$", maximum=500)] | None = None
+    test_url: (
+        Annotated[
+            str,
+            text(
+                r"https?://[^\s/?#@]+",
+                "scheme, host and port alone, such as 'https://test.example.com:8443'",
+                maximum=500,
+            ),
+        ]
+        | None
+    ) = None
     """Where probes reach the test listener: scheme, host and port."""
 
-    @model_validator(mode="after")
-    def _subnet_per_zone(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find subnets without a zone, and listeners that are not two."""
         zones, subnets = len(self.availability_zones), len(self.private_subnet_ids)
         if zones != subnets:
-            message = (
-                f"private_subnet_ids must name one subnet for each of the {zones} "
-                f"availability_zones, got {subnets}"
+            yield mistake(
+                "private_subnet_ids",
+                f"must name one subnet for each of the {zones} availability_zones, got {subnets}",
+                reads=["availability_zones"],
             )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _two_listeners(self) -> Self:
         if self.test_listener_arn == self.listener_arn:
-            message = (
-                f"test_listener_arn must be another listener than listener_arn, got "
-                f"{self.listener_arn} for both: name one on another port of the load balancer"
+            yield mistake(
+                "test_listener_arn",
+                f"must be another listener than listener_arn, got {self.listener_arn} for both: "
+                f"name one on another port of the load balancer",
+                reads=["listener_arn"],
             )
-            raise ValueError(message)
         if self.test_url is not None and self.test_listener_arn is None:
-            message = (
-                f"test_url must come with test_listener_arn, got {self.test_url} alone: name the "
-                f"listener that it leads to, or remove it"
+            yield mistake(
+                "test_url",
+                f"must come with test_listener_arn, got {self.test_url} alone: name the listener "
+                f"that it leads to, or remove it",
+                reads=["test_listener_arn"],
             )
-            raise ValueError(message)
-        return self
 
 
 class Platform(Model):
     """What services run on: made by the app, or there already."""
 
     existing: ExistingPlatform | None = None
-    certificate_arn: Annotated[str, pattern(r"^arn:[a-z-]+:acm:.+$", maximum=2048)] | None = None
+    certificate_arn: (
+        Annotated[
+            str,
+            text(
+                r"arn:[a-z-]+:acm:.+",
+                "the ARN of a certificate, 'arn:aws:acm:<region>:<account>:certificate/<id>'",
+                maximum=2048,
+            ),
+        ]
+        | None
+    ) = None
     """The certificate for HTTPS; without one the load balancer speaks HTTP."""
+    web_acl_arn: (
+        Annotated[
+            str,
+            text(
+                r"arn:[a-z-]+:wafv2:.+:regional/webacl/.+",
+                "the ARN of a regional web ACL, "
+                "'arn:aws:wafv2:<region>:<account>:regional/webacl/<name>/<id>'",
+                maximum=2048,
+            ),
+        ]
+        | None
+    ) = None
+    """The web ACL of AWS WAF that requests must pass; none by default."""
     nat_gateways: Annotated[int, Field(ge=1, le=MOST_ZONES)] = 1
     max_availability_zones: Annotated[int, Field(ge=2, le=MOST_ZONES)] = 2
     deletion_protection: bool = False
@@ -78,36 +122,24 @@ class Platform(Model):
             return self.existing.test_listener_arn is not None
         return self.test_port is not None
 
-    @model_validator(mode="after")
-    def _made_or_existing(self) -> Self:
-        made = sorted(self.model_fields_set - {"existing"})
-        if self.existing and made:
-            message = (
-                f"{', '.join(made)} must be left out with existing: they configure a platform "
-                "that the app makes"
-            )
-            if "test_port" in made:
-                message += "; name an existing test listener in existing.test_listener_arn"
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _gateway_per_zone(self) -> Self:
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find what a platform that is there has already, and what a new one cannot be."""
+        for made in sorted(self.model_fields_set - {"existing"}) if self.existing else ():
+            says = "must be left out with existing: it configures a platform that the app makes"
+            if made == "test_port":
+                says += "; name an existing test listener in existing.test_listener_arn"
+            yield mistake(made, says, reads=["existing"])
         if self.nat_gateways > self.max_availability_zones:
-            message = (
-                f"nat_gateways must be at most max_availability_zones "
-                f"({self.max_availability_zones}), got {self.nat_gateways}: one for each zone is "
-                f"the most; lower it, or raise max_availability_zones"
+            yield mistake(
+                "nat_gateways",
+                f"must be at most max_availability_zones ({self.max_availability_zones}), got "
+                f"{self.nat_gateways}: one for each zone is the most; lower it, or raise "
+                f"max_availability_zones",
+                reads=["max_availability_zones"],
             )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _port_of_its_own(self) -> Self:
         if self.test_port in (80, 443):
-            message = (
-                f"test_port must not be 80 or 443, where users' requests arrive, got "
-                f"{self.test_port}: take another, such as 8080"
+            yield mistake(
+                "test_port",
+                f"must not be 80 or 443, where users' requests arrive, got {self.test_port}: take "
+                f"another, such as 8080",
             )
-            raise ValueError(message)
-        return self

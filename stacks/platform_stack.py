@@ -1,5 +1,7 @@
 """What services run on: network, cluster, load balancer."""
 
+from typing import Final
+
 import aws_cdk as cdk
 import jsii
 from aws_cdk import aws_certificatemanager as acm
@@ -9,9 +11,53 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
 from stacks.platform_settings import MOST_ZONES, Platform
+from stacks.rule_packs import acknowledge
+
+_VPC_FINDINGS: Final = {
+    "IAMNoInlinePolicy": "The role of the flow logs is for them alone: its inline policy can be "
+    "attached to nothing else, and is deleted with it.",
+    "VPCNoUnrestrictedRouteToIGW": "Only the public subnets lead to the internet. They hold the "
+    "load balancer, which serves it, and the NAT gateways; tasks are in the private ones.",
+}
+_NOT_ONLY_PRIMITIVES: Final = (
+    "The rule fails at the address of a NAT gateway, which the deployment alone knows. The group "
+    "opens the listeners' ports: 80 and 443 to everybody, test_port to the NAT gateways."
+)
+_FLOW_LOGS_FINDINGS: Final = {
+    "CloudWatchLogGroupEncrypted": "CloudWatch Logs encrypts them with a key that AWS owns; "
+    "logs.kms_key_arn in the settings is for one of your own.",
+}
+_GROUP_FINDINGS: Final = {
+    "AwsSolutions-EC23": "A public web service takes requests from everywhere; only the load "
+    "balancer does, tasks take them from it alone.",
+    "EC2RestrictedCommonPorts": _NOT_ONLY_PRIMITIVES,
+    "EC2RestrictedSSH": _NOT_ONLY_PRIMITIVES,
+}
+_REDIRECT_FINDINGS: Final = {
+    "ELBv2ACMCertificateRequired": "It serves nothing: it redirects every request to HTTPS.",
+}
+_TEST_LISTENER_FINDINGS: Final = dict.fromkeys(
+    ("ALBHttpToHttpsRedirection", "ELBv2ACMCertificateRequired"),
+    "Only probes of new versions reach it, from the NAT gateways' addresses: a GET request without "
+    "anybody's data, whose answer is a status.",
+)
+_ACCESS_LOGS: Final = "This is the bucket for access logs itself."
+_COPIES: Final = (
+    "A load balancer writes each log once, under a name of its own, and it expires after 90 days. "
+    "A second copy is for whoever must keep them for longer."
+)
+_ACCESS_LOGS_FINDINGS: Final = {
+    "AwsSolutions-S1": _ACCESS_LOGS,
+    "S3BucketLoggingEnabled": _ACCESS_LOGS,
+    "S3BucketReplicationEnabled": _COPIES,
+    "S3BucketVersioningEnabled": _COPIES,
+    "S3DefaultEncryptionKMS": "Load balancers write their access logs only to a bucket that is "
+    "encrypted with keys of S3; it refuses everything but TLS.",
+}
 
 
 class PlatformStack(cdk.Stack):
@@ -59,6 +105,8 @@ class PlatformStack(cdk.Stack):
         return [cdk.Fn.select(number, cdk.Fn.get_azs()) for number in range(self._zones)]
 
     def _make(self, settings: Platform) -> None:
+        flow_logs = logs.LogGroup(self, "FlowLogs", retention=logs.RetentionDays.ONE_MONTH)
+        acknowledge(flow_logs, _FLOW_LOGS_FINDINGS)
         vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -79,13 +127,12 @@ class PlatformStack(cdk.Stack):
             ],
             flow_logs={
                 "Rejected": ec2.FlowLogOptions(
-                    destination=ec2.FlowLogDestination.to_cloud_watch_logs(
-                        logs.LogGroup(self, "FlowLogs", retention=logs.RetentionDays.ONE_MONTH)
-                    ),
+                    destination=ec2.FlowLogDestination.to_cloud_watch_logs(flow_logs),
                     traffic_type=ec2.FlowLogTrafficType.REJECT,
                 )
             },
         )
+        acknowledge(vpc, _VPC_FINDINGS)
         self.cluster = ecs.Cluster(
             self, "Cluster", vpc=vpc, container_insights_v2=ecs.ContainerInsights.ENABLED
         )
@@ -98,13 +145,14 @@ class PlatformStack(cdk.Stack):
             deletion_protection=settings.deletion_protection,
         )
         self._log_access(balancer)
-        cdk.Validations.of(balancer.connections.security_groups[0]).acknowledge(
-            cdk.Acknowledgment(
-                id="AwsSolutions-EC23",
-                reason="A public web service takes requests from everywhere; only the load "
-                "balancer does, tasks take them from it alone.",
+        if settings.web_acl_arn is not None:
+            wafv2.CfnWebACLAssociation(
+                self,
+                "Firewall",
+                resource_arn=balancer.load_balancer_arn,
+                web_acl_arn=settings.web_acl_arn,
             )
-        )
+        acknowledge(balancer.connections.security_groups[0], _GROUP_FINDINGS)
         self._listen(balancer, settings.certificate_arn)
         self.test_listener = None
         if settings.test_port is not None:
@@ -144,6 +192,7 @@ class PlatformStack(cdk.Stack):
                 "platform.certificate_arn; it may come later.",
             )
             return
+        acknowledge(http, _REDIRECT_FINDINGS)
         self.http_listener = http
         self.listener = balancer.add_listener(
             "Https",
@@ -163,6 +212,7 @@ class PlatformStack(cdk.Stack):
             open=False,
             default_action=_nothing_here(),
         )
+        acknowledge(listener, _TEST_LISTENER_FINDINGS)
         # The load balancer has public addresses alone: what asks it from the private subnets comes
         # through the NAT gateways, so that it sees their addresses.
         for subnet in vpc.public_subnets:
@@ -188,11 +238,7 @@ class PlatformStack(cdk.Stack):
             lifecycle_rules=[s3.LifecycleRule(expiration=cdk.Duration.days(90))],
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        cdk.Validations.of(bucket).acknowledge(
-            cdk.Acknowledgment(
-                id="AwsSolutions-S1", reason="This is the bucket for access logs itself."
-            )
-        )
+        acknowledge(bucket, _ACCESS_LOGS_FINDINGS)
         # The path names the load balancer's account: nobody else's logs get in.
         bucket.add_to_resource_policy(
             iam.PolicyStatement(

@@ -1,8 +1,12 @@
 """The settings of builds of pull requests: ``services.N.pull_requests``."""
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
-from stacks._model import Model, Parameter
+from container_pipelines import PullRequestTrigger
+from stacks._mistakes import Mistake
+from stacks._model import Model, Parameter, refused
 from stacks.release_settings import Patterns
 
 
@@ -17,3 +21,11 @@ class PullRequestSettings(Model):
     file_paths_excluded: Patterns = Field(default_factory=list)
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Secrets of the Dockerfile, which whoever opens a pull request can read: id -> parameter."""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find patterns that name nothing or contradict each other."""
+        yield from refused(self.trigger, prefix="pull_request_trigger")
+
+    def trigger(self) -> PullRequestTrigger:
+        """Return which pull requests start the pipeline."""
+        return PullRequestTrigger(**self.model_dump(exclude={"secret_parameters"}))

@@ -11,11 +11,9 @@ from container_pipelines import (
     AlarmResponse,
     AlarmWatch,
     Approval,
-    DeploymentWindow,
     OnDrift,
     OnFailure,
     PipelineControls,
-    PushTrigger,
 )
 from stacks.release_settings import AlarmSettings, ApprovalSettings, Release
 
@@ -38,12 +36,10 @@ def pipeline_controls(scope: Construct, settings: Release) -> PipelineControls:
     window = settings.deployment_window
     before, after = _alarms(scope, settings.alarms) if settings.alarms else (None, None)
     return PipelineControls(
-        triggers=[PushTrigger(**trigger.model_dump()) for trigger in settings.triggers],
+        triggers=[trigger.trigger() for trigger in settings.triggers],
         execution_mode=codepipeline.ExecutionMode[settings.execution_mode],
         gates=[_approval(scope, settings.approval)] if settings.approval else [],
-        deployment_window=DeploymentWindow(cron=window.cron, time_zone=window.time_zone)
-        if window
-        else None,
+        deployment_window=window.window() if window else None,
         alarms_before=before,
         alarms_after=after,
         retry_build=settings.retry_build,

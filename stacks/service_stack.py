@@ -20,15 +20,12 @@ from container_pipelines import (
     Scaling,
     TrafficShift,
 )
+from stacks._secrets import warn_of_secrets
 from stacks.blue_green_settings import BlueGreenSettings, ProbeSettings, TrafficShiftSettings
+from stacks.container_settings import Container, HealthCheckSettings, ScalingSettings
 from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
-from stacks.settings import (
-    Container,
-    HealthCheckSettings,
-    ScalingSettings,
-    Service,
-)
+from stacks.service_settings import Service
 
 _ARCHITECTURES = {"amd64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
@@ -66,6 +63,7 @@ class ServiceStack(cdk.Stack):
         # Exports: AWS refuses to take away or to replace what the service runs on.
         cdk.CrossStackReferences.of(self).consume(cdk.ReferenceStrength.STRONG)
         container = settings.container or Container()
+        warn_of_secrets(self, "container.environment", container.environment)
         if isinstance(platform, ExistingPlatform):
             cluster = self._cluster(platform)
             listener, test_listener = self._listeners(platform)
@@ -102,12 +100,12 @@ class ServiceStack(cdk.Stack):
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
             deployment=(
                 self._deployment(
-                    settings.blue_green or BlueGreenSettings(),
+                    settings.shift,
                     test_listener,
                     test_url=platform.test_url if isinstance(platform, ExistingPlatform) else None,
                     vpc=cluster.vpc,
                 )
-                if settings.strategy == "blue-green"
+                if settings.shift
                 else None
             ),
             scaling=_scaling(settings.scaling) if settings.scaling else None,

@@ -1,285 +1,195 @@
-"""The settings of the app: the context key ``delivery`` in ``cdk.json``."""
+"""The settings of the app: the context key ``delivery``."""
 
 from __future__ import annotations
 
+import difflib
+import functools
+import itertools
 import json
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from aws_cdk import region_info
+from pydantic import Field
 
-from stacks._model import EcsName, Parameter, UrlPath
-from stacks._model import Model as _Model
-from stacks._model import pattern as _pattern
-from stacks.blue_green_settings import BlueGreenSettings  # noqa: TC001 - pydantic reads it
-from stacks.build_settings import Architecture, Build
+from stacks._listener_rules import matches
+from stacks._mistakes import Mistake, mistake, mistakes_of
+from stacks._model import Model, longest, text
 from stacks.log_settings import Logs
-from stacks.monitoring_settings import AlarmChanges, Monitoring
+from stacks.monitoring_settings import Monitoring
 from stacks.platform_settings import Platform
-from stacks.pull_request_settings import PullRequestSettings  # noqa: TC001 - pydantic reads it
-from stacks.release_settings import Release
+from stacks.rule_packs import RulePack  # noqa: TC001 - pydantic reads it
+from stacks.service_settings import Name, Service  # noqa: TC001 - pydantic reads it
 
-CONTEXT_KEY = "delivery"
+CONTEXT_KEY: Final = "delivery"
 
 
 class SettingsError(ValueError):
-    """The settings are not usable; the message names each JSON path and what is allowed."""
+    """The settings are not usable; the message names each, what is allowed, and what was given."""
+
+    @classmethod
+    def of(cls, source: str, mistakes: list[Mistake]) -> SettingsError:
+        """Make one of all that is wrong.
+
+        Parameters
+        ----------
+        source
+            Where the settings come from, as the person knows it who gave them.
+        mistakes
+            What is wrong.
+
+        Returns
+        -------
+        SettingsError
+            The error.
+        """
+        number = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        head = f"{source}: {number}; docs/settings.md has every setting"
+        return cls("\n  ".join([head, *map(str, mistakes)]))
 
 
-Name = Annotated[str, _pattern(r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", minimum=2, maximum=40)]
-"""A name that CloudFormation, ECR, ECS, CodeBuild and CodePipeline all take."""
-
-Arn = Annotated[str, _pattern(r"^arn:[a-z-]+:[a-z0-9-]+:.*$", maximum=2048)]
-RoleArn = Annotated[str, _pattern(r"^arn:[a-z-]+:iam::\d{12}:role/.+$", maximum=2048)]
-Branch = Annotated[str, _pattern(r"^[^\s~^:?*\[\\]+$", maximum=255)]
-
-
-class GitHubSource(_Model):
-    """A repository behind a connection (GitHub, GitLab, Bitbucket)."""
-
-    type: Literal["github"]
-    repository: Annotated[str, _pattern(r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$", maximum=256)]
-    """The repository as ``owner/name``."""
-    branch: Branch = "main"
-    connection_arn: Arn | None = None
-    """The connection; the app's own, which ``connection`` configures, by default."""
-    full_clone: bool = False
-
-
-class CodeCommitSource(_Model):
-    """A repository in CodeCommit."""
-
-    type: Literal["codecommit"]
-    repository: Annotated[str, _pattern(r"^[A-Za-z0-9._-]+$", maximum=100)]
-    branch: Branch = "main"
-    full_clone: bool = False
-
-
-class Container(_Model):
-    """The container that is released."""
-
-    name: EcsName = "app"
-    port: Annotated[int, Field(ge=1, le=65535)] = 3000
-    cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384] = 256
-    memory: Annotated[int, Field(ge=512, le=122880)] = 512
-    environment: dict[str, str] = Field(default_factory=dict)
-    """Plain settings; never a secret."""
-    architecture: Architecture = "amd64"
-    seed_image: str | None = None
-    """What the service runs before its first release; a sample of Google's by default."""
-    secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
-    """Environment variables from SecureString parameters: variable -> parameter's name."""
-    user: Annotated[str, _pattern(r"^[1-9]\d*(:\d+)?$", maximum=64)] | None = None
-    """The number of the user it runs as, and maybe of a group; the image's own by default."""
-    read_only_root_filesystem: bool = True
-
-    @model_validator(mode="after")
-    def _seed_for_arm(self) -> Self:
-        if self.architecture == "arm64" and self.seed_image is None:
-            message = (
-                "seed_image must be given with architecture arm64: whether the default seed image "
-                "runs there is not documented"
-            )
-            raise ValueError(message)
-        return self
-
-
-class HealthCheckSettings(_Model):
-    """How the load balancer checks a task."""
-
-    path: Annotated[UrlPath, StringConstraints(max_length=1024)] = "/health"
-    interval_seconds: Annotated[int, Field(ge=5, le=300)] = 30
-    timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
-    healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
-    unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 3
-
-
-class ScalingSettings(_Model):
-    """How many tasks run."""
-
-    min_tasks: Annotated[int, Field(ge=0, le=5000)] = 2
-    max_tasks: Annotated[int, Field(ge=1, le=5000)] = 10
-    cpu_percent: Annotated[int, Field(ge=1, le=100)] = 60
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min_tasks > self.max_tasks:
-            message = f"min_tasks ({self.min_tasks}) must be at most max_tasks ({self.max_tasks})"
-            raise ValueError(message)
-        return self
-
-
-class ExistingService(_Model):
-    """An ECS service that is there already; the app then only makes its build and pipeline."""
-
-    cluster_name: EcsName
-    service_name: EcsName
-    container_name: EcsName
-    task_role_arns: Annotated[list[RoleArn], Field(min_length=1, max_length=10)]
-    """The task role and the execution role of the service's task definition."""
-
-
-class Service(_Model):
-    """One service: its repository, its build, where it runs, and its pipeline."""
-
-    name: Name
-    strategy: Literal["rolling", "blue-green"] = "rolling"
-    blue_green: BlueGreenSettings | None = None
-    """How traffic is shifted; the defaults of each setting when left out."""
-    source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
-    build: Build = Build()
-    release: Release = Release()
-    pull_requests: PullRequestSettings | None = None
-    """Which pull requests are verified; none when left out."""
-    monitoring: AlarmChanges = AlarmChanges()
-    """What is to be otherwise of the service's alarms."""
-    container: Container | None = None
-    """The container; the defaults of each setting when left out."""
-    health_check: HealthCheckSettings | None = None
-    scaling: ScalingSettings | None = None
-    """How the number of tasks follows the load; one fixed task when left out."""
-    path_pattern: UrlPath = "/*"
-    """The paths on the load balancer that belong to the service."""
-    priority: Annotated[int, Field(ge=1, le=50000)] = 100
-    existing_service: ExistingService | None = None
-    deployment_timeout_minutes: Annotated[int, Field(ge=1, le=60)] = 30
-
-    @model_validator(mode="after")
-    def _one_strategy(self) -> Self:
-        if self.strategy == "rolling" and self.blue_green is not None:
-            message = "blue_green must be left out with strategy 'rolling': set 'blue-green'"
-            raise ValueError(message)
-        if self.strategy == "blue-green" and self.existing_service is not None:
-            message = (
-                "strategy must be 'rolling' with existing_service, whose own strategy decides, got "
-                "'blue-green': leave it out"
-            )
-            raise ValueError(message)
-        by_code_deploy = self.blue_green is not None and self.blue_green.engine == "code-deploy"
-        if by_code_deploy and "deployment_timeout_minutes" in self.model_fields_set:
-            message = (
-                "deployment_timeout_minutes must be left out with the engine 'code-deploy', whose "
-                "action has none"
-            )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _announced(self) -> Self:
-        if self.pull_requests is not None and isinstance(self.source, CodeCommitSource):
-            message = (
-                "pull_requests must be left out with a source in CodeCommit, which does not "
-                "announce pull requests to CodePipeline: remove it"
-            )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _built_for_its_processor(self) -> Self:
-        architecture = (self.container or Container()).architecture
-        if self.existing_service is None and architecture not in self.build.platforms:
-            message = (
-                f"build.platforms must have the container's architecture {architecture}, got "
-                f"{', '.join(self.build.platforms)}: add it there, or change "
-                f"container.architecture"
-            )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _probed_on_its_own_paths(self) -> Self:
-        probe = self.blue_green.probe if self.blue_green else None
-        if probe and not _leads_to(self.path_pattern, probe.path):
-            message = (
-                f"blue_green.probe.path must match path_pattern ('{self.path_pattern}'), for the "
-                f"load balancer sends the service nothing else, got '{probe.path}': name a path "
-                f"that it answers there"
-            )
-            raise ValueError(message)
-        return self
-
-    @model_validator(mode="after")
-    def _one_home(self) -> Self:
-        made = sorted(
-            {"container", "health_check", "scaling", "path_pattern", "priority"}
-            & self.model_fields_set
-        )
-        if self.existing_service and made:
-            message = (
-                f"{', '.join(made)} must be left out with existing_service, which has its own: "
-                "remove them, or remove existing_service to have the service made"
-            )
-            raise ValueError(message)
-        return self
-
-
-class Environment(_Model):
+class Environment(Model):
     """Where the stacks go; by default to the account and region of the CLI's credentials."""
 
-    account: Annotated[str, _pattern(r"^\d{12}$", maximum=12)]
-    region: Annotated[str, _pattern(r"^[a-z]{2}(-[a-z]+)+-\d$", maximum=32)]
+    account: Annotated[str, text(r"\d{12}", "an account's 12 digits, in quotes", maximum=12)]
+    region: str
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find a region that there is not."""
+        if self.region not in _regions():
+            close = difflib.get_close_matches(self.region, _regions(), n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "write it like 'eu-west-1'"
+            yield mistake(
+                "region", f"must be a region that AWS CDK knows, got '{self.region}': {hint}"
+            )
 
 
-class Settings(_Model):
+class Settings(Model):
     """All settings of the app."""
 
-    name: Annotated[Name, StringConstraints(max_length=25)] = "delivery"
+    name: Annotated[Name, longest(25)] = "delivery"
     """What every stack's name starts with."""
     environment: Environment | None = None
     platform: Platform = Platform()
     logs: Logs = Logs()
     monitoring: Monitoring = Monitoring()
+    rule_packs: list[RulePack] = []
+    """What cdk-nag checks beside its pack AWS Solutions; docs/reviews.md."""
     services: Annotated[list[Service], Field(min_length=1)]
 
-    @model_validator(mode="after")
-    def _watched(self) -> Self:
-        changed = [s.name for s in self.services if s.monitoring.model_fields_set]
-        if changed and not self.monitoring.enabled:
-            message = (
-                f"services.N.monitoring must be left out with monitoring.enabled: false, got it "
-                f"for {', '.join(changed)}: remove it, or enabled"
-            )
-            raise ValueError(message)
-        return self
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find services that are in each other's way, or miss what all of them share."""
+        yield from self._names()
+        yield from self._rules()
+        yield from self._probes()
+        yield from self._places()
+        yield from self._alarms()
 
-    @model_validator(mode="after")
-    def _probed(self) -> Self:
-        probed = [s.name for s in self.services if s.blue_green and s.blue_green.probe]
+    def _names(self) -> Iterator[Mistake]:
+        taken: dict[str, int] = {}
+        for number, service in enumerate(self.services):
+            names = [service.name]
+            if service.pull_requests is not None:
+                names.append(f"{service.name}-pull-requests")
+            for name in names:
+                other = taken.setdefault(name, number)
+                if other != number:
+                    yield mistake(
+                        f"services.{number}.name",
+                        f"must be unique with its build projects and pipelines, got '{name}', "
+                        f"which services[{other}] has as well: rename one",
+                        reads=[f"services.{other}", f"services.{number}.pull_requests"],
+                    )
+
+    def _rules(self) -> Iterator[Mistake]:
+        made = [(n, s) for n, s in enumerate(self.services) if s.existing_service is None]
+        for (one, first), (other, second) in itertools.combinations(made, 2):
+            if first.priority == second.priority:
+                yield mistake(
+                    f"services.{other}.priority",
+                    f"must be unique on the load balancer, got {second.priority}, which "
+                    f"services[{one}] has as well: give one of them another",
+                    reads=[f"services.{one}.priority"],
+                )
+                continue
+            (early, wide), (late, narrow) = sorted(
+                ((one, first), (other, second)), key=lambda each: each[1].priority
+            )
+            if matches(wide.path_pattern, narrow.path_pattern):
+                yield mistake(
+                    f"services.{late}.priority",
+                    f"must let the service get requests, got {narrow.priority}: services[{early}] "
+                    f"('{wide.path_pattern}' at {wide.priority}) is asked before and takes all of "
+                    f"'{narrow.path_pattern}'; give the narrower path the lower number",
+                    reads=[
+                        f"services.{late}.path_pattern",
+                        f"services.{early}.path_pattern",
+                        f"services.{early}.priority",
+                    ],
+                )
+
+    def _probes(self) -> Iterator[Mistake]:
         existing = self.platform.existing
-        if probed and not self.platform.test_listener:
-            where = "platform.existing.test_listener_arn" if existing else "platform.test_port"
-            message = (
-                f"services.N.blue_green.probe must come with a test listener, which leads to the "
-                f"new version, got it for {', '.join(probed)} without one: set {where}"
-            )
-            raise ValueError(message)
-        if probed and existing and existing.test_url is None:
-            message = (
-                f"services.N.blue_green.probe must come with platform.existing.test_url on a "
-                f"platform that is there already, got it for {', '.join(probed)} without: say "
-                f"there where the test listener is reached, such as 'http://test.example.com:8080'"
-            )
-            raise ValueError(message)
-        return self
+        for number, service in enumerate(self.services):
+            probe = f"services.{number}.blue_green.probe"
+            if service.shift is None or service.shift.probe is None:
+                continue
+            if not self.platform.test_listener:
+                where = "platform.existing.test_listener_arn" if existing else "platform.test_port"
+                yield mistake(
+                    probe,
+                    f"must come with a test listener, which leads to the new version: set {where}",
+                    reads=["platform"],
+                )
+            elif existing and existing.test_url is None:
+                yield mistake(
+                    probe,
+                    "must come with platform.existing.test_url, where the test listener is reached "
+                    "on a platform that is there already, such as 'http://test.example.com:8080'",
+                    reads=["platform"],
+                )
 
-    @model_validator(mode="after")
-    def _unique(self) -> Self:
-        names = [service.name for service in self.services]
-        names += [f"{s.name}-pull-requests" for s in self.services if s.pull_requests is not None]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            message = f"services must have unique names, got {', '.join(twice)} twice"
-            raise ValueError(message)
-        on_listener = [s.priority for s in self.services if s.existing_service is None]
-        doubled = sorted({p for p in on_listener if on_listener.count(p) > 1})
-        if doubled:
-            message = (
-                f"services must have unique priorities on the load balancer, got "
-                f"{', '.join(map(str, doubled))} twice; set services.N.priority"
-            )
-            raise ValueError(message)
-        return self
+    def _alarms(self) -> Iterator[Mistake]:
+        for number, service in enumerate(self.services):
+            path = f"services.{number}.monitoring"
+            if service.monitoring.model_fields_set and not self.monitoring.enabled:
+                yield mistake(
+                    path,
+                    "must be left out with monitoring.enabled: false: remove it, or enabled",
+                    reads=["monitoring.enabled"],
+                )
+            merged = self.monitoring.changed_by(service.monitoring)
+            for wrong in merged.wrong_periods(service.monitoring.thresholds):
+                yield wrong.below(("services", number, "monitoring"))
+
+    def _places(self) -> Iterator[Mistake]:
+        if self.environment is None:
+            return
+        existing = self.platform.existing
+        arns = {
+            "logs.kms_key_arn": self.logs.kms_key_arn,
+            "platform.certificate_arn": self.platform.certificate_arn,
+            "platform.existing.listener_arn": existing and existing.listener_arn,
+            "platform.existing.test_listener_arn": existing and existing.test_listener_arn,
+        }
+        for path, arn in arns.items():
+            region = arn.split(":")[3] if arn else self.environment.region
+            if region != self.environment.region:
+                yield mistake(
+                    path,
+                    f"must be of environment.region ({self.environment.region}), where the stacks "
+                    f"go, got one of {region}",
+                    reads=["environment.region"],
+                )
+        for number, zone in enumerate(existing.availability_zones if existing else ()):
+            if not zone.startswith(self.environment.region):
+                yield mistake(
+                    f"platform.existing.availability_zones.{number}",
+                    f"must be a zone of environment.region ({self.environment.region}), got "
+                    f"'{zone}'",
+                    reads=["environment.region"],
+                )
 
     @classmethod
     def from_context(cls, context: object) -> Settings:
@@ -288,8 +198,9 @@ class Settings(_Model):
         Parameters
         ----------
         context
-            The value of the context key ``delivery``: an object, as ``cdk.json`` has it, or the
-            same as JSON text, as ``cdk --context delivery="$(jq -c . staging.json)"`` gives it.
+            The value of the context key ``delivery``: an object, as ``cdk.json`` has it; or the
+            name of a JSON file with one, as in ``cdk --context delivery=staging.json``; or the JSON
+            itself.
 
         Returns
         -------
@@ -299,53 +210,56 @@ class Settings(_Model):
         Raises
         ------
         SettingsError
-            If the key is missing or anything below it is not as it must be.
+            If the key or the file is missing, or anything in it is not as it must be.
         """
-        if isinstance(context, str):
-            try:
-                context = json.loads(context)
-            except ValueError as error:
-                raise SettingsError(
-                    f"'--context {CONTEXT_KEY}=...' must be JSON, and is not: {error}"
-                ) from None
-        if not isinstance(context, Mapping):
-            raise SettingsError(
-                f"cdk.json: 'context.{CONTEXT_KEY}' must be an object with the app's settings, "
-                f"got {_shown(context)}; see docs/settings.md"
+        source, settings = _read(context)
+        if not isinstance(settings, Mapping):
+            kind = {list: "a list", str: "a text", type(None): "nothing"}.get(
+                type(settings), "a number"
             )
-        try:
-            return cls.model_validate(context)
-        except ValidationError as error:
-            problems = "\n".join(_line(problem) for problem in error.errors())
-            raise SettingsError(f"cdk.json has settings that cannot be used:\n{problems}") from None
+            raise SettingsError(
+                f"{source} must be an object with the app's settings, got {kind}; docs/settings.md "
+                f"has every setting"
+            )
+        if mistakes := mistakes_of(cls, settings):
+            raise SettingsError.of(source, mistakes)
+        return cls.model_validate(settings)
 
 
-def _leads_to(path_pattern: str, path: str) -> bool:
-    """Return whether a listener rule matches a path; its pattern has only * and ? as wildcards.
+def source_of(context: object) -> str:
+    """Return where settings come from, as the person knows it who gave them.
 
-    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_PathPatternConditionConfig.html
+    Parameters
+    ----------
+    context
+        The value of the context key ``delivery``.
+
+    Returns
+    -------
+    str
+        The words.
     """
-    wildcards = {"*": ".*", "?": "."}
-    pattern = "".join(wildcards.get(letter, re.escape(letter)) for letter in path_pattern)
-    return re.fullmatch(pattern, path.partition("?")[0]) is not None
+    if not isinstance(context, str):
+        return f"cdk.json, context.{CONTEXT_KEY}"
+    return f"--context {CONTEXT_KEY}" if _is_json(context) else context
 
 
-def _line(problem: Any) -> str:
-    path = ".".join(["context", CONTEXT_KEY, *_path(problem["loc"])])
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return f"  {path}: is not a setting; check its spelling against docs/settings.md"
-    if problem["type"] == "missing":
-        return f"  {path}: is missing"
-    if isinstance(problem["input"], Mapping):
-        return f"  {path}: {message}"
-    return f"  {path}: {message}; got {_shown(problem['input'])}"
+def _is_json(text: str) -> bool:
+    return not text.rstrip().endswith(".json")
 
 
-def _path(loc: tuple[int | str, ...]) -> list[str]:
-    # pydantic names the chosen variant of a source in the path; the JSON has no such level.
-    return [str(part) for part in loc if part not in ("github", "codecommit")]
+def _read(context: object) -> tuple[str, object]:
+    source = source_of(context)
+    if not isinstance(context, str):
+        return source, context
+    try:
+        return source, json.loads(context if _is_json(context) else Path(context).read_text())
+    except OSError as error:
+        raise SettingsError(f"{source}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"{source}: must be JSON, and is not: {error}") from None
 
 
-def _shown(value: object) -> str:
-    return "nothing" if value is None else repr(value)
+@functools.cache
+def _regions() -> tuple[str, ...]:
+    return tuple(region_info.Fact.regions)

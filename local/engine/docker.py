@@ -22,7 +22,6 @@ from local.engine.model import Engine, EngineUnavailableError, Progress, Registr
 _ANSWER_SECONDS = 20
 _SHIM = Path(__file__).with_name("docker_shim.py")
 _LABEL = "container-pipelines.local-cloud"
-_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 
 
 @contextlib.contextmanager
@@ -33,7 +32,6 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
         raise EngineUnavailableError("there is no docker command; install Docker and start it")
     # `docker info` would answer without an engine, too.
     _ask(docker, ["version", "--format", "{{.Server.Version}}"], "start Docker")
-    status = _ask(docker, ["info", "--format", "{{json .DriverStatus}}"], "start Docker")
     _ask(docker, ["buildx", "version"], "install Docker's buildx plugin")
     progress("Using the running Docker")
     with (
@@ -41,9 +39,6 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
         loopback_registries(registries) as addresses,
     ):
         environment = _environment(Path(folder), docker, addresses)
-        if _CONTAINERD_STORE in status:
-            # The default builder can export a registry cache: no need for one in a container.
-            environment["BUILDX_BUILDER"] = "default"
         environment["CONTAINER_LABEL"] = f"{_LABEL}={os.getpid()}"
         for address in addresses.values():
             _check_reach(docker, environment, address)
@@ -78,6 +73,8 @@ def _environment(folder: Path, docker: str, addresses: Mapping[str, str]) -> dic
         "DOCKER_HOST": os.environ.get("DOCKER_HOST") or _host_of_context(docker),
         "DOCKER_CONFIG": str(configuration),
         "BUILDX_CONFIG": str(configuration / "buildx"),
+        # The user's own builder does not know the registries here.
+        "BUILDX_BUILDER": "",
         "PATH": f"{programs}:{os.environ.get('PATH', os.defpath)}",
     }
 

@@ -33,6 +33,7 @@ def open_private_engine(
     progress: Progress,
     base_images: Sequence[str],
     htpasswd: Path | None = None,
+    has_containerd_store: bool = True,
 ) -> Iterator[Engine]:
     """Start a private engine, and stop it at the end; see `local.engine.open_engine`."""
     this_release()  # refuses other systems
@@ -55,6 +56,7 @@ def open_private_engine(
             storage_driver=installation.storage_driver,
             registries=registries,
             htpasswd=htpasswd,
+            has_containerd_store=has_containerd_store,
         )
         progress("Starting a private container engine")
         with _started(plan, lock) as environment:
@@ -177,9 +179,7 @@ def _environment(plan: Plan, processes: Mapping[str, int]) -> Mapping[str, str]:
         # What the user may have set for another engine would not fit this one.
         "DOCKER_CONTEXT": "",
         "DOCKER_TLS_VERIFY": "",
-        # Not a builder in a container, as builds make themselves one on AWS: end-to-end tests of
-        # that take this away.
-        "BUILDX_BUILDER": "default",
+        "BUILDX_BUILDER": "",
         "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}",
         # A network namespace: the one in which containers have their addresses.
         "CONTAINER_NETWORK_NAMESPACE": f"/proc/{processes['sandbox']}/ns/net",

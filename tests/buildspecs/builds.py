@@ -122,9 +122,13 @@ class Finished:
         return found
 
     def cached_steps(self) -> set[str]:
-        """The Dockerfile's steps that came out of a cache."""
+        """The Dockerfile's steps that came out of a cache.
+
+        BuildKit says so of a step whose layer it does not need to have. One that a later step is
+        built on is fetched and unpacked instead.
+        """
         steps = dict(re.findall(r"^#(\d+) \[[^\]]*\d/\d\] (.*)$", self.said, re.MULTILINE))
-        cached = re.findall(r"^#(\d+) CACHED$", self.said, re.MULTILINE)
+        cached = re.findall(r"^#(\d+) (?:CACHED$|extracting sha256:)", self.said, re.MULTILINE)
         return {steps[number] for number in cached if number in steps}
 
 
@@ -293,7 +297,7 @@ class Project:
             tag: image["imageDigest"]
             for image in self.images()
             for tag in image.get("imageTags", ())
-            if tag != "buildcache"
+            if not tag.startswith("buildcache")
         }
 
     def images(self) -> list[dict[str, Any]]:

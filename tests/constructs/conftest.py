@@ -24,6 +24,13 @@ from container_pipelines import (
 )
 
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/0f1e2d3c"
+PACKS = (
+    cdk_nag.AwsSolutionsChecks,
+    cdk_nag.HIPAASecurityChecks,
+    cdk_nag.NIST80053R5Checks,
+    cdk_nag.PCIDSS321Checks,
+    cdk_nag.ServerlessChecks,
+)
 NOTHING = elbv2.ListenerAction.fixed_response(404)
 
 
@@ -104,11 +111,11 @@ def template() -> Callable[[cdk.Stack], assertions.Template]:
 
 @pytest.fixture
 def nag() -> Callable[[cdk.Stack], list[str]]:
-    """The findings of cdk-nag's AWS Solutions pack that nobody has acknowledged."""
+    """What cdk-nag finds by any of its packs, and nobody has acknowledged."""
 
     def findings(stack: cdk.Stack) -> list[str]:
-        report = cdk_nag.AwsSolutionsChecks(stack).validate_scope(stack)
-        return [violation.rule_name for violation in report.violations]
+        reports = [pack(stack).validate_scope(stack) for pack in PACKS]
+        return [found.rule_name for report in reports for found in report.violations]
 
     return findings
 

@@ -63,7 +63,9 @@ def templates(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--write-page", action="store_true", help="write docs/permissions.md anew, and pass"
+        "--write-page",
+        action="store_true",
+        help="write the generated pages of docs/ anew, and pass",
     )
 
 

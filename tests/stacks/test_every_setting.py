@@ -29,8 +29,8 @@ from stacks.pipeline_stack import PipelineStack
 from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
 from stacks.registry_stack import RegistryStack
+from stacks.service_settings import ExistingService
 from stacks.service_stack import ServiceStack
-from stacks.settings import ExistingService
 from stacks.shared_stack import SharedStack
 from tests.setting_paths import setting_paths
 

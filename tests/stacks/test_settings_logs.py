@@ -45,5 +45,5 @@ def test_every_log_group_is_kept_and_encrypted_as_the_settings_say(
 def test_what_cloudwatch_does_not_take_is_refused(
     delivery: dict[str, Any], logs: dict[str, Any]
 ) -> None:
-    with pytest.raises(SettingsError, match=rf"context\.delivery\.logs\.{next(iter(logs))}: "):
+    with pytest.raises(SettingsError, match=rf"logs\.{next(iter(logs))}: "):
         Settings.from_context({**delivery, "logs": logs})

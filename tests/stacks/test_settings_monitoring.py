@@ -12,8 +12,8 @@ from container_pipelines import (
     EventKind,
     NotifyOn,
 )
-from stacks import Settings, SettingsError
 from stacks.monitoring_settings import EventName, Monitoring, NotifyOnName, ThresholdName
+from tests.mistakes import mistakes
 
 Templates = Callable[[dict[str, Any]], dict[str, Any]]
 MONITORING = "delivery-monitoring"
@@ -255,14 +255,23 @@ def test_a_service_has_thresholds_of_its_own(
 @pytest.mark.parametrize(
     ("own", "message"),
     [
-        ({"notify_on": ["failed"]}, r"services\.0\.monitoring\.notify_on: is not a setting"),
+        (
+            {"notify_on": ["failed"]},
+            (
+                "services[0].monitoring.notify_on: is not a setting; those here are "
+                "thresholds, alarms_left_out"
+            ),
+        ),
         (
             {"thresholds": {"server-errors": {"value": 0}}},
-            r"services\.0\.monitoring\.thresholds\.server-errors\.value: .*got 0",
+            "services[0].monitoring.thresholds.server-errors.value: must be above 0, got 0",
         ),
         (
             {"thresholds": {"server-errors": {}}, "alarms_left_out": ["server-errors"]},
-            r"services\.0\.monitoring: thresholds and alarms_left_out must not name",
+            (
+                "services[0].monitoring.alarms_left_out: must not name an alarm that "
+                "thresholds changes, got server-errors in both: remove one"
+            ),
         ),
     ],
 )
@@ -270,15 +279,18 @@ def test_bad_settings_of_a_service(
     delivery: dict[str, Any], own: dict[str, Any], message: str
 ) -> None:
     (service,) = delivery["services"]
-    with pytest.raises(SettingsError, match=message):
-        Settings.from_context({**delivery, "services": [{**service, "monitoring": own}]})
+    assert mistakes({**delivery, "services": [{**service, "monitoring": own}]}) == [message]
 
 
 def test_what_is_not_monitored_has_no_alarms_to_change(delivery: dict[str, Any]) -> None:
     (service,) = delivery["services"]
     changed = {**service, "monitoring": {"alarms_left_out": ["server-errors"]}}
-    with pytest.raises(SettingsError, match=r"left out with monitoring\.enabled: false, got it"):
-        Settings.from_context({**delivery, "services": [changed], "monitoring": {"enabled": False}})
+    assert mistakes({**delivery, "services": [changed], "monitoring": {"enabled": False}}) == [
+        (
+            "services[0].monitoring: must be left out with monitoring.enabled: false: remove it, "
+            "or enabled"
+        )
+    ]
 
 
 def test_no_template_leads_anywhere_but_to_slack(
@@ -295,68 +307,161 @@ def test_no_template_leads_anywhere_but_to_slack(
     }
 
 
-M = r"context\.delivery\.monitoring"
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"email": []}, rf"{M}\.email: is not a setting"),
-        ({"enabled": "no"}, rf"{M}\.enabled: .*got 'no'"),
-        ({"enabled": False, "emails": []}, rf"{M}: emails must be left out with enabled: false"),
-        ({"emails": ["team"]}, rf"{M}\.emails\.0: .*got 'team'"),
-        ({"emails": [""]}, rf"{M}\.emails\.0: .*at least 1 character"),
-        ({"notify_on": []}, rf"{M}\.notify_on: .*at least 1 item"),
-        ({"notify_on": ["all"]}, rf"{M}\.notify_on\.0: .*'failed'.*got 'all'"),
-        ({"events": ["pipelines"]}, rf"{M}\.events\.0: .*'releases'.*got 'pipelines'"),
-        ({"slack": {}}, rf"{M}\.slack: parameter or secret must be given, and not both"),
+        ({"email": []}, "monitoring.email: is not a setting; did you mean 'emails'?"),
+        ({"enabled": "no"}, "monitoring.enabled: must be true or false, got 'no'"),
+        (
+            {"enabled": False, "emails": []},
+            (
+                "monitoring.emails: must be left out with enabled: false, which turns all "
+                "monitoring off: remove it, or enabled"
+            ),
+        ),
+        (
+            {"emails": ["team"]},
+            "monitoring.emails[0]: must be an address such as 'team@example.com', got 'team'",
+        ),
+        ({"emails": [""]}, "monitoring.emails[0]: must have at least 1 character, got ''"),
+        ({"notify_on": []}, "monitoring.notify_on: must be a list of at least 1, got 0"),
+        (
+            {"notify_on": ["all"]},
+            (
+                "monitoring.notify_on[0]: must be 'failed', 'recovered', 'approval', "
+                "'started', 'succeeded' or 'stopped', got 'all'"
+            ),
+        ),
+        (
+            {"events": ["pipelines"]},
+            (
+                "monitoring.events[0]: must be 'releases', 'stages', 'actions', 'approvals', "
+                "'builds', 'deployments', 'code_deploy', 'tasks' or 'scans', got 'pipelines'"
+            ),
+        ),
+        (
+            {"slack": {}},
+            (
+                "monitoring.slack: parameter or secret must be given, and not both: name the "
+                "place where the webhook's URL or the bot's token is stored"
+            ),
+        ),
         (
             {"slack": {"parameter": "/a", "secret": "b"}},
-            rf"{M}\.slack: parameter or secret must be given, and not both",
+            (
+                "monitoring.slack: parameter or secret must be given, and not both: name the "
+                "place where the webhook's URL or the bot's token is stored"
+            ),
         ),
-        ({"slack": {"parameter": "a b"}}, rf"{M}\.slack\.parameter: .*got 'a b'"),
-        ({"slack": {"secret": "a b"}}, rf"{M}\.slack\.secret: .*got 'a b'"),
+        (
+            {"slack": {"parameter": "a b"}},
+            (
+                "monitoring.slack.parameter: must be the name of a parameter in Parameter "
+                "Store, such as '/my-app/token'"
+            ),
+        ),
+        (
+            {"slack": {"secret": "a b"}},
+            (
+                "monitoring.slack.secret: must be the name of a secret in Secrets Manager, "
+                "such as 'my-app/token'"
+            ),
+        ),
         (
             {"slack": {"parameter": "/a", "channel": "#alerts"}},
-            rf"{M}\.slack\.channel: .*got '#alerts'",
+            (
+                "monitoring.slack.channel: must be a channel's id such as 'C0123456789', not "
+                "its name, got '#alerts'"
+            ),
         ),
         (
             {"slack": {"parameter": "/a", "docs_url": "wiki"}},
-            rf"{M}\.slack\.docs_url: .*got 'wiki'",
+            "monitoring.slack.docs_url: must be an address that starts with 'https://', got 'wiki'",
         ),
-        ({"chat_application": {}}, rf"{M}\.chat_application\.workspace_id: is missing"),
+        (
+            {"chat_application": {"channel_id": "C0123456789"}},
+            "monitoring.chat_application.workspace_id: is missing",
+        ),
         (
             {"chat_application": {"workspace_id": "acme", "channel_id": "C0123456789"}},
-            rf"{M}\.chat_application\.workspace_id: .*got 'acme'",
+            (
+                "monitoring.chat_application.workspace_id: must be a workspace's id such as "
+                "'T0123456789', not its name, got 'acme'"
+            ),
         ),
-        ({"thresholds": {"errors": {}}}, rf"{M}\.thresholds\.errors.*: .*'failed-releases'"),
+        (
+            {"thresholds": {"errors": {}}},
+            (
+                "monitoring.thresholds.errors: must be 'failed-releases', "
+                "'release-duration', 'failed-builds', 'build-duration', 'unhealthy-targets', "
+                "'server-errors' or 'missing-tasks', got 'errors'"
+            ),
+        ),
         (
             {"thresholds": {"server-errors": {"value": 0}}},
-            rf"{M}\.thresholds\.server-errors\.value: .*greater than 0; got 0",
+            "monitoring.thresholds.server-errors.value: must be above 0, got 0",
         ),
         (
             {"thresholds": {"server-errors": {"period_minutes": 0}}},
-            rf"{M}\.thresholds\.server-errors\.period_minutes: .*got 0",
+            "monitoring.thresholds.server-errors.period_minutes: must be at least 1, got 0",
         ),
-        ({"alarms_left_out": ["errors"]}, rf"{M}\.alarms_left_out\.0: .*got 'errors'"),
+        (
+            {"alarms_left_out": ["errors"]},
+            (
+                "monitoring.alarms_left_out[0]: must be 'failed-releases', "
+                "'release-duration', 'failed-builds', 'build-duration', 'unhealthy-targets', "
+                "'server-errors' or 'missing-tasks', got 'errors'"
+            ),
+        ),
         (
             {"thresholds": {"server-errors": {}}, "alarms_left_out": ["server-errors"]},
-            rf"{M}: thresholds and alarms_left_out must not name.*got server-errors in both",
+            (
+                "monitoring.alarms_left_out: must not name an alarm that thresholds changes, "
+                "got server-errors in both: remove one"
+            ),
         ),
-        ({"anomaly_deviations": 0}, rf"{M}\.anomaly_deviations: .*got 0"),
+        ({"anomaly_deviations": 0}, "monitoring.anomaly_deviations: must be at least 0.1, got 0"),
     ],
 )
 def test_bad_settings(delivery: dict[str, Any], settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        Settings.from_context({**delivery, "monitoring": settings})
+    assert mistakes({**delivery, "monitoring": settings}) == [message]
 
 
-def test_what_a_construct_refuses_is_reported_with_its_path(
-    templates: Templates, delivery: dict[str, Any]
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ({"periods": 2, "datapoints": 3}, "datapoints: must be at most periods (2), got 3"),
+        ({"datapoints": 6}, "datapoints: must be at most periods (5), got 6"),
+        (
+            {"period_minutes": 59, "periods": 25},
+            (
+                "periods: must be at most 24 of 59 minutes each, which is how far CloudWatch looks "
+                "back, got 25"
+            ),
+        ),
+        (
+            {"period_minutes": 60, "periods": 169},
+            (
+                "periods: must be at most 168 of 60 minutes each, which is how far CloudWatch "
+                "looks back, got 169"
+            ),
+        ),
+    ],
+)
+def test_thresholds_that_cloudwatch_does_not_take(
+    delivery: dict[str, Any], threshold: dict[str, Any], message: str
 ) -> None:
-    settings = {"thresholds": {"server-errors": {"periods": 2, "datapoints": 3}}}
-    with pytest.raises(SettingsError, match=rf"{M}: 'threshold.datapoints' must be from 1 to 2"):
-        templates({**delivery, "monitoring": settings})
+    alarm = {"thresholds": {"server-errors": threshold}}
+    path = "monitoring.thresholds.server-errors"
+    assert mistakes({**delivery, "monitoring": alarm}) == [f"{path}.{message}"]
+    # The same where one half is said for all services, and the other for one.
+    *_, (name, value) = threshold.items()
+    rest = {"thresholds": {"server-errors": {k: v for k, v in threshold.items() if k != name}}}
+    (service,) = delivery["services"]
+    own = {**service, "monitoring": {"thresholds": {"server-errors": {name: value}}}}
+    assert mistakes({**delivery, "services": [own], "monitoring": rest}) == [
+        f"services[0].{path}.{message}"
+    ]
 
 
 def test_the_defaults_are_the_librarys() -> None:

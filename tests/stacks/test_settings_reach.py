@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.mistakes import mistakes
+
 SERVICE = {
     "name": "shop",
     "source": {
@@ -23,6 +25,7 @@ SERVICE = {
         "platforms": ["arm64", "amd64"],
         "test_command": ["npm", "test"],
         "sbom_generator": "my/generator:1",
+        "layer_cache": "registry",
         "compute_type": "LARGE",
         "timeout_minutes": 45,
         "concurrent_builds": 3,
@@ -140,6 +143,7 @@ def test_how_the_image_is_built(made: dict[str, Any]) -> None:
         "target": "prod",
         "arguments": {"VERSION": "2"},
         "secrets": {"npm": "BUILD_SECRET_1"},
+        "layer_cache": "registry",
     }
     assert found["BUILD_SECRET_1"] == "/shop/npm"
     assert found["BUILD_PLATFORMS"] == "linux/amd64,linux/arm64"
@@ -174,20 +178,35 @@ def test_the_zones_and_gateways(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"container": {"memory": 9999}}, r"services\.0: 'memory' must be from 512 to 2048"),
-        ({"container": {"environment": {"PORT": "1"}}}, r"services\.0: .*must not set 'PORT'"),
+        (
+            {"container": {"memory": 9999}},
+            (
+                "container.memory: must be from 512 to 2048 in Fargate's steps with cpu 256, got "
+                "9999: the nearest is 2048"
+            ),
+        ),
+        (
+            {"container": {"environment": {"PORT": "1"}}},
+            (
+                "container.environment: must not set 'PORT', which has the container's port: set "
+                "port instead"
+            ),
+        ),
         (
             {"health_check": {"interval_seconds": 5, "timeout_seconds": 5}},
-            r"services\.0: 'health_check.timeout' must be shorter",
+            (
+                "health_check.timeout_seconds: must be below interval_seconds (5), got 5: "
+                "lengthen the interval, or shorten the time-out"
+            ),
         ),
         (
             {"source": {**SERVICE["source"], "branch": "refs/heads/main"}},
-            r"services\.0: 'branch' must be a branch's short name",
+            "source.branch: must be the branch's short name, got 'refs/heads/main': write 'main'",
         ),
     ],
 )
-def test_what_a_construct_refuses_is_reported_with_the_service(
-    templates: Callable[[dict[str, Any]], dict[str, Any]], change: dict[str, Any], message: str
+def test_what_a_construct_would_refuse_is_said_by_its_setting(
+    change: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf"context\.delivery\.{message}"):
-        templates({"services": [{**SERVICE, **change}]})
+    service = {**SERVICE, "build": {}, "container": {}, **change}
+    assert mistakes({"services": [service]}) == [f"services[0].{message}"]

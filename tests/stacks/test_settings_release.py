@@ -1,13 +1,12 @@
 """The settings below ``release``: each gets where it is meant to, and bad ones are named."""
 
-import copy
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from stacks import Settings, SettingsError
+from tests.mistakes import mistakes
 
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:releases"
 SOURCE = {"type": "github", "repository": "acme/shop", "branch": "release"}
@@ -136,44 +135,91 @@ def test_the_least_of_each(templates: Templates) -> None:
 @pytest.mark.parametrize(
     ("release", "message"),
     [
-        ({"trigger": []}, r"release\.trigger: is not a setting"),
-        ({"triggers": [{}] * 4}, r"release\.triggers: .*at most 3 items"),
+        (
+            {"trigger": []},
+            "services[0].release.trigger: is not a setting; did you mean 'triggers'?",
+        ),
+        (
+            {"triggers": [{}] * 4},
+            "services[0].release.triggers: must be a list of at most 3, got 4",
+        ),
         (
             {"triggers": [{"branches": ["x"] * 9}]},
-            r"release\.triggers\.0\.branches: .*at most 8 items",
+            "services[0].release.triggers[0].branches: must be a list of at most 8, got 9",
         ),
         (
             {"triggers": [{"file_paths": [""]}]},
-            r"release\.triggers\.0\.file_paths\.0: .*at least 1 character",
+            "services[0].release.triggers[0].file_paths[0]: must have at least 1 character, got ''",
         ),
-        ({"triggers": [{"tags": "v*"}]}, r"release\.triggers\.0\.tags: .*list; got 'v\*'"),
-        ({"execution_mode": "PARALLEL"}, r"release\.execution_mode: .*'QUEUED'.*got 'PARALLEL'"),
-        ({"approval": {"topic_arn": "me"}}, r"release\.approval\.topic_arn: .*got 'me'"),
-        ({"approval": {"link": "example.com"}}, r"release\.approval\.link: .*got 'example\.com'"),
-        ({"approval": {"message": ""}}, r"release\.approval\.message: .*at least 1 character"),
-        ({"approval": {"timeout_minutes": 4}}, r"release\.approval\.timeout_minutes: .*5; got 4"),
-        ({"deployment_window": {}}, r"release\.deployment_window\.cron: is missing"),
-        ({"alarms": {"names": []}}, r"release\.alarms\.names: .*at least 1 item"),
+        (
+            {"triggers": [{"tags": "v*"}]},
+            "services[0].release.triggers[0].tags: must be a list, got 'v*'",
+        ),
+        (
+            {"execution_mode": "PARALLEL"},
+            "services[0].release.execution_mode: must be 'SUPERSEDED' or 'QUEUED', got 'PARALLEL'",
+        ),
+        (
+            {"approval": {"topic_arn": "me"}},
+            (
+                "services[0].release.approval.topic_arn: must be the ARN of a topic, "
+                "'arn:aws:sns:<region>:<account>:<name>', got 'me'"
+            ),
+        ),
+        (
+            {"approval": {"link": "example.com"}},
+            (
+                "services[0].release.approval.link: must be an address that starts with "
+                "'https://', got 'example.com'"
+            ),
+        ),
+        (
+            {"approval": {"message": ""}},
+            "services[0].release.approval.message: must have at least 1 character, got ''",
+        ),
+        (
+            {"approval": {"timeout_minutes": 4}},
+            "services[0].release.approval.timeout_minutes: must be at least 5, got 4",
+        ),
+        ({"deployment_window": {}}, "services[0].release.deployment_window.cron: is missing"),
+        (
+            {"alarms": {"names": []}},
+            "services[0].release.alarms.names: must be a list of at least 1, got 0",
+        ),
         (
             {"alarms": {"names": ["a"], "wait_minutes": 0}},
-            r"release\.alarms\.wait_minutes: .*1; got 0",
+            "services[0].release.alarms.wait_minutes: must be at least 1, got 0",
         ),
         (
             {"alarms": {"names": ["a"], "watch_minutes": 0}},
-            r"release\.alarms\.watch_minutes: .*1; got 0",
+            "services[0].release.alarms.watch_minutes: must be at least 1, got 0",
         ),
         (
             {"alarms": {"names": ["a"], "on_alarm": "SKIP"}},
-            r"release\.alarms\.on_alarm: .*'FAIL'; got 'SK",
+            "services[0].release.alarms.on_alarm: must be 'ROLLBACK' or 'FAIL', got 'SKIP'",
         ),
-        ({"on_failure": "RETRY"}, r"release\.on_failure: .*'ROLLBACK'; got 'RETRY'"),
-        ({"on_drift": "OFF"}, r"release\.on_drift: .*'IGNORE'; got 'OFF'"),
-        ({"frozen": "Year's end"}, r"release\.frozen: .*got \"Year's end\""),
+        (
+            {"on_failure": "RETRY"},
+            (
+                "services[0].release.on_failure: must be 'RETRY_FAILED_ACTIONS', "
+                "'RETRY_ALL_ACTIONS' or 'ROLLBACK', got 'RETRY'"
+            ),
+        ),
+        (
+            {"on_drift": "OFF"},
+            "services[0].release.on_drift: must be 'RESTORE', 'NOTIFY' or 'IGNORE', got 'OFF'",
+        ),
+        (
+            {"frozen": "Year's end"},
+            (
+                "services[0].release.frozen: must be a reason of letters, digits, spaces and "
+                '! @ ( ) . * ? -, got "Year\'s end"'
+            ),
+        ),
     ],
 )
 def test_bad_settings_are_rejected_by_their_path(release: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=rf"context\.delivery\.services\.0\.{message}"):
-        Settings.from_context(settings(release))
+    assert mistakes(settings(release)) == [message]
 
 
 @pytest.mark.parametrize(
@@ -182,26 +228,43 @@ def test_bad_settings_are_rejected_by_their_path(release: dict[str, Any], messag
         (
             {"triggers": [{"tags": ["v*"], "branches": ["main"]}]},
             {},
-            "'push_trigger.tags' must come without",
+            (
+                "services[0].release.triggers[0].tags: must come without branches and file "
+                "paths, got branches as well; make two triggers of it"
+            ),
         ),
         (
             {"triggers": [{}]},
             {"source": {"type": "codecommit", "repository": "shop"}},
-            "'controls.triggers' must be left out for a source without a connection",
+            (
+                "services[0].release.triggers: must be left out with a source in CodeCommit, "
+                "which starts a release by each push to its branch alone: remove it"
+            ),
         ),
-        ({"deployment_window": {"cron": "9 * * * *"}}, {}, "'deployment_window.cron' must have 6"),
+        (
+            {"deployment_window": {"cron": "9 * * * *"}},
+            {},
+            (
+                "services[0].release.deployment_window.cron: must have 6 or 7 fields "
+                "(seconds, minutes, hours, day of month, month, day of week, year), got '9 * "
+                "* * *'; write it like '* * 9-16 ? * MON-THU *'"
+            ),
+        ),
         (
             {"alarms": {"names": list("abcde")}, "deployment_window": {"cron": "* * * ? * *"}},
             {},
-            ".*must make at most 5 rules",
+            (
+                "services[0].release.alarms.names: must be at most 4 with a "
+                "deployment_window, which counts as well, got 5: join some in a composite "
+                "alarm"
+            ),
         ),
     ],
 )
-def test_what_a_construct_refuses_is_reported_with_the_service(
-    templates: Templates, release: dict[str, Any], service: dict[str, Any], message: str
+def test_settings_that_do_not_go_together_are_named(
+    release: dict[str, Any], service: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=rf"context\.delivery\.services\.0: {message}"):
-        templates(settings(copy.deepcopy(release), **service))
+    assert mistakes(settings(release, **service)) == [message]
 
 
 PULL_REQUESTS = {
@@ -261,14 +324,22 @@ def test_pull_requests_start_nothing_unless_they_are_asked_for(templates: Templa
 
 def test_pull_requests_need_a_source_that_announces_them() -> None:
     source = {"type": "codecommit", "repository": "shop"}
-    with pytest.raises(SettingsError, match=r"services\.0: pull_requests must be left out with"):
-        Settings.from_context({"services": [{"name": "a1", "source": source, "pull_requests": {}}]})
+    assert mistakes({"services": [{"name": "a1", "source": source, "pull_requests": {}}]}) == [
+        (
+            "services[0].pull_requests: must be left out with a source in CodeCommit, which does "
+            "not announce pull requests to CodePipeline: remove it"
+        )
+    ]
 
 
 def test_the_names_of_pull_requests_are_no_other_services() -> None:
     services = [
         {"name": "shop", "source": SOURCE, "pull_requests": {}},
-        {"name": "shop-pull-requests", "source": SOURCE, "priority": 2},
+        {"name": "shop-pull-requests", "source": SOURCE, "priority": 2, "path_pattern": "/2"},
     ]
-    with pytest.raises(SettingsError, match="unique names, got shop-pull-requests twice"):
-        Settings.from_context({"services": services})
+    assert mistakes({"services": services}) == [
+        (
+            "services[1].name: must be unique with its build projects and pipelines, got "
+            "'shop-pull-requests', which services[0] has as well: rename one"
+        )
+    ]

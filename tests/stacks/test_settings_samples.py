@@ -22,8 +22,11 @@ SERVICES = {
     "existing": ("accounts", "legacy", "payments"),
 }
 
-NOT_IN_THE_LOCAL_CLOUD = {"AWS::Chatbot::SlackChannelConfiguration"}
-"""Of the chat application; docs/local-cloud.md says that it is rejected there."""
+NOT_IN_THE_LOCAL_CLOUD = {
+    "AWS::Chatbot::SlackChannelConfiguration",
+    "AWS::WAFv2::WebACLAssociation",
+}
+"""Of the chat application and of web_acl_arn; docs/local-cloud.md says that both are rejected."""
 
 
 @pytest.fixture(scope="module", params=SERVICES)

@@ -71,9 +71,10 @@ def grant_network_interfaces(
     )
     acknowledge(
         project.node.find_child("PolicyDocument"),
-        "AwsSolutions-IAM5[Resource::*]",
-        "The L2's policy for a VPC, which is attached to no role and in no template: the role "
-        "has narrower statements of its own.",
+        {
+            "AwsSolutions-IAM5[Resource::*]": "The L2's policy for a VPC, which is attached to no "
+            "role and in no template: the role has narrower statements of its own."
+        },
     )
 
 

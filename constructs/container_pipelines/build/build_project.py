@@ -18,6 +18,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import build_program
 from container_pipelines._checks import check_duration, check_name, check_range
+from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._once import repository_names
 from container_pipelines._trust import service_of_this_account
 from container_pipelines._types import checked
@@ -38,6 +39,16 @@ _OWN_VARIABLES: Final = re.compile(
     r"|RELEASE_IMAGE|REPORT_FOLDERS|REPOSITORY_URI|SBOM_GENERATOR|SCAN_GATE|SOURCE_URL|TEST_COMMAND"
     r"|VERIFY_ONLY)"
 )
+
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    "AwsSolutions-CB4": "The artifacts are the image's name and the findings of its scan, "
+    "encrypted as the pipeline's bucket says: with the key that AWS manages for S3, or with its "
+    "own.",
+    "CodeBuildProjectSourceRepoUrl": "The project knows no code host and has no credentials for "
+    "one: CodePipeline hands it the commit, which it takes through a connection or CodeCommit.",
+}
 
 
 @checked()
@@ -278,19 +289,7 @@ class BuildProject(Construct):
             report.group.grant_write(self.role)
         if vpc is not None:
             grant_network_interfaces(self.role, self.project, vpc, vpc_subnets)
-        if privileged:
-            acknowledge(
-                self.project,
-                "AwsSolutions-CB3",
-                "Building an image takes a Docker engine, which needs privileged mode; CodeBuild "
-                "runs each build on a machine of its own.",
-            )
-        acknowledge(
-            self.project,
-            "AwsSolutions-CB4",
-            "The artifacts are the image's name and the findings of its scan, encrypted as the "
-            "pipeline's bucket says: with the key that AWS manages for S3, or with its own.",
-        )
+        acknowledge(self, _FINDINGS)
 
     def _scan_gate(self, gate: ScanGate) -> dict[str, codebuild.BuildEnvironmentVariable]:
         iam.Grant.add_to_principal(

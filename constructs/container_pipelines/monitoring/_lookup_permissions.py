@@ -5,7 +5,8 @@ import functools
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._findings import ROLES
 from container_pipelines._once import arn, stack_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 
@@ -63,8 +64,7 @@ def grant_lookups(scope: Construct, role: iam.Role, monitored: MonitoredResource
         )
         reasons["*"] = "ecs:ListTasks knows no service; it is bound to the cluster."
         reasons[tasks] = "The ids of tasks arise with them, within the cluster."
-    if reasons:
-        acknowledge_wildcards(holder, reasons)
+    acknowledge(holder, ROLES, wildcards=reasons)
 
 
 def _build_logs(scope: Construct, monitored: MonitoredResources) -> str:

@@ -1,6 +1,7 @@
 """An SNS topic that sends notifications by e-mail, and to whatever else subscribes to it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -11,6 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name
 from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
@@ -21,6 +23,11 @@ from container_pipelines.monitoring.notifications import (
     NotifyOn,
     check_notify_on,
 )
+
+_MAIL_FINDINGS: Final = {
+    "Serverless-SNSRedrivePolicy": "SNS tries for hours to deliver a mail. Later it helps nobody, "
+    "and no program could do anything with it: the alarm keeps its state, the pipeline its history."
+}
 
 
 @checked()
@@ -80,6 +87,8 @@ class AlertTopic(Construct):
         self._target = RuleTarget(arn=self.topic.topic_arn, as_text=True)
         for email in emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        if emails:
+            acknowledge(self, _MAIL_FINDINGS)
 
     def connect(
         self,

@@ -8,13 +8,19 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
 from container_pipelines.monitoring.channels import Channel, channels_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
+from container_pipelines.monitoring.notifications import NotifyOn
 
 # One failure, such as of a throttled call, is made good by the next run.
 _PERIODS: Final = 2
+_FINDINGS: Final = {
+    "CloudWatchAlarmAction": "A rule for its changes of state notifies Slack, so that the alarm "
+    "needs no action for it.",
+}
 
 
 @checked()
@@ -103,3 +109,5 @@ class FunctionAlarm(Construct):
         )
         for channel in channels:
             channel.connect(self, monitored, kinds=frozenset(), alarms={name: self.alarm})
+        if any(NotifyOn.FAILED in channel.notify_on for channel in channels):
+            acknowledge(self, _FINDINGS)

@@ -12,6 +12,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.monitoring._alarms import add_alarms
@@ -27,6 +28,12 @@ from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, mer
 
 # Events of the pipeline cover these too, and better: with the action and its reason.
 _COVERED_BY_EVENTS: Final = frozenset({AlarmName.FAILED_RELEASES, AlarmName.FAILED_BUILDS})
+_FINDINGS: Final = {
+    "CloudWatchAlarmAction": "A rule for their changes of state notifies Slack, so that the alarms "
+    "need no action for it; of a failed release or build the pipeline's own event tells more.",
+    "Serverless-EventBusDLQ": "EventBridge tries for an hour to deliver a notification; later it "
+    "helps nobody. What goes to Slack, by a function, has a dead-letter queue.",
+}
 
 
 @checked()
@@ -127,6 +134,9 @@ class PipelineAlarms(Construct):
             channel.connect(
                 self, self.monitored, kinds=kinds, alarms=self._alarms_for(channel, kinds)
             )
+        # Without notifications it is true that nobody hears of an alarm.
+        if any(NotifyOn.FAILED in channel.notify_on for channel in channels):
+            acknowledge(self, _FINDINGS)
 
     def _alarms_for(
         self, channel: Channel, kinds: frozenset[EventKind]

@@ -21,6 +21,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_name
+from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn
 from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
@@ -36,6 +37,28 @@ from container_pipelines.monitoring.slack_credential import SlackBot, SlackWebho
 from container_pipelines.monitoring.thresholds import Threshold
 
 _TIMEOUT: Final = Duration.minutes(1)
+
+_QUEUE: Final = "This is the dead-letter queue of a function and of the rules that call it."
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    **of_function(
+        "Its destination on failure is a queue, which gets the event together with the error; a "
+        "dead-letter queue of the function would get the same event once more."
+    ),
+    "AwsSolutions-SQS3": _QUEUE,
+    "Serverless-SQSRedrivePolicy": _QUEUE,
+    "Serverless-LambdaEventSourceMappingDestination": "Lambda knows a destination for streams, not "
+    "for a queue: what fails stays in it. The queue is read only when somebody replays it.",
+}
+_WITHOUT_TOPIC: Final = {
+    "CloudWatchAlarmAction": "The dashboard has the alarms on the notifier itself, its log each "
+    "failure; 'alarm_topic' has somebody told, by another way than Slack.",
+}
+_TABLE_FINDINGS: Final = dict.fromkeys(
+    ("AwsSolutions-DDB3", "DynamoDBInBackupPlan", "DynamoDBPITREnabled"),
+    "It remembers for 14 days what has been sent; without it a release gets a new thread.",
+)
 
 
 class NotifierAlarm(StrEnum):
@@ -194,6 +217,7 @@ class SlackNotifier(Construct):
         )
         self.function.add_event_source(self.replay)
         self.alarms = self._alarms(thresholds)
+        acknowledge(self, _FINDINGS | ({} if alarm_topic else _WITHOUT_TOPIC))
         if alarm_topic is not None:
             for alarm in self.alarms.values():
                 alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarm_topic))
@@ -270,11 +294,6 @@ class SlackNotifier(Construct):
                 conditions={"ArnLike": {"aws:SourceArn": arn(self, "events", "rule/*")}},
             )
         )
-        acknowledge(
-            queue,
-            "AwsSolutions-SQS3",
-            "This is the dead-letter queue of a function and of the rules that call it.",
-        )
         return queue
 
     def _remember(self) -> dynamodb.Table:
@@ -291,11 +310,7 @@ class SlackNotifier(Construct):
             actions=["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"],
             resource_arns=[table.table_arn],
         )
-        acknowledge(
-            table,
-            "AwsSolutions-DDB3",
-            "It remembers for 14 days what has been sent; without it a release gets a new thread.",
-        )
+        acknowledge(table, _TABLE_FINDINGS)
         return table
 
     def _alarms(

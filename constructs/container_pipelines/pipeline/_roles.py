@@ -6,6 +6,8 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
+from container_pipelines._findings import ROLES
 from container_pipelines._once import stack_of
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.build.build_project import BuildProject
@@ -41,6 +43,7 @@ class PipelineRoles:
         self._actions: list[iam.Role] = []
         self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
         artifacts.grant(self.pipeline, write=True)
+        acknowledge(scope, ROLES | artifacts.findings, wildcards=artifacts.wildcards)
 
     def precede(self, pipeline: codepipeline.Pipeline) -> None:
         """Have the roles made before the pipeline: a new one starts at once.

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import check_build_place, check_own_buildspec, claim
@@ -275,6 +275,7 @@ class PipelineSkeleton:
         # The build, not the action, reads and writes the artifacts.
         granted = self._roles.build(build)
         self._artifacts.grant(granted, write=True)
+        acknowledge(granted, self._artifacts.findings, wildcards=self._artifacts.wildcards)
         if self._image_pointer is not None:
             self._image_pointer.grant_read(granted)
         if source.full_clone:

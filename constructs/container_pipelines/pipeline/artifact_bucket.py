@@ -8,11 +8,35 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
 
 _MOST_DAYS: Final = 2**31 - 1
+_FINDINGS: Final = {
+    "S3BucketReplicationEnabled": "Artifacts pass from one action to the next and then expire; "
+    "what is lost is built anew from its commit.",
+    "S3BucketVersioningEnabled": "CodePipeline gives each artifact a key of its own, so there is "
+    "one version of it; a second one would outlive the expiration.",
+}
+_NO_ACCESS_LOGS: Final = (
+    "Only the roles of the pipeline reach its artifacts, which expire; CloudTrail's data events "
+    "record who reads them, where they are on. 'server_access_logs_bucket' has S3 log it as well."
+)
+_WITHOUT_ACCESS_LOGS: Final = dict.fromkeys(
+    ("AwsSolutions-S1", "S3BucketLoggingEnabled"), _NO_ACCESS_LOGS
+)
+_WITHOUT_KEY: Final = {
+    "S3DefaultEncryptionKMS": "S3 encrypts every artifact, with keys of its own. 'encryption_key' "
+    "takes a KMS key, which costs by the month and by its use.",
+}
+_KEY_FINDINGS: Final = dict.fromkeys(
+    (
+        "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
+        "AwsSolutions-IAM5[Action::kms:ReEncrypt*]",
+    ),
+    "What AWS lists for artifacts under a key of one's own; for that key alone.",
+)
 
 
 @checked()
@@ -90,6 +114,12 @@ class ArtifactBucket(s3.Bucket):
             ],
             removal_policy=RemovalPolicy.RETAIN,
         )
+        acknowledge(
+            self,
+            _FINDINGS
+            | ({} if server_access_logs_bucket else _WITHOUT_ACCESS_LOGS)
+            | ({} if encryption_key else _WITHOUT_KEY),
+        )
 
 
 class ArtifactAccess:
@@ -103,6 +133,13 @@ class ArtifactAccess:
     bucket
         The artifact bucket.
 
+    Attributes
+    ----------
+    findings
+        What is found about the grants, and why it is right; to be acknowledged for the roles.
+    wildcards
+        The same of resources with a wildcard.
+
     Notes
     -----
     https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html
@@ -112,6 +149,12 @@ class ArtifactAccess:
         self._bucket_arn = bucket.bucket_arn
         self._objects_arn = bucket.arn_for_objects("*")
         self._key = bucket.encryption_key
+        self.findings = _KEY_FINDINGS if self._key is not None else {}
+        self.wildcards = {
+            self._objects_arn: "CodePipeline chooses the keys of artifacts. The bucket holds "
+            "nothing else: the one pipeline's, unless its owner lets pipelines that share it trust "
+            "each other."
+        }
 
     def grant(self, role: iam.Role | iam.Policy, *, write: bool) -> None:
         """Allow to take artifacts and, for what makes some, to put them.
@@ -133,14 +176,6 @@ class ArtifactAccess:
             grantee=role,
             actions=[*read, "s3:PutObject", "s3:PutObjectAcl"] if write else read,
             resource_arns=[self._objects_arn],
-        )
-        acknowledge_wildcards(
-            role,
-            {
-                self._objects_arn: "CodePipeline chooses the keys of artifacts. The bucket holds "
-                "nothing else: the one pipeline's, unless its owner lets pipelines that share it "
-                "trust each other."
-            },
         )
         if self._key is not None:
             self._key.grant_encrypt_decrypt(role) if write else self._key.grant_decrypt(role)

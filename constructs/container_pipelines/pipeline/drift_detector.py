@@ -12,10 +12,11 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, is_token
 from container_pipelines._event_source import EVENT_SOURCE
+from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn, place_of, service_names, stack_of
 from container_pipelines._types import checked
 from container_pipelines.pipeline._fit import check_same_place
@@ -25,6 +26,18 @@ from container_pipelines.registry.image_pointer import ImagePointer
 # After which a deployment of ECS, or an operation on the service's stack, is through.
 _DEPLOYED: Final = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
 _STACK_SETTLED: Final = ["UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"]
+
+_MISSED: Final = (
+    "A look that fails or never starts is made up for by the next one, some minutes later: an old "
+    "call would find nothing that the next does not. Its metric Errors tells of one that fails."
+)
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    **of_function(_MISSED),
+    "Serverless-LambdaAsyncFailureDestination": _MISSED,
+}
+_RULE_FINDINGS: Final = {"Serverless-EventBusDLQ": _MISSED}
 
 
 @checked()
@@ -130,6 +143,7 @@ class DriftDetector(Construct):
             role=self.role.without_policy_updates(),
         )
         self.function.node.add_dependency(self.role)
+        acknowledge(self, _FINDINGS)
         # One permission for all rules of the account: one for each would soon fill the policy.
         self.function.add_permission(
             "Rules",
@@ -231,7 +245,7 @@ class DriftDetector(Construct):
             # whose names start so do no harm.
             resources.append({"prefix": stack_arn.removesuffix("/*")})
             details.append({"status-details": {"status": _STACK_SETTLED}})
-        acknowledge_wildcards(role, reasons)
+        acknowledge(role, ROLES, wildcards=reasons)
         watched = {
             "cluster": cluster_name,
             "service": service_name,
@@ -245,7 +259,7 @@ class DriftDetector(Construct):
             "restores": restores,
             **({"stack": name} if name else {}),
         }
-        return events.CfnRule(
+        rule = events.CfnRule(
             scope,
             "Drift",
             description="Compares the image that the service runs with the recorded one",
@@ -269,6 +283,8 @@ class DriftDetector(Construct):
                 )
             ],
         )
+        acknowledge(rule, _RULE_FINDINGS)
+        return rule
 
 
 def _stack_name(service: ecs.IBaseService) -> str | None:

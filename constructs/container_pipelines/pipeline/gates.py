@@ -137,8 +137,10 @@ class Approval(Gate):
             if self.topic.master_key is not None:
                 acknowledge(
                     role,
-                    "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]",
-                    "Amazon SNS needs data keys of the topic's key, of either kind.",
+                    {
+                        "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "Amazon SNS needs data "
+                        "keys of the topic's key, of either kind."
+                    },
                 )
         return actions.ManualApprovalAction(
             action_name=self.name,
@@ -244,7 +246,8 @@ class Check(Gate):
             ],
         )
         acknowledge(
-            policy, "AwsSolutions-IAM5[Resource::*]", "The result of a job has no resource in IAM."
+            policy,
+            {"AwsSolutions-IAM5[Resource::*]": "The result of a job has no resource in IAM."},
         )
         return policy
 

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._fit import check_build_place, claim
@@ -121,6 +122,7 @@ class PullRequestPipeline(Construct):
         )
         granted = roles.build(build)
         artifacts.grant(granted, write=False)
+        acknowledge(granted, artifacts.findings, wildcards=artifacts.wildcards)
         if source.full_clone:
             source.grant_clone(granted)
         variables = {"VERIFY_ONLY": "true", "SOURCE_URL": source.url}

@@ -13,9 +13,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, is_token
+from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import ServiceNames, arn, repository_names, service_names
 from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import ImagePointer
@@ -23,6 +24,15 @@ from container_pipelines.registry.image_pointer import ImagePointer
 # What a value of an action's configuration may hold.
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
 _LONGEST_PARAMETERS: Final = 1000
+
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    **of_function(
+        "CodePipeline waits for its answer and fails the action without one: a call that is lost "
+        "fails the release, and retrying the stage calls again."
+    ),
+}
 
 
 @checked()
@@ -126,6 +136,7 @@ class ReleaseRecorder(Construct):
             role=self.role.without_policy_updates(),
         )
         self.function.node.add_dependency(self.role)
+        acknowledge(self, _FINDINGS)
 
     def action(
         self,
@@ -247,9 +258,10 @@ def _grant_look(role: iam.Role, names: ServiceNames) -> None:
         conditions={"ArnEquals": {"ecs:cluster": names.cluster_arn}},
     )
     allow(actions=["ecs:DescribeTaskDefinition"], resource_arns=["*"])
-    acknowledge_wildcards(
+    acknowledge(
         role,
-        {
+        ROLES,
+        wildcards={
             "*": "ecs:DescribeTaskDefinition has no resource in IAM; ListTasks is bound to the "
             "cluster.",
             deployments: "The ids of the service's deployments arise with them.",

@@ -11,9 +11,14 @@ from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_iam as iam
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name
 from container_pipelines._types import checked
 
+_RULE_FINDINGS: Final = {
+    "Serverless-EventBusDLQ": "EventBridge tries for a day to start the pipeline. Whatever starts "
+    "it then, the next push or a person, releases the newest commit.",
+}
 _NAMESPACE: Final = "SourceVariables"
 # The service was renamed: the prefix of the action must be the one of the connection's ARN, and a
 # connection that was made under the old name keeps its ARN.
@@ -307,6 +312,8 @@ class _CodeCommit(Source):
             "codecommit:UploadArchive",
         )
         trigger = actions.CodeCommitTrigger
+        # The action makes its rule below the repository once it is in a stage.
+        acknowledge(self._repository, _RULE_FINDINGS)
         return actions.CodeCommitSourceAction(
             action_name="Source",
             repository=self._repository,

@@ -1,5 +1,6 @@
 """The image pointer: which image of a service is live, and which was before."""
 
+import functools
 import weakref
 from typing import Final
 
@@ -12,7 +13,9 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk import custom_resources as cr
 from constructs import Construct, IConstruct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn, stack_of
 from container_pipelines._types import checked
 
@@ -34,6 +37,10 @@ PREVIOUS_TAG: Final = "previous"
 _PREVIOUS: Final = "-previous"
 _DRIFT: Final = "-drift"
 _MAKER: Final = "ImagePointerMaker"
+_FUNCTION_FINDINGS: Final = of_function(
+    "CloudFormation calls it and waits for its answer: a failure fails the deployment, with its "
+    "reason."
+)
 
 _pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str], str]]] = (
     weakref.WeakKeyDictionary()
@@ -129,7 +136,8 @@ class ImagePointer(Construct):
         ssm_arn = arn(self, "ssm", "parameter")
         self._arns = [f"{ssm_arn}{parameter_name}", f"{ssm_arn}{self.previous_parameter_name}"]
         self._drift_arn = f"{ssm_arn}{self.drift_parameter_name}"
-        maker = _maker(stack_of(self))
+        stack = stack_of(self)
+        maker = _maker(stack)
         for construct_id, name, parameter_arn, description in (
             (
                 "LiveImage",
@@ -173,10 +181,14 @@ class ImagePointer(Construct):
                 resource_type="Custom::ImagePointer",
                 # The SDK in the runtime: nothing is loaded from elsewhere.
                 install_latest_aws_sdk=False,
+                memory_size=256,
                 role=maker.role,
                 log_group=maker.log_group,
                 removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
             )
+        acknowledge(self, ROLES)
+        # One for all custom resources of the stack that call AWS.
+        acknowledge(stack.node.find_child(_function_id()), _FUNCTION_FINDINGS)
 
     def container_image(self, consumer: Construct) -> ecs.ContainerImage:
         """Return the image for a container of a task definition.
@@ -333,8 +345,14 @@ class _Maker(Construct):
         )
         self.log_group = logs.LogGroup(self, "Logs", retention=logs.RetentionDays.ONE_MONTH)
         self.log_group.grant_write(self.role)
+        acknowledge(self, ROLES | LOGS)
 
 
 def _maker(stack: Stack) -> _Maker:
     found = stack.node.try_find_child(_MAKER)
     return found if isinstance(found, _Maker) else _Maker(stack, _MAKER)
+
+
+@functools.cache
+def _function_id() -> str:
+    return "AWS" + cr.AwsCustomResource.PROVIDER_FUNCTION_UUID.replace("-", "")

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._trust import service_of_this_account
 from container_pipelines.registry.ecr_repo import LOGIN_REASON
 from container_pipelines.service._parameters import PORT_VARIABLE
@@ -91,7 +91,7 @@ def add_task_definition(
     ecs.FargateTaskDefinition
         The task definition.
     """
-    definition = ecs.FargateTaskDefinition(
+    return ecs.FargateTaskDefinition(
         scope,
         "TaskDefinition",
         family=family,
@@ -105,12 +105,6 @@ def add_task_definition(
             operating_system_family=ecs.OperatingSystemFamily.LINUX,
         ),
     )
-    acknowledge(
-        definition,
-        "AwsSolutions-ECS2",
-        "Plain settings such as the port stand here; 'secrets' takes what is secret.",
-    )
-    return definition
 
 
 def add_container(

@@ -15,7 +15,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
+from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import ImagePointer
 from container_pipelines.service._parameters import check_parameters, check_seed_image
@@ -47,6 +49,12 @@ from container_pipelines.service.traffic_routes import (
 )
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 
+_FINDINGS: Final = {
+    **ROLES,
+    **LOGS,
+    "AwsSolutions-ECS2": "Plain settings such as the port stand here; 'secrets' takes what is "
+    "secret.",
+}
 _made: Final[weakref.WeakKeyDictionary[IConstruct, "LoadBalancedService"]] = (
     weakref.WeakKeyDictionary()
 )
@@ -399,6 +407,7 @@ class LoadBalancedService(Construct):
         # once: without that policy they cannot pull, which counts for the circuit breaker.
         self.service.node.add_dependency(self.listener_rule, self.execution_role)
         self._task_count = scale(self.service, scaling, self.target_group) if scaling else None
+        acknowledge(self, _FINDINGS)
 
     @property
     def connections(self) -> ec2.Connections:

@@ -15,9 +15,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from container_pipelines._acknowledge import acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, check_range, is_token
+from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._types import checked
 
 
@@ -246,6 +247,16 @@ class HttpProbe:
             role=role,
         )
         probe.node.add_dependency(role)
+        acknowledge(
+            function,
+            ROLES
+            | LOGS
+            | of_function(
+                "Amazon ECS or CodeDeploy calls it and waits for its answer: without one the "
+                "deployment is rolled back.",
+                in_vpc=self.vpc is not None,
+            ),
+        )
         return probe
 
 

@@ -392,7 +392,7 @@ def test_a_service_without_a_container_is_rejected(
 def test_nothing_is_left_for_a_security_check_to_find(
     stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], nag: Callable[[cdk.Stack], list[str]]
 ) -> None:
-    make(artifact_bucket=ArtifactBucket.from_bucket_name(stack, "Bucket", "artifacts"))
+    make()
     assert nag(stack) == []
 
 

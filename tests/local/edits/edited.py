@@ -100,24 +100,27 @@ EDITS: Mapping[str, Mapping[str, Any]] = {
     "a test listener": {"platform": {"test_port": 8080}},
     "without the service of CodeDeploy, which stays deployed": {"services": [{}]},
     "another zone": {"platform": {"max_availability_zones": 3}},
-    "from rolling to blue/green": {
+    # Deploys: the image of the last release is another than that of the stack's last update.
+    "from rolling to blue/green, where green is live then": {
         "services": [{"strategy": "blue-green", "blue_green": {"engine": "ecs", **AT_ONCE}}]
     },
-    "the port, by blue/green": {"services": [{"container": {"port": 9090}}]},
-    "back to rolling, from blue": {"services": [{"strategy": "rolling", "blue_green": None}]},
+    "the port, by blue/green, where blue is live then": {
+        "services": [{"container": {"port": 9090}}]
+    },
+    "from blue back to rolling": {"services": [{"strategy": "rolling", "blue_green": None}]},
 }
-# Moves the traffic from green to blue, where going back to rolling leaves it.
-RELEASED_AFTER = "the port, by blue/green"
 
 
 def edited(settings: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with an edit; `services` has one for each service that stays."""
+    """Return settings with an edit; what it has as None goes, and services that it has not."""
     found = dict(copy.deepcopy(settings))
     for name, value in edit.items():
         if isinstance(value, Mapping):
             found[name] = edited(found.get(name, {}), value)
         elif name == "services":
             found[name] = [edited(*both) for both in zip(found[name], value)]  # noqa: B905
+        elif value is None:
+            del found[name]
         else:
             found[name] = value
     return found

@@ -49,7 +49,6 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     monkeypatch.setenv("DOCKER_CONFIG", str(users))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     fake = Fake(program.parent)
-    fake.answer("info", '[["driver-type","io.containerd.snapshotter.v1"]]')
     fake.answer("context", "unix:///home/user/docker.sock")
     return fake
 
@@ -91,10 +90,10 @@ def test_the_users_context_is_kept(fake: Fake, monkeypatch: pytest.MonkeyPatch) 
     assert opened().stand_ins == ()
 
 
-def test_builds_use_the_default_builder_if_it_can_export_a_cache(fake: Fake) -> None:
-    assert opened().environment["BUILDX_BUILDER"] == "default"
-    fake.answer("info", '[["Backing Filesystem","extfs"]]')
-    assert "BUILDX_BUILDER" not in opened().environment
+@pytest.mark.usefixtures("fake")
+def test_the_users_builder_is_not_that_of_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BUILDX_BUILDER", "mine")
+    assert opened().environment["BUILDX_BUILDER"] == ""
 
 
 def test_the_users_plugins_are_found_and_passwords_are_not(fake: Fake, tmp_path: Path) -> None:

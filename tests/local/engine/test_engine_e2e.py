@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +159,6 @@ def test_a_build_is_pushed_and_a_later_one_finds_its_cache(
     build = ("buildx", "build", "--progress=plain", "--push", "--cache-from", cache)
 
     docker(engine, "login", "--username", "AWS", "--password-stdin", REGISTRY, input="token")
-    docker(engine, "buildx", "create", "--use", "--driver", "docker-container")
     docker(
         engine,
         *build,
@@ -238,30 +236,29 @@ def test_a_builder_in_a_container_is_pulled_booted_and_built_with(
     beside: Path, ministack: tuple[str, int], ecr: Any, app: Path
 ) -> None:
     with private_engine(beside, ministack) as engine:
-        alone = replace(engine, environment={**engine.environment, "BUILDX_BUILDER": ""})
-        docker(alone, "login", "--username", "AWS", "--password-stdin", REGISTRY, input="token")
-        docker(alone, "buildx", "create", "--use", "--driver", "docker-container")
+        docker(engine, "login", "--username", "AWS", "--password-stdin", REGISTRY, input="token")
+        docker(engine, "buildx", "create", "--use", "--driver", "docker-container")
         ecr.create_repository(repositoryName="boxed/app")
         image = f"{REGISTRY}/boxed/app"
         build = ("buildx", "build", "--progress=plain", "--pull")
         cache = f"type=registry,ref={image}:buildcache,mode=max,image-manifest=true"
         output = docker(
-            alone, *build, "--push", "--cache-to", cache, "--tag", f"{image}:1", ".", cwd=app
+            engine, *build, "--push", "--cache-to", cache, "--tag", f"{image}:1", ".", cwd=app
         )
         assert "pulling image moby/buildkit:buildx-stable-1" in output
         [container] = docker(
-            alone, "ps", "--filter", "name=buildx_buildkit_", "--format", "{{.Image}}"
+            engine, "ps", "--filter", "name=buildx_buildkit_", "--format", "{{.Image}}"
         ).splitlines()
         assert container == "moby/buildkit:buildx-stable-1"
         images = ecr.list_images(repositoryName="boxed/app")["imageIds"]
         assert {"1", "buildcache"} <= {each.get("imageTag") for each in images}
         # As on AWS, what such a builder makes is not in Docker unless it is asked for.
-        docker(alone, *build, "--tag", "not-there", ".", cwd=app)
-        assert docker(alone, "images", "--quiet", "not-there") == ""
-        docker(alone, *build, "--load", "--tag", "there", ".", cwd=app)
-        assert docker(alone, "run", "--rm", "there", "--version").startswith("v24.")
-        docker(alone, "buildx", "rm")
-        assert docker(alone, "ps", "--quiet", "--filter", "name=buildx_buildkit_") == ""
+        docker(engine, *build, "--tag", "not-there", ".", cwd=app)
+        assert docker(engine, "images", "--quiet", "not-there") == ""
+        docker(engine, *build, "--load", "--tag", "there", ".", cwd=app)
+        assert docker(engine, "run", "--rm", "there", "--version").startswith("v24.")
+        docker(engine, "buildx", "rm")
+        assert docker(engine, "ps", "--quiet", "--filter", "name=buildx_buildkit_") == ""
 
 
 def test_a_syntax_line_is_understood(engine: Engine, app: Path) -> None:
@@ -298,17 +295,16 @@ def test_base_images_may_need_a_password(
     htpasswd = tmp_path / "htpasswd"
     htpasswd.write_text(READER)
     with private_engine(beside, ministack, htpasswd) as engine:
-        alone = replace(engine, environment={**engine.environment, "BUILDX_BUILDER": ""})
-        docker(alone, "buildx", "create", "--name", "boxed")
+        docker(engine, "buildx", "create", "--name", "boxed")
         boot = ("buildx", "inspect", "--bootstrap", "boxed")
-        assert "no basic auth credentials" in docker(alone, *boot, check=False)
+        assert "no basic auth credentials" in docker(engine, *boot, check=False)
         assert "node:24-alpine" not in docker(engine, "images")
         assert "no basic auth credentials" in docker(engine, "pull", "node:24-alpine", check=False)
         login = ("login", "--username", "reader", "--password-stdin")
         assert "401" in docker(engine, *login, input="wrong horse", check=False)
         docker(engine, *login, input="correct horse")
         docker(engine, "pull", "node:24-alpine")
-        assert re.search(r"Status: +running", docker(alone, *boot))
+        assert re.search(r"Status: +running", docker(engine, *boot))
 
 
 def test_base_images_of_ones_own_come_from_an_archive(

@@ -75,7 +75,7 @@ def test_a_build_gets_the_command_the_socket_and_settings_of_its_own(
     monkeypatch.setenv("PATH", "/usr/bin")
     environment = private._environment(plan, {"keeper": 11, "sandbox": 12})
     assert environment["DOCKER_HOST"] == f"unix://{plan.docker_socket}"
-    assert environment["BUILDX_BUILDER"] == "default"
+    assert environment["BUILDX_BUILDER"] == ""
     assert environment["PATH"] == f"{plan.run}/bin:/usr/bin"
     settings = Path(environment["DOCKER_CONFIG"])
     assert settings.is_relative_to(plan.run)
