@@ -113,9 +113,7 @@ def test_an_action_without_a_role_that_the_pipeline_may_take_is_refused(
 
 
 def test_an_unknown_stage_is_refused(release: EcsRollingPipeline | BlueGreenPipeline) -> None:
-    with pytest.raises(
-        ValueError, match=r"'after' must be .*Source, Build, Deploy, got 'Release';"
-    ):
+    with pytest.raises(ValueError, match=r"'after' must be .*Build, Deploy, got 'Release';"):
         release.add_stage("Test", [], after="Release")
     with pytest.raises(ValueError, match=r"'actions' must be a list of .*IAction, got the string"):
         release.add_stage("Test", "Smoke")  # type: ignore[arg-type]
