@@ -12,6 +12,7 @@ from container_pipelines import (
     AllowedFinding,
     BuildSecret,
     DockerBuild,
+    LayerCache,
     Platform,
     PullThroughCache,
 )
@@ -47,6 +48,7 @@ _OF_THE_LIBRARYS_BUILDSPEC: Final = {
     "arguments",
     "context",
     "dockerfile",
+    "layer_cache",
     "platforms",
     "sbom_generator",
     "scan",
@@ -143,6 +145,8 @@ class Build(Model):
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None
+    layer_cache: Literal["image", "registry"] | None = None
+    """Where layers are kept for the next build; by default the Dockerfile decides."""
     buildspec: (
         Annotated[
             str,
@@ -223,4 +227,5 @@ class Build(Model):
             platforms=[Platform(f"linux/{name}") for name in self.platforms],
             test_command=self.test_command,
             sbom_generator=self.sbom_generator,
+            layer_cache=LayerCache(self.layer_cache) if self.layer_cache else None,
         )

@@ -21,6 +21,8 @@ _LONGEST = (
     "every setting of code-deploy",
     "every setting of existing",
     "tests/local/emulator/test_code_deploy.py",
+    "tests/stacks/test_template_rules.py",
+    "tests/stacks/test_reviews_page.py",
     "tests/test_app.py",
     "app with everything",
     "app with existing",

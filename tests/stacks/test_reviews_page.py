@@ -19,6 +19,7 @@ from constructs import IConstruct
 from container_pipelines import _acknowledge
 from stacks import Settings, add_delivery_stacks
 from stacks.rule_packs import RulePack
+from tests import generated_tables
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reviews.md"
@@ -160,42 +161,31 @@ def test_every_acknowledgement_is_of_something_that_is_found(reviews: dict[str, 
     assert used.isdisjoint(NOT_IN_THE_SAMPLES)
 
 
-def _tables(reviews: dict[str, Review]) -> dict[str, str]:
-    """The generated tables, by the comment that stands above each."""
-    counts = [
-        "| pack | " + " | ".join(f"`{sample}`: found | acknowledged | left" for sample in SAMPLES),
-        "|---" * (1 + 3 * len(SAMPLES)) + "|",
-    ]
+def test_the_counts_are_current(reviews: dict[str, Review], request: pytest.FixtureRequest) -> None:
+    heads = [f"`{sample}`: found | acknowledged | left" for sample in SAMPLES]
+    lines = [f"| pack | {' | '.join(heads)} |", "|---" * (1 + 3 * len(SAMPLES)) + "|"]
     for pack, name in SHOWN.items():
-        row = [name]
+        numbers = []
         for sample in SAMPLES:
-            open_ = [r is None for found, r in reviews[sample].reasons() if found.pack == pack]
-            row += [str(len(open_)), str(len(open_) - sum(open_)), str(sum(open_))]
-        counts.append("| " + " | ".join(row))
+            left = [
+                reason is None for found, reason in reviews[sample].reasons() if found.pack == pack
+            ]
+            numbers += [len(left), left.count(False), left.count(True)]
+        lines.append(f"| {name} | {' | '.join(map(str, numbers))} |")
+    generated_tables.check(PAGE, "counts", lines, request)
+
+
+def test_the_reasons_are_current(
+    reviews: dict[str, Review], request: pytest.FixtureRequest
+) -> None:
     rules: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for review in reviews.values():
         for found, reason in review.reasons():
             if reason is not None and found.rule != "IAM5":
                 rules[found.rule, reason][found.pack] += 1
-    reasons = ["| rule | findings | why it is right", "|---|---|---|"]
+    lines = ["| rule | findings | why it is right |", "|---|---|---|"]
     for (rule, reason), packs in sorted(rules.items()):
         # A rule finds the same by each pack that has it.
         of = ", ".join(SHOWN[pack] for pack in sorted(packs))
-        reasons.append(f"| {rule}<br>{of} | {max(packs.values())} | {reason}")
-    return {
-        "counts": "".join(f"{line.rstrip(' |')} |\n" for line in counts),
-        "reasons": "".join(f"{line.rstrip(' |')} |\n" for line in reasons),
-    }
-
-
-def test_the_tables_are_current(reviews: dict[str, Review], request: pytest.FixtureRequest) -> None:
-    page = PAGE.read_text()
-    for name, table in _tables(reviews).items():
-        head = f"<!-- {name}: pytest tests/stacks/test_reviews_page.py --write-page -->\n\n"
-        assert head in page
-        before, _, after = page.partition(head)
-        made = before + head + table + "\n" + after.partition("\n\n")[2]
-        if request.config.getoption("--write-page", default=False):
-            page = made
-            PAGE.write_text(page)
-        assert page == made, "write it anew: pytest tests/stacks/test_reviews_page.py --write-page"
+        lines.append(f"| {rule}<br>{of} | {max(packs.values())} | {reason} |")
+    generated_tables.check(PAGE, "reasons", lines, request)

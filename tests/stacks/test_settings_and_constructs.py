@@ -175,6 +175,7 @@ SAID: dict[Callable[..., Any], dict[str, str]] = {
             "platforms",
             "test_command",
             "sbom_generator",
+            "layer_cache",
         )
     },
     library.ScanGate: {

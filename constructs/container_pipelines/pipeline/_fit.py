@@ -238,6 +238,40 @@ def refuse_other_readers(
     scope.node.add_validation(_OneReader(definition, container_name))
 
 
+def check_own_buildspec(build: BuildProject, pointer: ImagePointer | None) -> None:
+    """Reject a buildspec that does not hand on what a release records, and warn of a deaf one.
+
+    Only of one that stands in the template something is known.
+
+    Parameters
+    ----------
+    build
+        What makes the image.
+    pointer
+        What the pipeline writes.
+
+    Raises
+    ------
+    ValueError
+        If it does not export the image: the pipeline would refuse to record it.
+    """
+    if pointer is None or (text := build.known_buildspec()) is None:
+        return
+    if "exported-variables" not in text or "IMAGE_URI" not in text:
+        raise ValueError(
+            "'build_spec' must export IMAGE_URI, the image by its digest, for a pipeline that "
+            "records its releases, got one that does not; add it to 'env: exported-variables' and "
+            "set it when the image is pushed"
+        )
+    if "RELEASE_IMAGE" not in text:
+        Annotations.of(build).add_warning_v2(
+            "container-pipelines:ReleaseImage",
+            "The buildspec never names RELEASE_IMAGE: whatever an execution is to release, a "
+            "rollback (IMAGE=previous) or the recorded image after a drift, it would build anew. "
+            "Build for 'new' alone, or acknowledge this if a script of yours sees to it.",
+        )
+
+
 def claim(build: BuildProject, pipeline: str) -> None:
     """Let a build project belong to one pipeline.
 

@@ -40,6 +40,7 @@ class PipelineRoles:
             assumed_by=service_of_this_account(scope, "codepipeline.amazonaws.com"),
             description="Runs the pipeline: hands artifacts on and takes the roles of its actions",
         )
+        self._actions: list[iam.Role] = []
         self._assumed_by = iam.ArnPrincipal(self.pipeline.role_arn)
         artifacts.grant(self.pipeline, write=True)
         acknowledge(scope, ROLES | artifacts.findings, wildcards=artifacts.wildcards)
@@ -54,6 +55,21 @@ class PipelineRoles:
         """
         self._dependent = pipeline.node
         self._dependent.add_dependency(self.pipeline)
+
+    def may_take(self, role: iam.IRole | None) -> bool:
+        """Tell whether the pipeline may take a role: those that are made here, and no other.
+
+        Parameters
+        ----------
+        role
+            The role.
+
+        Returns
+        -------
+        bool
+            Whether it may.
+        """
+        return role is not None and role.role_arn in [each.role_arn for each in self._actions]
 
     def build(self, build: BuildProject) -> iam.Role | iam.Policy:
         """Give what the build may do for the pipeline, which is granted before that is made.
@@ -92,6 +108,7 @@ class PipelineRoles:
             self._scope, construct_id, assumed_by=self._assumed_by, description=description
         )
         role.grant_assume_role(self.pipeline)
+        self._actions.append(role)
         self._dependent.add_dependency(role)
         return role
 

@@ -14,7 +14,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.pipeline._fit import check_build_place, claim
+from container_pipelines.pipeline._fit import check_build_place, check_own_buildspec, claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
 from container_pipelines.pipeline.drift_detector import DriftDetector
@@ -97,6 +97,7 @@ class PipelineSkeleton:
                 "that records the live image, such as EcrRepo.image_pointer"
             )
         check_build_place(scope, build, artifact_bucket)
+        check_own_buildspec(build, image_pointer)
         claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
@@ -155,6 +156,52 @@ class PipelineSkeleton:
         role = self._roles.action(construct_id, description)
         self._artifacts.grant(role, write=writes)
         return role
+
+    def add_stage(
+        self, stage_name: str, actions: Sequence[codepipeline.IAction], *, after: str | None
+    ) -> codepipeline.IStage:
+        """Add a stage of actions that this library does not know.
+
+        Parameters
+        ----------
+        stage_name
+            The stage's name.
+        actions
+            Its actions.
+        after
+            The stage that it comes after; the last one by default.
+
+        Returns
+        -------
+        codepipeline.IStage
+            The stage.
+
+        Raises
+        ------
+        ValueError
+            If an action has no role that the pipeline may take, or there is no stage ``after``.
+        """
+        for action in actions:
+            properties = action.action_properties
+            if not self._roles.may_take(properties.role):
+                raise ValueError(
+                    f"'actions' must have roles that action_role() has made, which alone the "
+                    f"pipeline may take, got none of those for '{properties.action_name}'; give it "
+                    f"role=....action_role('Role', 'What it does')"
+                )
+        names = [stage.stage_name for stage in self.pipeline.stages]
+        if after is not None and after not in names:
+            raise ValueError(
+                f"'after' must be a stage of the pipeline, {', '.join(names)}, got '{after}'; omit "
+                f"it for a stage at the end"
+            )
+        return self.pipeline.add_stage(
+            stage_name=stage_name,
+            actions=list(actions),
+            placement=None
+            if after is None
+            else codepipeline.StagePlacement(just_after=self.pipeline.stage(after)),
+        )
 
     def add_deploy_stage(
         self, action: codepipeline.IAction, service: ecs.IBaseService

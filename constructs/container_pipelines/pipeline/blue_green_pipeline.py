@@ -14,6 +14,7 @@ from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._code_deploy_action import CodeDeployAction
+from container_pipelines.pipeline._own_stages import OwnStages
 from container_pipelines.pipeline._roles import granted_build
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.code_deploy_group import CodeDeployGroup
@@ -38,7 +39,7 @@ _START: Final = Duration.minutes(5)
 
 
 @checked()
-class BlueGreenPipeline(Construct):
+class BlueGreenPipeline(OwnStages):
     """A V2 pipeline that builds each push and moves a service's traffic to it.
 
     The service says by which engine. It is the pipeline of :class:`EcsRollingPipeline` otherwise,
@@ -106,6 +107,8 @@ class BlueGreenPipeline(Construct):
         The ECS service that it deploys to.
     target_groups
         Its two target groups.
+    source_output, build_output
+        The artifacts of the source and of the build, for actions of your own.
     artifact_bucket
         The bucket for artifacts.
     deploy_role
@@ -201,7 +204,10 @@ class BlueGreenPipeline(Construct):
             build_variables=variables,
             further_outputs=outputs,
         )
+        self._skeleton = skeleton
         self.pipeline = skeleton.pipeline
+        self.source_output = skeleton.source_output
+        self.build_output = skeleton.build_output
         self.artifact_bucket = skeleton.artifact_bucket
         self.deploy_role = skeleton.action_role(
             "DeployRole", "Registers task definitions and deploys the service", writes=False

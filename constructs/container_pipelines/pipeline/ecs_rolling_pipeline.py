@@ -12,6 +12,7 @@ from constructs import Construct
 from container_pipelines._checks import check_duration
 from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
+from container_pipelines.pipeline._own_stages import OwnStages
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.deploy_target import DeployTarget
 from container_pipelines.pipeline.drift_detector import DriftDetector
@@ -23,7 +24,7 @@ from container_pipelines.service.load_balanced_service import LoadBalancedServic
 
 
 @checked()
-class EcsRollingPipeline(Construct):
+class EcsRollingPipeline(OwnStages):
     """A V2 pipeline that builds each push and rolls it out to an ECS service.
 
     The deploy action takes the service's own task definition, puts the image in that the build
@@ -87,6 +88,8 @@ class EcsRollingPipeline(Construct):
         The ECS service that it deploys to.
     target_groups
         The target groups of a :class:`LoadBalancedService`; of any other service none.
+    source_output, build_output
+        The artifacts of the source and of the build, for actions of your own.
     artifact_bucket
         The bucket for artifacts.
     deploy_role
@@ -167,7 +170,10 @@ class EcsRollingPipeline(Construct):
         self.build = build
         self.service = service
         self.target_groups = construct.target_groups if construct else ()
+        self._skeleton = skeleton
         self.pipeline = skeleton.pipeline
+        self.source_output = skeleton.source_output
+        self.build_output = skeleton.build_output
         self.artifact_bucket = skeleton.artifact_bucket
         self.deploy_role = skeleton.action_role(
             "DeployRole", "Registers task definitions and updates the service", writes=False

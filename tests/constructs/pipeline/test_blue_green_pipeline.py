@@ -281,7 +281,8 @@ def test_each_output_is_a_secondary_artifact_of_its_name(
 def test_a_buildspec_of_ones_own_is_left_as_it_is(
     stack: cdk.Stack, make_pipeline: MakePipeline, images: EcrRepo, properties: Properties
 ) -> None:
-    own = codebuild.BuildSpec.from_object({"version": "0.2"})
+    text = {"version": "0.2", "env": {"exported-variables": ["IMAGE_URI"]}}
+    own = codebuild.BuildSpec.from_object(text)
     build = BuildProject(stack, "OwnBuild", repository=images.repository, build_spec=own)
     make_pipeline(CodeDeployBlueGreen(), build=build)
     (spec,) = [
@@ -289,7 +290,7 @@ def test_a_buildspec_of_ones_own_is_left_as_it_is(
         for name, project in properties("AWS::CodeBuild::Project").items()
         if name.startswith("OwnBuild")
     ]
-    assert json.loads(spec) == {"version": "0.2"}
+    assert json.loads(spec) == text
     (action,) = stages(properties)["Build"]
     given = json.dumps(action["Configuration"]["EnvironmentVariables"])
     for name in ("DEPLOY_FILES_PARAMETER", "BUILD_PROGRAM", "BUILD_PROGRAM_SHA256"):
