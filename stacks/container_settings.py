@@ -32,6 +32,10 @@ class Container(Model):
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384] = 256
     memory: Annotated[int, Field(ge=512, le=122880)] = 512
+    ephemeral_storage_gib: Annotated[int, Field(ge=21, le=200)] | None = None
+    """GiB of a task's own disk; Fargate's 20 by default."""
+    command: list[str] = Field(default_factory=list)
+    """What runs in the place of the image's own command."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Plain settings; never a secret."""
     architecture: Architecture = "amd64"
@@ -69,6 +73,13 @@ class Container(Model):
                 "must be given with architecture arm64: whether the default seed image runs there "
                 "is not documented",
                 reads=["architecture"],
+            )
+        if self.command and self.seed_image is None:
+            yield mistake(
+                "seed_image",
+                "must be given with command, which the default seed image does not know: name an "
+                "image that answers the health check when it runs that command",
+                reads=["command", "architecture"],
             )
         if self.execute_command and self.read_only_root_filesystem:
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html

@@ -94,6 +94,9 @@ class PipelineStack(cdk.Stack):
             # Not for pull requests: nobody has looked yet at what would run beside the services.
             vpc=self._vpc_of_builds(settings.build, platform),
         )
+        if settings.images.existing_repository is not None:
+            # Otherwise it refers to the repository that is made there.
+            self.add_stack_dependency(registry, "the image pointer must exist before it is read")
         warn_of_secrets(self, "build.arguments", settings.build.arguments)
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)

@@ -50,6 +50,7 @@ _OF_A_MADE_SERVICE = (
     "tasks",
     "path_pattern",
     "host_headers",
+    "stickiness_minutes",
     "priority",
 )
 
@@ -102,6 +103,8 @@ class Service(Model):
         default_factory=list
     )
     """The host names that belong to it; all when left out."""
+    stickiness_minutes: Annotated[int, Field(ge=1, le=10080)] | None = None
+    """For how long a client is sent to the same task; each request goes to any when left out."""
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None
     deployment_timeout_minutes: Annotated[int, Field(ge=1, le=LONGEST_ECS_ACTION_MINUTES)] = 30

@@ -106,6 +106,8 @@ class ServiceStack(cdk.Stack):
                     for variable, arn in container.secrets.items()
                 },
             },
+            ephemeral_storage_gib=container.ephemeral_storage_gib,
+            command=container.command,
             user=container.user,
             read_only_root_filesystem=container.read_only_root_filesystem,
             enable_execute_command=container.execute_command,
@@ -126,6 +128,11 @@ class ServiceStack(cdk.Stack):
             path_patterns=[settings.path_pattern],
             host_headers=settings.host_headers,
             desired_count=settings.tasks,
+            stickiness=(
+                cdk.Duration.minutes(settings.stickiness_minutes)
+                if settings.stickiness_minutes
+                else None
+            ),
         )
 
     def _secret(self, construct_id: str, arn: str) -> ecs.Secret:

@@ -124,6 +124,7 @@ OF_THE_SERVICE = {
     "tasks",
     "path_pattern",
     "host_headers",
+    "stickiness_minutes",
     "priority",
 }
 """The sections of a service that one stack alone has to show. Others may be either's."""

@@ -874,6 +874,24 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
             )
         ],
     ),
+    "a command without an image that knows it": (
+        with_service(container={"command": ["serve"]}),
+        [
+            (
+                "services[0].container.seed_image: must be given with command, which the default "
+                "seed image does not know: name an image that answers the health check when it "
+                "runs that command"
+            )
+        ],
+    ),
+    "a disk that Fargate has anyway": (
+        with_service(container={"ephemeral_storage_gib": 20}),
+        ["services[0].container.ephemeral_storage_gib: must be at least 21, got 20"],
+    ),
+    "a client's task for a fortnight": (
+        with_service(stickiness_minutes=20160),
+        ["services[0].stickiness_minutes: must be at most 10080, got 20160"],
+    ),
     "a host with its protocol": (
         with_service(host_headers=["https://shop.example.com"]),
         [

@@ -49,6 +49,8 @@ SERVICE = {
         "secrets": {"API_KEY": f"{SECRET}:key", "ALL": SECRET},
         "execute_command": True,
         "stop_timeout_seconds": 90,
+        "ephemeral_storage_gib": 30,
+        "command": ["serve", "--all"],
     },
     "health_check": {
         "path": "/up",
@@ -62,6 +64,7 @@ SERVICE = {
     "scaling": {"min_tasks": 3, "max_tasks": 7, "cpu_percent": 70},
     "path_pattern": "/shop/*",
     "host_headers": ["shop.example.com"],
+    "stickiness_minutes": 90,
     "priority": 42,
     "deployment_timeout_minutes": 50,
 }
@@ -150,6 +153,11 @@ def test_the_container(made: dict[str, Any]) -> None:
     assert {"Name": "API_KEY", "ValueFrom": f"{SECRET}:key::"} in container["Secrets"]
     assert {"Name": "ALL", "ValueFrom": SECRET} in container["Secrets"]
     assert container["StopTimeout"] == 90
+    assert container["Command"] == ["serve", "--all"]
+    assert task["EphemeralStorage"] == {"SizeInGiB": 30}
+    group = only(made, "acme-shop-service", "AWS::ElasticLoadBalancingV2::TargetGroup")
+    attributes = {each["Key"]: each["Value"] for each in group["TargetGroupAttributes"]}
+    assert attributes["stickiness.lb_cookie.duration_seconds"] == "5400"
 
 
 def test_the_build_machine_and_the_scaling_target(made: dict[str, Any]) -> None:
