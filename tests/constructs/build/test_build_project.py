@@ -34,6 +34,8 @@ from container_pipelines._assets import build_program
 
 PROJECT = "AWS::CodeBuild::Project"
 BUILDSPEC = Path(__file__).parents[3] / "buildspecs" / "build.yml"
+PLAIN = codebuild.BuildEnvironmentVariable(value="1")
+GROUP = codebuild.ReportGroup.from_report_group_name(cdk.Stack(), "Group", "tests")
 
 
 @pytest.fixture
@@ -457,16 +459,16 @@ def test_what_is_granted_to_the_construct_reaches_the_role(
         ({"project_name": "x"}, "'project_name'"),
         ({"privileged": False}, "'privileged' must be True for the library's buildspec"),
         (
-            {"environment_variables": {"REPOSITORY_URI": None}},
+            {"environment_variables": {"REPOSITORY_URI": PLAIN}},
             "'environment_variables' must not name what the library sets, got REPOSITORY_URI",
         ),
-        ({"environment_variables": {"BUILD_SECRET_7": None}}, "got BUILD_SECRET_7"),
+        ({"environment_variables": {"BUILD_SECRET_7": PLAIN}}, "got BUILD_SECRET_7"),
         ({"concurrent_builds": 0}, "'concurrent_builds' must be from 1"),
         (
             {"queued_timeout": cdk.Duration.minutes(4)},
             "'queued_timeout' must be from 5 minutes to 8 hours",
         ),
-        ({"reports": [None] * 6}, "'reports' must be at most 5"),
+        ({"reports": [BuildReport(group=GROUP)] * 6}, "'reports' must be at most 5"),
         ({"vpc_subnets": ec2.SubnetSelection()}, "must be given with 'vpc'"),
     ],
 )
