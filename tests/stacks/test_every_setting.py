@@ -87,6 +87,7 @@ EXEMPT = {
     "monitoring.enabled": "decides whether there is a stack; test_settings_monitoring.py has it",
     "logs.retention_days": "holds for all stacks; test_settings_logs.py has it",
     "logs.kms_key_arn": "holds for all stacks; test_settings_logs.py has it",
+    "rule_packs": "changes no template; test_rule_packs.py has it",
     "environment.account": "is where the stacks go; test_stacks.py has it",
     "environment.region": "is where the stacks go; test_stacks.py has it",
     "services.N.container.read_only_root_filesystem": "goes with execute_command; "
