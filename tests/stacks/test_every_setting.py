@@ -272,13 +272,14 @@ class Stacks:
         ).service
 
     def _make_registry(self, name: str, settings: Settings) -> RegistryStack:
+        container = settings.services[0].container
         # Each pointer has a parameter of its own.
         return RegistryStack(
             self._app,
             name,
             service_name=f"{name.partition('-')[0]}-images",
             settings=settings.services[0].images,
-            seed_image=SEED_IMAGE,
+            seed_image=(container.seed_image if container else None) or SEED_IMAGE,
             env=None,
         )
 
