@@ -26,7 +26,7 @@ def settings(
     Mapping
         The settings.
     """
-    build: dict[str, Any] = {"build": {"docker_hub": {}}} if docker_hub else {}
+    build: dict[str, Any] = {"docker_hub": {}} if docker_hub else {}
 
     def service(name: str, **more: Any) -> dict[str, Any]:
         return {
@@ -34,7 +34,7 @@ def settings(
             "source": {"type": "codecommit", "repository": name, "branch": BRANCH},
             # Quick, so that a run is: a task is healthy after ten seconds, not after a minute.
             "health_check": {"interval_seconds": 5, "timeout_seconds": 2},
-            **build,
+            "build": build,
             **more,
         }
 
@@ -45,6 +45,8 @@ def settings(
             service(
                 names.rolling,
                 container={"environment": dict(environment)},
+                # A builder in a container; the others' images are built by CodeBuild's own engine.
+                build={**build, "layer_cache": "registry"},
                 # If the action does not notice that ECS has rolled back, this ends it.
                 deployment_timeout_minutes=20,
             ),

@@ -6,6 +6,7 @@ cache that it has been told to read. So each contestant's Dockerfile sets a vari
 the start of every stage: no step of one is a step of another.
 """
 
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from container_pipelines import DockerBuild, ScanGate
+from container_pipelines import DockerBuild, LayerCache, ScanGate
 from container_pipelines._assets import build_program
 from container_pipelines.build.buildspec import build_file
 from local.clients import clients
@@ -29,7 +30,28 @@ APPLICATIONS: Final = {
     "compiled application": Path(__file__).parent / "compiled",
 }
 BASELINE: Final = Path(__file__).parent / "baseline.yml"
-_BUCKET: Final = "benchmark"
+_BUCKET = _ROLE = "benchmark"
+_TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "codebuild.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+# More than builds need, and the same for all: permissions are not what is measured.
+_POLICY: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["ecr:*", "logs:*", "s3:Get*", "s3:List*"],
+            "Resource": "*",
+        }
+    ],
+}
 _PHASES: Final = ("PRE_BUILD", "BUILD", "POST_BUILD")
 _POLL_SECONDS: Final = 0.05
 
@@ -45,7 +67,8 @@ class Measured:
     Attributes
     ----------
     seconds
-        From its start to its end.
+        From its start to the end of its last phase: what the local cloud then clears away, a
+        machine of CodeBuild takes along.
     pushed
         Bytes that the registry stores more than before.
     phases
@@ -109,7 +132,7 @@ class Builds:
                     {"name": key, "value": value} for key, value in values.items()
                 ],
             },
-            serviceRole=f"arn:aws:iam::{ACCOUNT}:role/benchmark",
+            serviceRole=f"arn:aws:iam::{ACCOUNT}:role/{_ROLE}",
         )
 
     def change_one_line(self) -> None:
@@ -135,7 +158,6 @@ class Builds:
         commit = Commit.of(self._source)
         self._client("s3").put_object(Bucket=_BUCKET, Key=self._name, Body=commit.archive)
         builds = self._client("codebuild")
-        started = time.monotonic()
         build_id = builds.start_build(
             projectName=self._name,
             sourceTypeOverride="S3",
@@ -149,16 +171,18 @@ class Builds:
             if build["buildComplete"]:
                 break
             time.sleep(_POLL_SECONDS)
-        seconds = time.monotonic() - started
         if build["buildStatus"] != "SUCCEEDED":
             raise BuildFailedError(f"{self._name}: {self._log(build)[-3000:]}")
+        phases = {
+            phase["phaseType"]: phase for phase in build["phases"] if phase["phaseType"] in _PHASES
+        }
+        ended = max(phase["endTime"] for phase in phases.values())
         return Measured(
-            seconds=seconds,
+            seconds=(ended - build["startTime"]).total_seconds(),
             pushed=self._stored() - before,
             phases={
-                phase["phaseType"]: (phase["endTime"] - phase["startTime"]).total_seconds()
-                for phase in build["phases"]
-                if phase["phaseType"] in _PHASES
+                name: (phase["endTime"] - phase["startTime"]).total_seconds()
+                for name, phase in phases.items()
             },
             steps=_steps(self._log(build)),
         )
@@ -198,46 +222,70 @@ def _steps(log: str) -> dict[str, float]:
     return {name: float(seconds) for name, seconds in pairs}
 
 
-def contestants(cloud: Cloud) -> dict[str, dict[str, Builds]]:
-    """Give the builds that are measured: each application with each buildspec.
+class Contestants:
+    """Who builds: each application with each buildspec, in repositories of its own for each round.
 
     Parameters
     ----------
     cloud
         The cloud.
-
-    Returns
-    -------
-    dict
-        The builds by application, and by ``usual``, ``inline`` or ``this``.
     """
-    s3 = clients(cloud.endpoint)("s3")
-    s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    program = build_program()
-    s3.put_object(Bucket=_BUCKET, Key=program.path.name, Body=program.path.read_bytes())
-    variables = {
-        "CACHE_TAG": "buildcache",
-        "CONTAINER_NAME": "app",
-        "SCAN_GATE": ScanGate().settings(),
-        "BUILD_PROGRAM": f"s3://{_BUCKET}/{program.path.name}",
-        "BUILD_PROGRAM_SHA256": program.sha256,
-        **{name: str(variable.value) for name, variable in DockerBuild().variables().items()},
-    }
-    buildspecs = {
-        "usual": (BASELINE, {"INLINE_CACHE": "0"}),
-        "inline": (BASELINE, {"INLINE_CACHE": "1"}),
-        "this": (build_file("build.yml"), {}),
-    }
-    return {
-        application: {
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        client = clients(cloud.endpoint)
+        iam, s3 = client("iam"), client("s3")
+        iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=json.dumps(_TRUST))
+        iam.put_role_policy(RoleName=_ROLE, PolicyName="builds", PolicyDocument=json.dumps(_POLICY))
+        s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        program = build_program()
+        s3.put_object(Bucket=_BUCKET, Key=program.path.name, Body=program.path.read_bytes())
+        self._variables = {
+            "CACHE_TAG": "buildcache",
+            "CONTAINER_NAME": "app",
+            "SCAN_GATE": ScanGate().settings(),
+            "BUILD_PROGRAM": f"s3://{_BUCKET}/{program.path.name}",
+            "BUILD_PROGRAM_SHA256": program.sha256,
+        }
+
+    def of(self, application: str, number: int) -> dict[str, Builds]:
+        """Give the builds of one round.
+
+        Parameters
+        ----------
+        application
+            The application's name, see `APPLICATIONS`.
+        number
+            Which round.
+
+        Returns
+        -------
+        dict
+            The builds by ``usual``, ``inline``, ``this`` and ``this, cache in the image``; the last
+            only where it is not what the Dockerfile makes of the other one anyway.
+        """
+        source = APPLICATIONS[application]
+        ours = build_file("build.yml")
+        made = {
+            "usual": (BASELINE, {"INLINE_CACHE": "0"}),
+            "inline": (BASELINE, {"INLINE_CACHE": "1"}),
+            "this": (ours, _variables(DockerBuild())),
+        }
+        if (source / "Dockerfile").read_text().count("\nFROM ") > 1:
+            in_image = DockerBuild(layer_cache=LayerCache.IMAGE)
+            made["this, cache in the image"] = (ours, _variables(in_image))
+        place = [*APPLICATIONS].index(application)
+        return {
             name: Builds(
-                cloud,
-                f"{name}-{number}",
+                self._cloud,
+                f"{'-'.join(re.findall('[a-z]+', name))}-{place}-{number}",
                 buildspec=buildspec.read_text(),
-                variables={**variables, **own},
+                variables={**self._variables, **own},
                 source=source,
             )
-            for name, (buildspec, own) in buildspecs.items()
+            for name, (buildspec, own) in made.items()
         }
-        for number, (application, source) in enumerate(APPLICATIONS.items())
-    }
+
+
+def _variables(build: DockerBuild) -> dict[str, str]:
+    return {name: str(variable.value) for name, variable in build.variables().items()}

@@ -11,6 +11,7 @@ from container_pipelines import (
     AllowedFinding,
     BuildSecret,
     DockerBuild,
+    LayerCache,
     Platform,
     PullThroughCache,
 )
@@ -90,6 +91,8 @@ class Build(Model):
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None
+    layer_cache: Literal["image", "registry"] | None = None
+    """Where layers are kept for the next build; by default the Dockerfile decides."""
 
     compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
@@ -147,4 +150,5 @@ class Build(Model):
             platforms=[Platform(f"linux/{name}") for name in self.platforms],
             test_command=self.test_command,
             sbom_generator=self.sbom_generator,
+            layer_cache=LayerCache(self.layer_cache) if self.layer_cache else None,
         )

@@ -31,14 +31,14 @@ def cache_scan(run: Run) -> str:
         "ecr", "describe_images", "imageDetails", repositoryName=run.names.rolling
     )
     for image in images:
-        if any(tag.startswith(_CACHE_TAG) for tag in image.get("imageTags", ())):
+        if _CACHE_TAG in image.get("imageTags", ()):
             kind = image.get("artifactMediaType") or image.get("imageManifestMediaType", "")
             status = image.get("imageScanStatus")
             if status is None:
                 return f"the cache ({kind}) has no status of a scan"
             said = f": {status['description']}" if status.get("description") else ""
             return f"the cache ({kind}) has the status {status['status']}{said}"
-    raise NotAnswerableError(f"{run.names.rolling} has no image with a tag {_CACHE_TAG}*")
+    raise NotAnswerableError(f"{run.names.rolling} has no image with the tag {_CACHE_TAG}")
 
 
 def build_role(run: Run) -> str:

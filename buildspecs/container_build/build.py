@@ -11,6 +11,7 @@ from dataclasses import replace
 from container_build.aws import Aws
 from container_build.image import secret_variables
 from container_build.image_test import test_image
+from container_build.layer_cache import mark_as_cache
 from container_build.programs import Programs
 from container_build.push import push_image
 from container_build.settings import Settings
@@ -73,6 +74,9 @@ def build(settings: Settings, programs: Programs, aws: Aws, environ: Mapping[str
             waiting = pool.submit(gate.wait)
         try:
             # What can be done while the scan runs.
+            if state.is_cache_in_image and not state.existing_image:
+                with steps.step("cache"):
+                    mark_as_cache(settings, state, aws)
             if settings.sbom_generator and not state.existing_image:
                 from container_build.sbom import write_sbom
 

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
+from container_build.layer_cache import cache_source
 from container_build.settings import Settings
 from container_build.source import path_in_source
 from container_build.state import State
@@ -47,9 +48,7 @@ def build_command(settings: Settings, state: State, platforms: str, *options: st
         arguments += ["--builder", state.builder]
     arguments += ["--file", str(settings.source / wanted.dockerfile)]
     arguments += ["--platform", platforms]
-    cache = f"{settings.repository.uri}:{settings.cache_tag}"
-    for reference in (cache, *([settings.cache_from] if settings.cache_from else [])):
-        arguments += ["--cache-from", f"type=registry,ref={reference}"]
+    arguments += cache_source(settings, state)
     if wanted.target is not None:
         arguments += ["--target", wanted.target]
     for name, value in wanted.arguments.items():

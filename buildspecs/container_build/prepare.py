@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from container_build.aws import Aws
 from container_build.builder import start_builder
 from container_build.image import check_paths
+from container_build.layer_cache import is_in_image, needs_builder
 from container_build.login import ecr_password, log_in
 from container_build.programs import Programs
 from container_build.release import chosen_image, commit_of
@@ -29,7 +30,8 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
     aws
         Asks AWS.
     chosen_builder
-        A builder of one's own (``BUILDX_BUILDER``); one is made without it.
+        A builder of one's own (``BUILDX_BUILDER``); without it, one is made where the engine's own
+        does not do.
 
     Raises
     ------
@@ -39,6 +41,7 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
     if settings.is_new:
         check_own_names(settings.source)
         check_paths(settings)
+    keeps_in_image = settings.is_new and is_in_image(settings, chosen_builder)
     steps = Steps()
     with ThreadPoolExecutor() as pool:
         password = pool.submit(ecr_password, aws, settings.repository)
@@ -50,7 +53,11 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
                     name="Docker Hub",
                 )
         tag = pool.submit(new_tag, aws, settings) if settings.is_new else None
-        wants_builder = settings.is_new and not chosen_builder
+        wants_builder = (
+            settings.is_new
+            and not chosen_builder
+            and (needs_builder(settings) or not keeps_in_image)
+        )
         builder: Future[str] | None = None
         # One login at a time: each writes the one file that holds them all.
         if wants_builder and not settings.pull_through_cache:
@@ -74,8 +81,15 @@ def prepare(settings: Settings, programs: Programs, aws: Aws, chosen_builder: st
                 is_recorded=is_recorded,
             )
         else:
-            with steps.step("builder"):
-                name = builder.result() if builder else ""
-            state = State(commit=settings.commit, tag=tag.result() if tag else "", builder=name)
+            name = ""
+            if builder is not None:
+                with steps.step("builder"):
+                    name = builder.result()
+            state = State(
+                commit=settings.commit,
+                tag=tag.result() if tag else "",
+                builder=name,
+                is_cache_in_image=keeps_in_image,
+            )
     write_state(settings.folder, state, settings.repository.uri)
     steps.print()

@@ -12,6 +12,7 @@ from container_build.aws import Aws
 from container_build.failure import BuildFailedError
 from container_build.hints import failure_of, give_hint
 from container_build.image import build_command, labels
+from container_build.layer_cache import cache_target
 from container_build.programs import Programs
 from container_build.scan.images import MANIFESTS
 from container_build.settings import Settings
@@ -26,7 +27,7 @@ def push_image(
     aws: Aws,
     secrets: Mapping[str, str],
 ) -> State:
-    """Build the image and push it, with the layers of all stages as a cache.
+    """Build the image and push it, with its layers as a cache.
 
     Parameters
     ----------
@@ -75,16 +76,12 @@ def _push(
 ) -> tuple[int, str]:
     image = f"{settings.repository.uri}:{state.tag}"
     print(f"Building and pushing {image} for {settings.platforms}")
-    cache = f"{settings.repository.uri}:{settings.cache_tag}"
     command = build_command(
         *(settings, state, settings.platforms),
         # Without provenance the digest is the image's own and not that of an index around it: what
         # ECR scans when it is pushed is then what runs.
         "--provenance=false",
-        # A cache that cannot be written fails no release.
-        "--cache-to",
-        f"type=registry,ref={cache},mode=max,image-manifest=true,oci-mediatypes=true,"
-        "ignore-error=true",
+        *cache_target(settings, state),
         *labels(settings, state.commit),
         *("--tag", image, "--metadata-file", str(_metadata(settings)), "--push"),
     )

@@ -46,13 +46,18 @@ class Repository:
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """How the image is built; `secrets` has the variable that holds each secret, by its id."""
+    """How the image is built.
+
+    `secrets` has the variable that holds each secret, by its id. `layer_cache` is ``image``,
+    ``registry``, or empty where the build decides.
+    """
 
     dockerfile: str
     context: str
     target: str | None
     arguments: Mapping[str, str]
     secrets: Mapping[str, str]
+    layer_cache: str
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,7 @@ def _options(document: str) -> ImageOptions:
         target=given.get("target"),
         arguments=given.get("arguments", {}),
         secrets=given.get("secrets", {}),
+        layer_cache=given.get("layer_cache", ""),
     )
 
 

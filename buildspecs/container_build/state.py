@@ -32,7 +32,9 @@ class State:
     is_recorded
         Whether that image is live, or was before: it has passed the gate.
     builder
-        The builder to build with; empty for the one that is chosen.
+        The builder to build with; empty for the one that is chosen, or the engine's own.
+    is_cache_in_image
+        Whether the image itself keeps its layers for the next build.
     digest
         The image's digest, once it is known.
     is_one_image
@@ -44,6 +46,7 @@ class State:
     existing_image: str = ""
     is_recorded: bool = False
     builder: str = ""
+    is_cache_in_image: bool = False
     digest: str = ""
     is_one_image: bool = False
 

@@ -4,7 +4,7 @@ from container_pipelines.build.build_project import BuildProject
 from container_pipelines.build.build_report import BuildReport, ReportFormat
 from container_pipelines.build.build_secret import BuildSecret
 from container_pipelines.build.buildspec import PhaseCommands
-from container_pipelines.build.docker_build import DockerBuild, Platform
+from container_pipelines.build.docker_build import DockerBuild, LayerCache, Platform
 from container_pipelines.build.docker_hub import DockerHubCredentials, PullThroughCache
 from container_pipelines.build.scan_gate import AllowedFinding, ScanGate, ScanGateMode, Severity
 from container_pipelines.monitoring.alert_topic import AlertTopic
@@ -105,6 +105,7 @@ __all__ = [
     "HookStage",
     "HttpProbe",
     "ImagePointer",
+    "LayerCache",
     "LiveGroup",
     "LoadBalancedService",
     "NotifierAlarm",

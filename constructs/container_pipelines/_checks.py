@@ -5,7 +5,6 @@ about -1.9e289) would reject good input, so every check lets it through.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import Duration, Token
@@ -149,28 +148,3 @@ def check_name(
     raise ValueError(
         f"'{parameter}' must be {minimum} to {maximum} characters: {allowed}; got '{value}'"
     )
-
-
-def check_one_of(parameter: str, value: str, allowed: Sequence[str], *, fix: str) -> None:
-    """Reject a value that is not among a closed set.
-
-    Parameters
-    ----------
-    parameter
-        The parameter's name as the caller wrote it.
-    value
-        What was given.
-    allowed
-        The values that are accepted.
-    fix
-        What to do about it.
-
-    Raises
-    ------
-    ValueError
-        If the value is not in the set.
-    """
-    if is_token(value) or value in allowed:
-        return
-    choices = ", ".join(f"'{choice}'" for choice in allowed)
-    raise ValueError(f"'{parameter}' must be one of {choices}, got '{value}'; {fix}")

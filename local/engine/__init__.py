@@ -31,6 +31,7 @@ def open_engine(
     progress: Progress,
     base_images: Sequence[str] = ("node:24-alpine",),
     htpasswd: Path | None = None,
+    has_containerd_store: bool = True,
 ) -> Iterator[Engine]:
     """Open a container engine; at the end nothing of it runs any more.
 
@@ -49,6 +50,9 @@ def open_engine(
     htpasswd
         Who may pull base images from the private engine's Docker Hub, as an htpasswd file with
         bcrypt hashes; anyone without it.
+    has_containerd_store
+        Whether the private engine keeps images in containerd's store, which builders in containers
+        need there. CodeBuild's engine does not.
 
     Raises
     ------
@@ -67,6 +71,7 @@ def open_engine(
             progress=progress,
             base_images=base_images,
             htpasswd=htpasswd,
+            has_containerd_store=has_containerd_store,
         ),
     }
     if choice == "none":

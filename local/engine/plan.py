@@ -21,6 +21,8 @@ BUILDER_PORT = 1234
 # One of the few /24 that neither Docker's own defaults nor common private networks use.
 _BRIDGE_ADDRESS = "172.30.98.1"
 _BUILD_CACHE_LIMIT = "10GB"
+# Snapshotter of containerd -> what dockerd's own store has in its place.
+_GRAPH_DRIVERS = {"overlayfs": "overlay2", "native": "vfs"}
 
 # dockerd would start a containerd of its own, but one that writes outside our folders.
 _CONTAINERD = """
@@ -60,6 +62,8 @@ class Plan:
         Host name -> address of a plain HTTP registry.
     htpasswd
         File of those who may pull from Docker Hub, with bcrypt hashes; ``None``: anyone.
+    has_containerd_store
+        Whether images are in containerd's store, and not in dockerd's own, as on CodeBuild.
     """
 
     run: Path
@@ -71,6 +75,7 @@ class Plan:
     storage_driver: str
     registries: Registries
     htpasswd: Path | None = None
+    has_containerd_store: bool = True
 
     @property
     def docker_socket(self) -> Path:
@@ -156,9 +161,12 @@ class Plan:
             "exec-root": "/run/docker",
             "containerd": str(self.containerd_socket),
             "pidfile": "/run/docker.pid",
-            # Only containerd's image store lets the default builder export a registry cache.
-            "features": {"containerd-snapshotter": True},
-            "storage-driver": self.storage_driver,
+            # Only containerd's image store lets the engine's BuildKit, which the stand-in of one in
+            # a container leads to, export a registry cache.
+            "features": {"containerd-snapshotter": self.has_containerd_store},
+            "storage-driver": self.storage_driver
+            if self.has_containerd_store
+            else _GRAPH_DRIVERS[self.storage_driver],
             "group": "root",
             "bip": f"{_BRIDGE_ADDRESS}/24",
             # Nobody answers there, and says so: a name look-up fails at once, not after a while.

@@ -33,6 +33,7 @@ def open_private_engine(
     progress: Progress,
     base_images: Sequence[str],
     htpasswd: Path | None = None,
+    has_containerd_store: bool = True,
 ) -> Iterator[Engine]:
     """Start a private engine, and stop it at the end; see `local.engine.open_engine`."""
     this_release()  # refuses other systems
@@ -55,6 +56,7 @@ def open_private_engine(
             storage_driver=installation.storage_driver,
             registries=registries,
             htpasswd=htpasswd,
+            has_containerd_store=has_containerd_store,
         )
         progress("Starting a private container engine")
         with _started(plan, lock) as environment:

@@ -297,7 +297,7 @@ class Project:
             tag: image["imageDigest"]
             for image in self.images()
             for tag in image.get("imageTags", ())
-            if tag != "buildcache"
+            if not tag.startswith("buildcache")
         }
 
     def images(self) -> list[dict[str, Any]]:

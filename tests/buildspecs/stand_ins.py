@@ -97,7 +97,8 @@ elif kind == "aws ecr batch-get-image" and "imageTag" in value("--cli-input-json
     (image,) = json.loads(value("--cli-input-json"))["imageIds"]
     end(0, json.dumps({{"images": [{{}}] if image["imageTag"] in scenario["tags"] else []}}))
 elif kind == "aws ecr batch-get-image":
-    end(0, json.dumps({{"images": [{{"imageManifest": json.dumps({{"layers": []}})}}]}}))
+    manifest = {{"imageManifest": json.dumps({{"layers": []}}), "imageManifestMediaType": "kind"}}
+    end(0, json.dumps({{"images": [manifest]}}))
 elif kind == "aws ecr describe-image-scan-findings":
     end(0, json.dumps(scenario["scan"]))
 elif kind == "aws ssm get-parameter":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from container_pipelines import DockerBuild, Platform
+from container_pipelines import DockerBuild, LayerCache, Platform
 from tests.buildspecs.builds import COMMIT, SCRATCH, SOURCE_URL, TAG, Project
 from tests.buildspecs.registry_front import RegistryFront
 from tests.local.emulator.driver import Emulator, Registry
@@ -52,14 +52,22 @@ def test_a_clean_build(project: Project) -> None:
         "org.opencontainers.image.revision": COMMIT,
         "org.opencontainers.image.source": SOURCE_URL,
     }
-    # One image and the layer cache: no index, no attestation.
-    assert len(project.images()) == 2
+    # One image, which is its own layer cache: no index, no attestation.
+    assert len(project.images()) == 1
     assert f"Ready to deploy {project.uri}@{digest}" in build.said.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("place", "own_uploads"), [(LayerCache.IMAGE, 0), (LayerCache.REGISTRY, 1)]
+)
 def test_the_second_build_takes_unchanged_layers_from_the_cache(
-    project: Project, registry: RegistryFront, forget_cache: Callable[[], None]
+    new_project: Callable[..., Project],
+    registry: RegistryFront,
+    forget_cache: Callable[[], None],
+    place: LayerCache,
+    own_uploads: int,
 ) -> None:
+    project = new_project(docker_build=DockerBuild(layer_cache=place))
     assert project.build(LAYERS, commit=COMMIT).status == "SUCCEEDED"
     uploaded = registry.uploads(project.repository)
     # As on a machine that has never built anything.
@@ -67,9 +75,9 @@ def test_the_second_build_takes_unchanged_layers_from_the_cache(
     build = project.build({**LAYERS, "second.txt": "changed"}, commit="b" * 40)
     assert build.status == "SUCCEEDED"
     assert build.cached_steps() == {"COPY first.txt /"}
-    # Layer and configuration of the image, and the cache's own configuration.
-    assert registry.uploads(project.repository) - uploaded == 3
-    assert uploaded == 4
+    # Layer and configuration of the image, and the configuration of a cache beside it.
+    assert registry.uploads(project.repository) - uploaded == 2 + own_uploads
+    assert uploaded == 3 + own_uploads
     first, second = project.tags()[TAG], project.tags()["bbbbbbb"]
     layers = [project.manifest(each)["layers"] for each in (first, second)]
     assert layers[0][0] == layers[1][0]

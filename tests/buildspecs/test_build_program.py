@@ -51,6 +51,10 @@ def with_everything(machine: Machine) -> None:
     machine.scenario["kind"] = "application/vnd.oci.image.index.v1+json"
 
 
+def keep_layers(machine: Machine, place: str) -> None:
+    machine.variables["BUILD_OPTIONS"] = json.dumps({"layer_cache": place})
+
+
 def test_what_is_called_for_an_image_with_everything(machine: Machine) -> None:
     with_everything(machine)
     build = machine.build()
@@ -168,6 +172,7 @@ def test_the_login_is_that_of_the_repositorys_region_and_account(
 def test_a_build_that_only_verifies_reads_another_cache_and_leaves_nothing_to_deploy(
     machine: Machine,
 ) -> None:
+    keep_layers(machine, "registry")
     releases = f"{REGISTRY}/releases:buildcache"
     del machine.variables["CONTAINER_NAME"]
     machine.variables |= {"VERIFY_ONLY": "true", "CACHE_FROM": releases}
@@ -186,6 +191,7 @@ def test_a_build_that_only_verifies_reads_another_cache_and_leaves_nothing_to_de
 
 
 def test_docker_hub_is_logged_in_to_before_the_builder_is_pulled(machine: Machine) -> None:
+    keep_layers(machine, "registry")
     machine.variables |= {"DOCKERHUB_USER": "reader", "DOCKERHUB_TOKEN": "token-0123456789"}
     build = machine.build()
     logins = [call for call in build.calls if call.kind == "docker login"]
@@ -208,6 +214,7 @@ def test_a_pull_through_cache_serves_the_builder_and_base_images(machine: Machin
 
 
 def test_a_builder_that_does_not_start_at_once_is_tried_again(machine: Machine) -> None:
+    keep_layers(machine, "registry")
     machine.scenario["answers"] = {
         "docker buildx inspect --bootstrap": [[1, "ERROR: toomanyrequests: slow down"], [None, ""]]
     }
@@ -231,6 +238,7 @@ def test_a_builder_that_does_not_start_at_once_is_tried_again(machine: Machine) 
     ],
 )
 def test_a_builder_that_is_refused_is_not_tried_again(machine: Machine, said: str) -> None:
+    keep_layers(machine, "registry")
     said = f"ERROR: Error response from daemon: {said}"
     machine.scenario["answers"] = {"docker buildx inspect --bootstrap": [1, said]}
     build = machine.build()
@@ -249,6 +257,82 @@ def test_a_builder_of_ones_own_is_taken(machine: Machine) -> None:
     assert push.variables["BUILDX_BUILDER"] == "mine"
 
 
+ONE_STAGE = "FROM node:24-alpine\nCOPY . .\n"
+TWO_STAGES = f"# FROM nothing\n{ONE_STAGE}  from scratch\n"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "variables", "keeps", "boots"),
+    [
+        (ONE_STAGE, {}, "image", False),
+        (TWO_STAGES, {}, "registry", True),
+        ("", {}, "registry", True),
+        (ONE_STAGE, {"BUILD_PLATFORMS": BOTH}, "registry", True),
+        (ONE_STAGE, {"SBOM_GENERATOR": "syft"}, "registry", True),
+        (ONE_STAGE, {"PULL_THROUGH_CACHE": f"{REGISTRY}/hub"}, "registry", True),
+        (ONE_STAGE, {"BUILDX_BUILDER": "mine"}, "registry", False),
+        (ONE_STAGE, {"BUILD_OPTIONS": '{"layer_cache": "registry"}'}, "registry", True),
+        (TWO_STAGES, {"BUILD_OPTIONS": '{"layer_cache": "image"}'}, "image", False),
+        (
+            TWO_STAGES,
+            {"BUILD_OPTIONS": '{"layer_cache": "image"}', "SBOM_GENERATOR": "syft"},
+            "image",
+            True,
+        ),
+    ],
+)
+def test_where_layers_are_kept_and_by_which_builder(
+    machine: Machine, dockerfile: str, variables: dict[str, str], keeps: str, boots: bool
+) -> None:
+    machine.variables |= variables
+    build = machine.build({"Dockerfile": dockerfile})
+    assert build.status == "SUCCEEDED"
+    assert ("docker buildx create" in build.kinds) is boots
+    arguments = build.call("docker buildx build --push").arguments
+    assert ("--builder" in arguments) is boots
+    read, written = (arguments[arguments.index(f"--cache-{end}") + 1] for end in ("from", "to"))
+    marks = [call for call in build.calls if call.kind == "aws ecr put-image"]
+    if keeps == "registry":
+        assert read == f"type=registry,ref={URI}:buildcache"
+        assert written.startswith(f"type=registry,ref={URI}:buildcache,mode=max,")
+        assert not marks
+        return
+    assert read == f"type=registry,ref={URI}:buildcache-image"
+    assert written == "type=inline"
+    (mark,) = (json.loads(call.arguments[-3]) for call in marks)
+    assert mark == {
+        "registryId": "111122223333",
+        "repositoryName": "team/my-app",
+        "imageManifest": '{"layers": []}',
+        "imageManifestMediaType": "kind",
+        "imageDigest": DIGEST,
+        "imageTag": "buildcache-image",
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "tells"),
+    [
+        ("An error occurred (AccessDeniedException) when calling the PutImage operation: no", True),
+        ("An error occurred (ImageAlreadyExistsException) when calling PutImage: it is", False),
+    ],
+)
+def test_an_image_that_cannot_be_marked_as_cache_is_released_all_the_same(
+    machine: Machine, said: str, tells: bool
+) -> None:
+    machine.scenario["answers"] = {"aws ecr put-image": [254, said]}
+    build = machine.build()
+    assert build.status == "SUCCEEDED"
+    assert build.deploys == [{"name": "app", "imageUri": IMAGE}]
+    told = [line for line in build.said if line.startswith("The next build will not find")]
+    assert bool(told) is tells
+
+
+def test_an_image_that_is_released_again_is_not_marked_as_cache(machine: Machine) -> None:
+    machine.variables["RELEASE_IMAGE"] = DIGEST
+    assert "aws ecr put-image" not in machine.build().kinds
+
+
 def test_a_tag_that_is_taken_gets_the_builds_number(machine: Machine) -> None:
     machine.scenario["tags"] = [TAG]
     build = machine.build()
@@ -257,6 +341,7 @@ def test_a_tag_that_is_taken_gets_the_builds_number(machine: Machine) -> None:
 
 
 def test_no_index_is_looked_into_where_there_is_none(machine: Machine) -> None:
+    keep_layers(machine, "registry")
     # Once for the tag.
     assert machine.build().kinds.count("aws ecr batch-get-image") == 1
 

@@ -1,6 +1,7 @@
 """Base images of a Docker Hub that demands a login."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,11 +77,22 @@ def test_a_wrong_login(project: Project) -> None:
     assert build.artifact is None
 
 
-def test_no_login_although_one_is_demanded(hub: None, new_project: Callable[..., Project]) -> None:
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("dockerfile", "phase", "cause"),
+    [
+        # The builder of a Dockerfile with several stages, and the base image of one with one.
+        (DOCKERFILE, "PRE_BUILD", "The builder does not start: "),
+        ("FROM node:20-alpine\n", "BUILD", "node:20-alpine"),
+    ],
+)
+def test_no_login_although_one_is_demanded(
+    new_project: Callable[..., Project], dockerfile: str, phase: str, cause: str
+) -> None:
     project = new_project()
-    build = project.build(FILES, commit=COMMIT)
+    build = project.build({"Dockerfile": dockerfile}, commit=COMMIT)
     assert build.status == "FAILED"
-    assert build.failure == ("BUILD", "exit status 1")
-    assert "node:20-alpine" in build.last_words
-    assert "401 Unauthorized" in build.last_words
+    assert build.failure == (phase, "exit status 1")
+    assert cause in build.last_words
+    assert re.search("401 Unauthorized|no basic auth credentials", build.last_words)
     assert project.images() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from container_pipelines import BuildSecret, DockerBuild, PhaseCommands
+from container_pipelines import BuildSecret, DockerBuild, LayerCache, PhaseCommands
 from local.engine import Engine
 from tests.buildspecs.builds import COMMIT, ECR, SCRATCH, TAG, Finished, Project
 from tests.buildspecs.conftest import CACHE, BuildMachine
@@ -148,8 +148,10 @@ def test_a_registry_that_goes_down_in_the_middle_of_a_push(
 
 
 def test_a_cache_that_cannot_be_written_fails_no_release(
-    project: Project, registry: RegistryFront
+    new_project: Callable[..., Project], registry: RegistryFront
 ) -> None:
+    project = new_project(docker_build=DockerBuild(layer_cache=LayerCache.REGISTRY))
+
     def fail(method: str, path: str) -> Answer | None:
         refused = method == "PUT" and path.endswith("/manifests/buildcache")
         return (403, b'{"errors":[{"code":"DENIED","message":"no"}]}') if refused else None

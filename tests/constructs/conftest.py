@@ -85,6 +85,16 @@ def make_service(
 
 
 @pytest.fixture
+def own_service(stack: cdk.Stack, platform: SimpleNamespace) -> ecs.FargateService:
+    """A service that the library has not made, so that no pointer of it is known."""
+    definition = ecs.FargateTaskDefinition(stack, "OwnDefinition")
+    definition.add_container("app", image=ecs.ContainerImage.from_registry("seed"))
+    return ecs.FargateService(
+        stack, "OwnService", cluster=platform.cluster, task_definition=definition
+    )
+
+
+@pytest.fixture
 def source() -> Source:
     return Source.github(connection_arn=CONNECTION, repository="your-org/my-app")
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from container_pipelines._checks import (
     check_duration,
     check_name,
-    check_one_of,
     check_range,
     is_token,
 )
@@ -57,18 +56,11 @@ def test_a_name_outside_of_the_pattern_or_length_is_rejected(value: str) -> None
         check_name("name", value, pattern="[a-z]+", maximum=10, allowed="letters")
 
 
-def test_a_choice_lists_what_is_allowed() -> None:
-    check_one_of("mode", "b", ["a", "b"], fix="choose one")
-    with pytest.raises(ValueError, match="'mode' must be one of 'a', 'b', got 'c'; choose one"):
-        check_one_of("mode", "c", ["a", "b"], fix="choose one")
-
-
 def test_tokens_are_never_checked() -> None:
     number = cdk.Token.as_number({"Ref": "Number"})
     text = cdk.Token.as_string({"Ref": "Text"})
     check_range("size", number, minimum=1, maximum=10, default="use 5")
     check_name("name", text, pattern="[a-z]+", maximum=3, allowed="letters")
-    check_one_of("mode", text, ["a"], fix="choose")
     check_duration(
         "wait",
         cdk.Duration.minutes(number),

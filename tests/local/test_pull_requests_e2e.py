@@ -33,7 +33,7 @@ MAIN, FEATURE = "1" * 40, "2" * 40
 FILES = {"Dockerfile": "FROM node:24-alpine\nRUN echo slow >/a\nCOPY b /b\n", "b": "main"}
 # What the author of a pull request would do with the build's login, if it could.
 ATTACK = """\
-for tag in buildcache 2222222; do
+for tag in buildcache buildcache-image 2222222; do
   if docker buildx imagetools create --tag "$RELEASES:$tag" "$IMAGE_URI"; then
     echo "WRITTEN: $tag"
   fi
@@ -136,7 +136,7 @@ def ended(cloud: Cloud, build_id: str) -> Mapping[str, Any]:
 def test_it_is_verified_with_the_releases_cache_and_cannot_write_it(cloud: Cloud) -> None:
     release_build(cloud)
     before = images(cloud, "shop")
-    assert "buildcache" in before
+    assert "buildcache-image" in before
     releases = Releases(cloud.endpoint)
     main = Commit(id=MAIN, archive=packed(FILES))
     assert releases.push(main, repository=CODE, branch="main", message="main") == []
@@ -153,7 +153,7 @@ def test_it_is_verified_with_the_releases_cache_and_cannot_write_it(cloud: Cloud
     build = ended(cloud, build_id)
     log = log_of(cloud, build)
     verified = images(cloud, "shop/pull-requests")
-    assert {"2222222", "buildcache"} <= set(verified)
+    assert {"2222222", "buildcache-image"} <= set(verified)
     assert f"/shop/pull-requests@{verified['2222222']}" in log.rpartition("Verified ")[2]
     assert "importing cache manifest from" in log
     # Nothing of the releases has changed, and not for want of trying.

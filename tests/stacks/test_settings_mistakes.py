@@ -273,6 +273,15 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
         with_service(build={"platforms": ["amd64", "amd64"]}),
         ["services[0].build.platforms: must name each once, got amd64 more than once"],
     ),
+    "layers of two platforms in the image": (
+        with_service(build={"platforms": ["amd64", "arm64"], "layer_cache": "image"}),
+        [
+            (
+                "services[0].build.layer_cache: must be 'registry' for an image for two platforms, "
+                "got 'image'; omit it"
+            )
+        ],
+    ),
     "a command as one text": (
         with_service(build={"test_command": "npm test"}),
         ["services[0].build.test_command: must be a list, got 'npm test'"],

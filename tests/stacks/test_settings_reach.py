@@ -25,6 +25,7 @@ SERVICE = {
         "platforms": ["arm64", "amd64"],
         "test_command": ["npm", "test"],
         "sbom_generator": "my/generator:1",
+        "layer_cache": "registry",
         "compute_type": "LARGE",
         "timeout_minutes": 45,
         "concurrent_builds": 3,
@@ -142,6 +143,7 @@ def test_how_the_image_is_built(made: dict[str, Any]) -> None:
         "target": "prod",
         "arguments": {"VERSION": "2"},
         "secrets": {"npm": "BUILD_SECRET_1"},
+        "layer_cache": "registry",
     }
     assert found["BUILD_SECRET_1"] == "/shop/npm"
     assert found["BUILD_PLATFORMS"] == "linux/amd64,linux/arm64"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import jsii
-from aws_cdk import Aws, Duration
+from aws_cdk import Aws, Duration, Stack
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -21,6 +21,7 @@ from container_pipelines._checks import check_duration, check_name, check_range
 from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._once import repository_names
 from container_pipelines._trust import service_of_this_account
+from container_pipelines._types import checked
 from container_pipelines.build._network import grant_network_interfaces
 from container_pipelines.build.build_report import BuildReport, report_folders
 from container_pipelines.build.buildspec import BuildSpecFile, PhaseCommands
@@ -50,6 +51,7 @@ _FINDINGS: Final = {
 }
 
 
+@checked()
 @jsii.implements(iam.IGrantable)
 class BuildProject(Construct):
     """A CodeBuild project that builds an image, pushes it, and says which digest to deploy.
@@ -70,10 +72,18 @@ class BuildProject(Construct):
         A repository of the same registry whose layer cache is read as well, and never written:
         that of releases, for builds of pull requests. None by default.
     build_spec
-        A buildspec of your own; by default the library's ``buildspecs/build.yml``. It must leave
-        ``imagedefinitions.json`` as its artifact. It finds the variables ``REPOSITORY_URI``,
-        ``IMAGE_REPO_NAME``, ``AWS_ACCOUNT_ID``, ``CACHE_TAG`` and, from the pipeline,
-        ``CONTAINER_NAME``.
+        A buildspec of your own, or ``BuildSpec.from_source_filename("buildspec.yml")`` for the
+        repository's; by default the library's ``buildspecs/build.yml``. It must
+
+        - release what ``RELEASE_IMAGE`` says: build for ``new``; for ``previous`` take the image
+          that the parameter ``PREVIOUS_IMAGE_PARAMETER`` names, for a digest that one, and build
+          nothing. A rollback and the drift detector rely on it;
+        - export ``IMAGE_URI`` (``env: exported-variables``), the image by its digest, which the
+          release records;
+        - leave ``imagedefinitions.json`` as its artifact.
+
+        It finds the variables ``REPOSITORY_URI``, ``IMAGE_REPO_NAME``, ``AWS_ACCOUNT_ID``,
+        ``CACHE_TAG`` and, from the pipeline, ``CONTAINER_NAME``.
     project_name
         The project's name; made by CloudFormation by default.
     description
@@ -204,6 +214,7 @@ class BuildProject(Construct):
         super().__init__(scope, construct_id)
         self.repository = repository
         self.has_own_buildspec = build_spec is not None
+        self._own_buildspec = build_spec
         self.platforms = [] if build_spec else [str(name) for name in docker_build.platforms]
         self.role = iam.Role(
             self,
@@ -329,6 +340,21 @@ class BuildProject(Construct):
                 resource_arns=[asset.bucket.arn_for_objects(asset.s3_object_key)],
             )
         return {"BUILD_PROGRAM": asset.s3_object_url, "BUILD_PROGRAM_SHA256": program.sha256}
+
+    def known_buildspec(self) -> str | None:
+        """Give a buildspec of yours as far as it is known.
+
+        Returns
+        -------
+        str | None
+            Its text; None of the library's, and of one that stands in the repository.
+        """
+        own = self._own_buildspec
+        if own is None or not own.is_immediate:
+            return None
+        found = Stack.of(self).resolve(own.to_build_spec(self))
+        # With something in it that only the deployment knows it is no text.
+        return found if isinstance(found, str) else json.dumps(found)
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

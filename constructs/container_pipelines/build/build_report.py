@@ -7,7 +7,8 @@ from typing import Final
 
 from aws_cdk import aws_codebuild as codebuild
 
-from container_pipelines._checks import check_name, check_one_of
+from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.build.docker_build import PATH_ALLOWED, SOURCE_PATH
 
 TEST_RESULTS: Final = ".container-test-results"
@@ -32,6 +33,7 @@ class ReportFormat(StrEnum):
     SIMPLE_COV = "SIMPLECOV"
 
 
+@checked("build_report")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildReport:
     """Files of a build that become a report, also when the build fails.
@@ -67,9 +69,6 @@ class BuildReport:
     base_directory: str = TEST_RESULTS
 
     def __post_init__(self) -> None:
-        check_one_of(
-            "build_report.format", self.format, list(ReportFormat), fix="omit it for JUnit's"
-        )
         if not self.files:
             raise ValueError(
                 "'build_report.files' must have a pattern, got none; omit it to take all files"

@@ -9,11 +9,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 
 _PARAMETER_NAME: Final = r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"
 _FIELD: Final = r"[^:]+"
 
 
+@checked()
 class BuildSecret:
     """A value that CodeBuild reads from its store at each build, and hides in the build's log.
 

@@ -10,9 +10,11 @@ from aws_cdk import aws_codebuild as codebuild
 from constructs import Construct
 
 from container_pipelines._assets import shipped
+from container_pipelines._types import checked
 from container_pipelines.build.build_report import TEST_RESULTS, BuildReport, report_folders
 
 
+@checked("commands")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseCommands:
     """Commands of your own in the phases of the library's buildspec.
@@ -37,7 +39,7 @@ class PhaseCommands:
     Raises
     ------
     ValueError
-        If a phase is given one text in the place of a list, or a command is empty.
+        If a command is empty.
     """
 
     install: Sequence[str] = ()
@@ -48,7 +50,7 @@ class PhaseCommands:
     def __post_init__(self) -> None:
         for phase in self.__slots__:
             commands = getattr(self, phase)
-            if isinstance(commands, str) or not all(command.strip() for command in commands):
+            if not all(command.strip() for command in commands):
                 raise ValueError(
                     f"'commands.{phase}' must be a list of commands, none of them empty, got "
                     f"{commands!r}; give each command as an item of a list"

@@ -9,6 +9,7 @@ from typing import Final
 from aws_cdk import aws_codebuild as codebuild
 
 from container_pipelines._checks import check_name, is_token
+from container_pipelines._types import checked
 from container_pipelines.build.build_secret import BuildSecret
 
 SOURCE_PATH: Final = r"(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]+"
@@ -27,6 +28,17 @@ class Platform(StrEnum):
     ARM64 = "linux/arm64"
 
 
+class LayerCache(StrEnum):
+    """Where the layers of one build are kept for the next."""
+
+    IMAGE = "image"
+    """In the image: those of its last stage. The engine's own builder writes them."""
+    REGISTRY = "registry"
+    """Beside the image: those of all stages. Each build pulls and boots a builder, BuildKit in a
+    container, to write them."""
+
+
+@checked("docker_build")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DockerBuild:
     """What to build an image from, for what, and how to tell that it is any good.
@@ -61,17 +73,24 @@ class DockerBuild:
         ``sbom/sbom.spdx.json`` (for several platforms one in a folder of each), in its artifact.
         None by default, since each build pulls the generator and writes the image's files once
         more.
+    layer_cache
+        Where the layers are kept. By default in the image where the Dockerfile has one stage, and
+        in the registry where it has several, where ``platforms`` are two, for an
+        ``sbom_generator``, behind a pull-through cache, and with a builder of one's own. Choose
+        ``IMAGE`` where all that takes long is in the last of several stages.
 
     Raises
     ------
     ValueError
         If a path leaves the source, a name is not one that Docker takes, no platform or one
-        twice is given, or ``arguments`` or ``test_command`` name what cannot be passed on.
+        twice is given, ``arguments`` or ``test_command`` name what cannot be passed on, or layers
+        are to be kept in an image for two platforms.
 
     Notes
     -----
-    https://docs.docker.com/build/building/secrets/ and
-    https://docs.docker.com/build/metadata/attestations/sbom/
+    https://docs.docker.com/build/building/secrets/,
+    https://docs.docker.com/build/metadata/attestations/sbom/ and
+    https://docs.docker.com/build/cache/backends/
     """
 
     dockerfile: str = "Dockerfile"
@@ -82,6 +101,7 @@ class DockerBuild:
     platforms: Sequence[Platform] = (Platform.AMD64,)
     test_command: Sequence[str] = ()
     sbom_generator: str | None = None
+    layer_cache: LayerCache | None = None
 
     def __post_init__(self) -> None:
         for parameter, path in (("dockerfile", self.dockerfile), ("context", self.context)):
@@ -125,6 +145,7 @@ class DockerBuild:
                 allowed="the name of an image, with a tag or digest",
             )
         _check_platforms(self.platforms)
+        _check_layer_cache(self.layer_cache, self.platforms)
         _check_known([*self.arguments.values(), *self.test_command])
 
     @property
@@ -165,6 +186,7 @@ class DockerBuild:
             **({"target": self.target} if self.target is not None else {}),
             **({"arguments": dict(sorted(self.arguments.items()))} if self.arguments else {}),
             **({"secrets": dict(self._secret_names())} if self.secrets else {}),
+            **({"layer_cache": self.layer_cache} if self.layer_cache is not None else {}),
         }
 
     def _secret_names(self) -> Iterator[tuple[str, str]]:
@@ -186,6 +208,22 @@ def _check_platforms(platforms: Sequence[Platform]) -> None:
         f"'docker_build.platforms' must be one or more of {allowed}, each once, got {given}; omit "
         f"it to build for x86-64"
     )
+
+
+def _check_layer_cache(layer_cache: object, platforms: Sequence[Platform]) -> None:
+    if layer_cache is None:
+        return
+    if layer_cache not in list(LayerCache):
+        allowed = " or ".join(f"'{place}'" for place in LayerCache)
+        raise ValueError(
+            f"'docker_build.layer_cache' must be {allowed}, got {layer_cache!r}; omit it to have "
+            "the Dockerfile decide"
+        )
+    if layer_cache == LayerCache.IMAGE and len(platforms) > 1:
+        raise ValueError(
+            "'docker_build.layer_cache' must be 'registry' for an image for two platforms, got "
+            "'image'; omit it"
+        )
 
 
 def _check_known(texts: Sequence[str]) -> None:

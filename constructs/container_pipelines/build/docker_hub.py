@@ -13,9 +13,11 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 
 from container_pipelines._acknowledge import acknowledge_wildcards
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.build.build_secret import BuildSecret, check_parameter_name
 
 
+@checked()
 class DockerHubCredentials:
     """A Docker Hub user and its access token, kept where CodeBuild reads them at each build.
 
@@ -122,6 +124,7 @@ class DockerHubCredentials:
         )
 
 
+@checked("pull_through_cache")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullThroughCache:
     """A pull-through cache of Amazon ECR in the place of Docker Hub.

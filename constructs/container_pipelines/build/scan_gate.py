@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from aws_cdk import Duration
 
-from container_pipelines._checks import check_duration, check_name, check_one_of, is_token
+from container_pipelines._checks import check_duration, check_name, is_token
 from container_pipelines._once import seconds_of
+from container_pipelines._types import checked
 
 # CodeBuild holds all environment variables of a build together in about 5500 characters.
 _MOST_CHARACTERS = 4000
@@ -34,6 +35,7 @@ class ScanGateMode(StrEnum):
     """The gate says what it finds, or why it cannot; the build goes on in every case."""
 
 
+@checked("allowed_finding")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedFinding:
     """A finding that may stay for a while, and why.
@@ -78,13 +80,14 @@ class AllowedFinding:
             allowed="one line that says why the finding may stay",
         )
         # A datetime is a date too, but one of which zone?
-        if not isinstance(self.expires, date) or isinstance(self.expires, datetime):
+        if isinstance(self.expires, datetime):
             raise ValueError(  # noqa: TRY004 - as every other check of a parameter
                 f"'allowed_finding.expires' must be a day, got {self.expires!r}; "
                 f"give the last one on which it holds, such as datetime.date(2027, 1, 31)"
             )
 
 
+@checked("scan_gate")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanGate:
     """Let no image pass that has known vulnerabilities of some severity.
@@ -134,12 +137,6 @@ class ScanGate:
     def __post_init__(self) -> None:
         # The caller's list may change later.
         object.__setattr__(self, "allow", tuple(self.allow))
-        _check_known("scan_gate.severity", self.severity)
-        _check_known("scan_gate.mode", self.mode)
-        check_one_of(
-            "scan_gate.severity", self.severity, list(Severity), fix="omit it to block from HIGH up"
-        )
-        check_one_of("scan_gate.mode", self.mode, list(ScanGateMode), fix="omit it to enforce")
         _check_known("scan_gate.max_wait", self.max_wait)
         check_duration(
             "scan_gate.max_wait",

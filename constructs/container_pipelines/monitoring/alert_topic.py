@@ -14,6 +14,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import (
@@ -29,6 +30,7 @@ _MAIL_FINDINGS: Final = {
 }
 
 
+@checked()
 class AlertTopic(Construct):
     """An SNS topic for alarms and events of any number of pipelines.
 

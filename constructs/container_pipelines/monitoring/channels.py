@@ -1,6 +1,6 @@
 """Channels that notifications are sent by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -57,12 +57,41 @@ class _NoChannel:
         """Connect nothing."""
 
 
-def no_notifications() -> tuple[Channel, ...]:
-    """Choose to send no notifications: there are only the alarms and the dashboard.
+def channels_of(notifications: Channel | Sequence[Channel]) -> tuple[Channel, ...]:
+    """Give the channels, of which one alone needs no list.
+
+    Parameters
+    ----------
+    notifications
+        As the caller has given them.
 
     Returns
     -------
     tuple[Channel, ...]
+        The channels.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    channels: tuple[Channel, ...] = (
+        tuple(notifications) if isinstance(notifications, Sequence) else (notifications,)
+    )
+    if not channels:
+        raise ValueError(
+            "'notifications' must name at least one channel, got none; give a SlackNotifier, an "
+            "AlertTopic or a ChatApplication, or no_notifications()"
+        )
+    return channels
+
+
+def no_notifications() -> Channel:
+    """Choose to send no notifications: there are only the alarms and the dashboard.
+
+    Returns
+    -------
+    Channel
         The value for ``PipelineAlarms(notifications=...)``.
     """
-    return (_NoChannel(),)
+    return _NoChannel()

@@ -11,6 +11,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.monitoring._event_patterns import drift_pattern
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring.alert_topic import encrypted_topic, notify_of_alarms, topic_key
@@ -23,6 +24,7 @@ from container_pipelines.monitoring.notifications import (
 )
 
 
+@checked()
 class ChatApplication(Construct):
     """A Slack channel that Amazon Q Developer in chat applications (AWS Chatbot) posts to.
 

@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.monitoring._metrics import (
     Expression,
     Series,
@@ -33,6 +34,7 @@ _FIVE_MINUTES: Final = 300
 _DAY: Final = 86400
 
 
+@checked()
 class DeliveryDashboard(Construct):
     """A CloudWatch dashboard of an app: for each service its alarms, releases and health.
 

@@ -10,7 +10,8 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
-from container_pipelines.monitoring.channels import Channel
+from container_pipelines._types import checked
+from container_pipelines.monitoring.channels import Channel, channels_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
 from container_pipelines.monitoring.notifications import NotifyOn
 
@@ -22,6 +23,7 @@ _FINDINGS: Final = {
 }
 
 
+@checked()
 class FunctionAlarm(Construct):
     """An alarm that goes into ``ALARM`` when a function that runs at an interval keeps failing.
 
@@ -40,7 +42,7 @@ class FunctionAlarm(Construct):
     function
         The function.
     notifications
-        The channels that notifications are sent by; or :func:`no_notifications`.
+        The channel that notifications are sent by, or several; or :func:`no_notifications`.
     interval
         How often the function runs at least, in whole minutes up to 12 hours, such as
         :attr:`DriftDetector.interval`; 5 minutes by default.
@@ -53,7 +55,8 @@ class FunctionAlarm(Construct):
     Raises
     ------
     ValueError
-        If the interval is out of range: CloudWatch's periods are of whole minutes up to a day.
+        If there is no channel, or the interval is out of range: CloudWatch's periods are of whole
+        minutes up to a day.
     """
 
     def __init__(
@@ -63,9 +66,10 @@ class FunctionAlarm(Construct):
         *,
         name: str,
         function: lambda_.IFunction,
-        notifications: Sequence[Channel],
+        notifications: Channel | Sequence[Channel],
         interval: Duration | None = None,
     ) -> None:
+        channels = channels_of(notifications)
         interval = interval or Duration.minutes(5)
         check_duration(
             "interval",
@@ -103,7 +107,7 @@ class FunctionAlarm(Construct):
             repository=None,
             deployment_group=None,
         )
-        for channel in notifications:
+        for channel in channels:
             channel.connect(self, monitored, kinds=frozenset(), alarms={name: self.alarm})
-        if any(NotifyOn.FAILED in channel.notify_on for channel in notifications):
+        if any(NotifyOn.FAILED in channel.notify_on for channel in channels):
             acknowledge(self, _FINDINGS)

@@ -24,7 +24,8 @@ from container_pipelines.build.build_project import BuildProject
 class ReleasePipeline(Protocol):
     """A pipeline construct, with the build and the service that belong to its pipeline.
 
-    The pipeline constructs of this library are such; yours is, if it has these attributes.
+    The pipeline constructs of this library are such; yours is, if it has these attributes. What it
+    has as ``target_groups`` and ``deployment_group`` is monitored as well.
     """
 
     @property
@@ -131,6 +132,9 @@ class MonitoredResources:
         )
         if isinstance(pipeline, ReleasePipeline):
             build, service = build or pipeline.build, service or pipeline.service
+            # Not every pipeline construct has these.
+            target_groups = target_groups or getattr(pipeline, "target_groups", ())
+            deployment_group = deployment_group or getattr(pipeline, "deployment_group", None)
             pipeline = pipeline.pipeline
         log_group = None
         if isinstance(build, BuildProject):

@@ -4,8 +4,6 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from container_pipelines._checks import check_one_of
-
 
 class NotifyOn(StrEnum):
     """What a notification is sent on."""
@@ -58,7 +56,7 @@ DEFAULT_EVENTS: Final = frozenset(EventKind) - {
 
 
 def check_notify_on(notify_on: Collection[NotifyOn]) -> frozenset[NotifyOn]:
-    """Reject an empty or unknown choice of what notifications are sent on.
+    """Reject an empty choice of what notifications are sent on.
 
     Parameters
     ----------
@@ -73,38 +71,11 @@ def check_notify_on(notify_on: Collection[NotifyOn]) -> frozenset[NotifyOn]:
     Raises
     ------
     ValueError
-        If it is empty, or holds an unknown value.
+        If it is empty.
     """
-    for one in notify_on:
-        check_one_of(
-            "notify_on", one, list(NotifyOn), fix="omit it for failed, recovered and approval"
-        )
     if not notify_on:
         raise ValueError(
             "'notify_on' must hold at least one value, got none; omit it for failed, recovered "
             "and approval, or leave this channel out"
         )
-    return frozenset(map(NotifyOn, notify_on))
-
-
-def check_events(kinds: Collection[EventKind]) -> frozenset[EventKind]:
-    """Reject an unknown choice of events.
-
-    Parameters
-    ----------
-    kinds
-        The choice; may be empty.
-
-    Returns
-    -------
-    frozenset[EventKind]
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it holds an unknown kind of event.
-    """
-    for one in kinds:
-        check_one_of("events", one, list(EventKind), fix="omit it for the default events")
-    return frozenset(map(EventKind, kinds))
+    return frozenset(notify_on)

@@ -13,15 +13,15 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.monitoring._alarms import add_alarms
-from container_pipelines.monitoring.channels import Channel
+from container_pipelines.monitoring.channels import Channel, channels_of
 from container_pipelines.monitoring.monitored_resources import MonitoredResources, ReleasePipeline
 from container_pipelines.monitoring.notifications import (
     DEFAULT_EVENTS,
     EventKind,
     NotifyOn,
-    check_events,
 )
 from container_pipelines.monitoring.slack_notifier import SlackNotifier
 from container_pipelines.monitoring.thresholds import AlarmName, Thresholds, merged_thresholds
@@ -36,6 +36,7 @@ _FINDINGS: Final = {
 }
 
 
+@checked()
 class PipelineAlarms(Construct):
     """Monitors a pipeline and what it deploys, and sends notifications of both.
 
@@ -57,22 +58,23 @@ class PipelineAlarms(Construct):
         unique in an account and region, and known before it is made, so that a service can name
         its alarms for its deployments.
     notifications
-        The channels that notifications are sent by, each on what its ``notify_on`` names:
-        :class:`SlackNotifier`, :class:`AlertTopic`, :class:`ChatApplication`; or
+        The channel that notifications are sent by, or several, each on what its ``notify_on``
+        names: :class:`SlackNotifier`, :class:`AlertTopic`, :class:`ChatApplication`; or
         :func:`no_notifications`.
     pipeline
-        A pipeline construct of this library, whose build, repository and service are then monitored
-        too; or a pipeline alone.
+        A pipeline construct of this library, whose build, repository, service, target groups and
+        deployment group are then monitored too; or a pipeline alone.
     build
         A build project; by default the pipeline construct's.
     service
         The ECS service; by default the pipeline construct's.
     target_groups
-        The service's target group, or both of them where traffic is shifted.
+        The service's target group, or both of them where traffic is shifted; by default the
+        pipeline construct's.
     repository
         The repository whose scans are monitored; by default the build's.
     deployment_group
-        CodeDeploy's deployment group, where it deploys.
+        CodeDeploy's deployment group, where it deploys; by default the pipeline construct's.
     events
         The events to send notifications of; by default not those of stages, actions and builds,
         which repeat the pipeline's.
@@ -102,7 +104,7 @@ class PipelineAlarms(Construct):
         construct_id: str,
         *,
         name: str,
-        notifications: Sequence[Channel],
+        notifications: Channel | Sequence[Channel],
         pipeline: codepipeline.IPipeline | ReleasePipeline | None = None,
         build: codebuild.IProject | BuildProject | None = None,
         service: ecs.IBaseService | None = None,
@@ -112,13 +114,9 @@ class PipelineAlarms(Construct):
         events: Collection[EventKind] = DEFAULT_EVENTS,
         alarms: Thresholds | None = None,
     ) -> None:
-        kinds = check_events(events)
+        kinds = frozenset(events)
         thresholds = merged_thresholds(alarms or {})
-        if not notifications:
-            raise ValueError(
-                "'notifications' must name at least one channel, got none; give a "
-                "SlackNotifier, an AlertTopic or a ChatApplication, or no_notifications()"
-            )
+        channels = channels_of(notifications)
         self.monitored = MonitoredResources.of(
             name=name,
             pipeline=pipeline,
@@ -129,15 +127,15 @@ class PipelineAlarms(Construct):
             deployment_group=deployment_group,
         )
         self.monitored.check_region(scope)
-        self.measured = any(isinstance(channel, SlackNotifier) for channel in notifications)
+        self.measured = any(isinstance(channel, SlackNotifier) for channel in channels)
         super().__init__(scope, construct_id)
         self.alarms = add_alarms(self, self.monitored, thresholds)
-        for channel in notifications:
+        for channel in channels:
             channel.connect(
                 self, self.monitored, kinds=kinds, alarms=self._alarms_for(channel, kinds)
             )
         # Without notifications it is true that nobody hears of an alarm.
-        if any(NotifyOn.FAILED in channel.notify_on for channel in notifications):
+        if any(NotifyOn.FAILED in channel.notify_on for channel in channels):
             acknowledge(self, _FINDINGS)
 
     def _alarms_for(

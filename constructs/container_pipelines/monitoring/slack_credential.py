@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.build.build_secret import check_parameter_name
 
 
@@ -88,6 +89,7 @@ class SlackSecret:
             key.grant_decrypt(role)
 
 
+@checked("slack_webhook")
 @dataclass(frozen=True, slots=True)
 class SlackWebhook:
     """An incoming webhook: one channel, one message after the other.
@@ -150,6 +152,7 @@ class SlackWebhook:
         return SlackWebhook(SlackSecret(secret=secret))
 
 
+@checked("slack_bot")
 @dataclass(frozen=True, slots=True)
 class SlackBot:
     """A bot: one message a release, brought up to date, with what follows in its thread.

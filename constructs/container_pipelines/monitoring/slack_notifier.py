@@ -20,9 +20,10 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._assets import function_code
-from container_pipelines._checks import check_name, check_one_of
+from container_pipelines._checks import check_name
 from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn
+from container_pipelines._types import checked
 from container_pipelines.monitoring._event_rules import RuleTarget, add_rule
 from container_pipelines.monitoring._lookup_permissions import grant_lookups
 from container_pipelines.monitoring.monitored_resources import MonitoredResources
@@ -75,6 +76,7 @@ DEFAULT_NOTIFIER_THRESHOLDS: Final[Mapping[NotifierAlarm, Threshold]] = {
 }
 
 
+@checked()
 class SlackNotifier(Construct):
     """A function that sends notifications of any number of pipelines to Slack; an app needs one.
 
@@ -349,10 +351,5 @@ class SlackNotifier(Construct):
 def _thresholds(
     changes: Mapping[NotifierAlarm, Threshold | None],
 ) -> dict[NotifierAlarm, Threshold]:
-    for name in changes:
-        check_one_of("alarms", name, list(NotifierAlarm), fix="name an alarm of NotifierAlarm")
-    every = {
-        **DEFAULT_NOTIFIER_THRESHOLDS,
-        **{NotifierAlarm(name): to for name, to in changes.items()},
-    }
+    every = {**DEFAULT_NOTIFIER_THRESHOLDS, **changes}
     return {name: threshold for name, threshold in every.items() if threshold is not None}

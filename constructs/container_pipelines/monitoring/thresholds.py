@@ -7,8 +7,9 @@ from typing import Final
 
 from aws_cdk import Duration
 
-from container_pipelines._checks import check_one_of, check_range, is_token
+from container_pipelines._checks import check_range, is_token
 from container_pipelines._once import seconds_of
+from container_pipelines._types import checked
 
 _MINUTE: Final = Duration.minutes(1)
 _FIVE_MINUTES: Final = Duration.minutes(5)
@@ -60,6 +61,7 @@ def _check_evaluation(
         )
 
 
+@checked("threshold")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """The threshold of an alarm, and how many data points must reach it.
@@ -100,6 +102,7 @@ class Threshold:
         _check_evaluation("threshold", self.period, self.periods, self.datapoints)
 
 
+@checked("anomaly_band")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnomalyBand:
     """The anomaly band of an alarm. CloudWatch learns what is usual for up to two weeks.
@@ -160,15 +163,14 @@ def merged_thresholds(changes: Thresholds) -> dict[AlarmName, Threshold | Anomal
     Raises
     ------
     ValueError
-        If there is no such alarm, or an alarm gets a threshold of the other kind.
+        If an alarm gets a threshold of the other kind.
     """
     for name, change in changes.items():
-        check_one_of("alarms", name, list(AlarmName), fix="name an alarm of AlarmName")
         wanted = AnomalyBand if name == AlarmName.UNUSUAL_DURATION else Threshold
         if change is not None and not isinstance(change, wanted):
             raise ValueError(
                 f"'alarms' must have a {wanted.__name__} or None for '{name}', got "
                 f"{type(change).__name__}; give one"
             )
-    every = {**DEFAULT_THRESHOLDS, **{AlarmName(name): to for name, to in changes.items()}}
+    every = {**DEFAULT_THRESHOLDS, **changes}
     return {name: threshold for name, threshold in every.items() if threshold is not None}

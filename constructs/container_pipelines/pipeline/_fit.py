@@ -7,6 +7,7 @@ import jsii
 from aws_cdk import Annotations, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_s3 as s3
 from constructs import Construct, IValidation
 
 from container_pipelines._checks import is_token
@@ -78,6 +79,46 @@ def check_same_place(
                 f"'{parameter}' must be in the {what} of its pipeline, {ours}, got {theirs}: "
                 f"{because}; make the pipeline in a stack of that {what}"
             )
+
+
+def check_build_place(
+    scope: Construct, build: BuildProject, artifact_bucket: s3.IBucket | None
+) -> None:
+    """Reject a build project that the pipeline cannot start, or whose stack would need its stack.
+
+    Parameters
+    ----------
+    scope
+        Where the pipeline is made.
+    build
+        The build project.
+    artifact_bucket
+        The bucket for artifacts, if one is given.
+
+    Raises
+    ------
+    ValueError
+        If the project is in another account or region; or if it is in another stack, and the
+        bucket's key in the pipeline's.
+    """
+    if stack_of(build) is stack_of(scope):
+        return
+    theirs = place_of(stack_of(build))
+    check_same_place(
+        "build",
+        theirs.account,
+        theirs.region,
+        scope,
+        because="the build action starts projects there alone",
+    )
+    key = None if artifact_bucket is None else artifact_bucket.encryption_key
+    if key is not None and stack_of(key) is stack_of(scope):
+        raise ValueError(
+            f"'artifact_bucket' must have its key in another stack than the pipeline's, got "
+            f"'{key.node.path}': 'build' is in the stack '{stack_of(build).stack_name}', encrypts "
+            f"with that key, and is started by the pipeline, so each stack would depend on the "
+            f"other; make the build in the pipeline's stack, or the bucket in one of its own"
+        )
 
 
 def check_processor(definition: ecs.TaskDefinition, build: BuildProject) -> None:
@@ -195,6 +236,40 @@ def refuse_other_readers(
         The container that gets the image.
     """
     scope.node.add_validation(_OneReader(definition, container_name))
+
+
+def check_own_buildspec(build: BuildProject, pointer: ImagePointer | None) -> None:
+    """Reject a buildspec that does not hand on what a release records, and warn of a deaf one.
+
+    Only of one that stands in the template something is known.
+
+    Parameters
+    ----------
+    build
+        What makes the image.
+    pointer
+        What the pipeline writes.
+
+    Raises
+    ------
+    ValueError
+        If it does not export the image: the pipeline would refuse to record it.
+    """
+    if pointer is None or (text := build.known_buildspec()) is None:
+        return
+    if "exported-variables" not in text or "IMAGE_URI" not in text:
+        raise ValueError(
+            "'build_spec' must export IMAGE_URI, the image by its digest, for a pipeline that "
+            "records its releases, got one that does not; add it to 'env: exported-variables' and "
+            "set it when the image is pushed"
+        )
+    if "RELEASE_IMAGE" not in text:
+        Annotations.of(build).add_warning_v2(
+            "container-pipelines:ReleaseImage",
+            "The buildspec never names RELEASE_IMAGE: whatever an execution is to release, a "
+            "rollback (IMAGE=previous) or the recorded image after a drift, it would build anew. "
+            "Build for 'new' alone, or acknowledge this if a script of yours sees to it.",
+        )
 
 
 def claim(build: BuildProject, pipeline: str) -> None:

@@ -14,7 +14,7 @@ from constructs import Construct
 from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_name
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._fit import check_build_place, check_own_buildspec, claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
 from container_pipelines.pipeline.drift_detector import DriftDetector
@@ -96,6 +96,8 @@ class PipelineSkeleton:
                 "'drift_detector' must be given with 'image_pointer', got none; give the pointer "
                 "that records the live image, such as EcrRepo.image_pointer"
             )
+        check_build_place(scope, build, artifact_bucket)
+        check_own_buildspec(build, image_pointer)
         claim(build, scope.node.path)
         self._scope = scope
         self._controls = controls
@@ -154,6 +156,52 @@ class PipelineSkeleton:
         role = self._roles.action(construct_id, description)
         self._artifacts.grant(role, write=writes)
         return role
+
+    def add_stage(
+        self, stage_name: str, actions: Sequence[codepipeline.IAction], *, after: str | None
+    ) -> codepipeline.IStage:
+        """Add a stage of actions that this library does not know.
+
+        Parameters
+        ----------
+        stage_name
+            The stage's name.
+        actions
+            Its actions.
+        after
+            The stage that it comes after; the last one by default.
+
+        Returns
+        -------
+        codepipeline.IStage
+            The stage.
+
+        Raises
+        ------
+        ValueError
+            If an action has no role that the pipeline may take, or there is no stage ``after``.
+        """
+        for action in actions:
+            properties = action.action_properties
+            if not self._roles.may_take(properties.role):
+                raise ValueError(
+                    f"'actions' must have roles that action_role() has made, which alone the "
+                    f"pipeline may take, got none of those for '{properties.action_name}'; give it "
+                    f"role=....action_role('Role', 'What it does')"
+                )
+        names = [stage.stage_name for stage in self.pipeline.stages]
+        if after is not None and after not in names:
+            raise ValueError(
+                f"'after' must be a stage of the pipeline, {', '.join(names)}, got '{after}'; omit "
+                f"it for a stage at the end"
+            )
+        return self.pipeline.add_stage(
+            stage_name=stage_name,
+            actions=list(actions),
+            placement=None
+            if after is None
+            else codepipeline.StagePlacement(just_after=self.pipeline.stage(after)),
+        )
 
     def add_deploy_stage(
         self, action: codepipeline.IAction, service: ecs.IBaseService
@@ -225,12 +273,13 @@ class PipelineSkeleton:
             resource_arns=[build.project.project_arn],
         )
         # The build, not the action, reads and writes the artifacts.
-        self._artifacts.grant(build.role, write=True)
-        acknowledge(build.role, self._artifacts.findings, wildcards=self._artifacts.wildcards)
+        granted = self._roles.build(build)
+        self._artifacts.grant(granted, write=True)
+        acknowledge(granted, self._artifacts.findings, wildcards=self._artifacts.wildcards)
         if self._image_pointer is not None:
-            self._image_pointer.grant_read(build)
+            self._image_pointer.grant_read(granted)
         if source.full_clone:
-            source.grant_clone(build)
+            source.grant_clone(granted)
         retry = OnFailure.RETRY_FAILED_ACTIONS.conditions() if self._controls.retry_build else None
         self.pipeline.add_stage(
             stage_name="Build",

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 
 _MOST_DAYS: Final = 2**31 - 1
 _FINDINGS: Final = {
@@ -38,6 +39,7 @@ _KEY_FINDINGS: Final = dict.fromkeys(
 )
 
 
+@checked()
 class ArtifactBucket(s3.Bucket):
     """A bucket for pipeline artifacts: private, encrypted, TLS only, with an expiration.
 
@@ -154,13 +156,13 @@ class ArtifactAccess:
             "each other."
         }
 
-    def grant(self, role: iam.Role, *, write: bool) -> None:
+    def grant(self, role: iam.Role | iam.Policy, *, write: bool) -> None:
         """Allow to take artifacts and, for what makes some, to put them.
 
         Parameters
         ----------
         role
-            The role of the pipeline, of one of its actions, or of a build.
+            The role of the pipeline, of one of its actions, or of a build; or a policy of it.
         write
             Whether it writes artifacts too.
         """

@@ -3,6 +3,7 @@
 from typing import Final
 
 from aws_cdk import Duration
+from aws_cdk import aws_codedeploy as codedeploy
 from aws_cdk import aws_codepipeline as codepipeline
 from aws_cdk import aws_codepipeline_actions as actions
 from aws_cdk import aws_ecs as ecs
@@ -10,8 +11,11 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
 from container_pipelines.pipeline._code_deploy_action import CodeDeployAction
+from container_pipelines.pipeline._own_stages import OwnStages
+from container_pipelines.pipeline._roles import granted_build
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.code_deploy_group import CodeDeployGroup
 from container_pipelines.pipeline.deploy_documents import DEPLOY_ARTIFACT, have_deploy_files_written
@@ -23,7 +27,7 @@ from container_pipelines.pipeline.source import Source
 from container_pipelines.registry.image_pointer import ImagePointer
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
 from container_pipelines.service.deployments import CodeDeployBlueGreen, EcsBlueGreen, Engine
-from container_pipelines.service.load_balanced_service import LoadBalancedService
+from container_pipelines.service.load_balanced_service import LoadBalancedService, construct_of
 from container_pipelines.service.validation_hooks import HttpProbe, TrafficTest, bind_hooks
 
 # https://docs.aws.amazon.com/codepipeline/latest/userguide/action-reference-ECS.html
@@ -34,7 +38,8 @@ _LONGEST_CODE_DEPLOY_ACTION: Final = Duration.days(5)
 _START: Final = Duration.minutes(5)
 
 
-class BlueGreenPipeline(Construct):
+@checked()
+class BlueGreenPipeline(OwnStages):
     """A V2 pipeline that builds each push and moves a service's traffic to it.
 
     The service says by which engine. It is the pipeline of :class:`EcsRollingPipeline` otherwise,
@@ -63,13 +68,14 @@ class BlueGreenPipeline(Construct):
     build
         The build project. One project serves one pipeline.
     service
-        A service of this library with a ``deployment``; or, for CodeDeploy, an existing one as a
-        :class:`CodeDeployTarget`.
+        A :class:`LoadBalancedService` with a ``deployment``, or its ``service``; or, for
+        CodeDeploy, an existing one as a :class:`CodeDeployTarget`.
     engine
         The engine that shifts the traffic, to be checked against the service's.
     image_pointer
-        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
-        Without it nothing is verified or recorded.
+        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``; of
+        a :class:`LoadBalancedService` its own by default. Without one nothing is verified or
+        recorded.
     recorder
         The recorder that moves it; give one to pipelines of an app to share, with a ``timeout``
         that a deployment's shift and bake time fit into. One is made by default.
@@ -99,6 +105,10 @@ class BlueGreenPipeline(Construct):
         What makes the image.
     service
         The ECS service that it deploys to.
+    target_groups
+        Its two target groups.
+    source_output, build_output
+        The artifacts of the source and of the build, for actions of your own.
     artifact_bucket
         The bucket for artifacts.
     deploy_role
@@ -108,6 +118,8 @@ class BlueGreenPipeline(Construct):
         say that a drift is ignored.
     code_deploy
         CodeDeploy's application and group; None for ECS.
+    deployment_group
+        That group; None for ECS.
 
     Raises
     ------
@@ -129,7 +141,7 @@ class BlueGreenPipeline(Construct):
         *,
         source: Source,
         build: BuildProject,
-        service: LoadBalancedService | CodeDeployTarget,
+        service: LoadBalancedService | CodeDeployTarget | ecs.IBaseService,
         engine: Engine | None = None,
         image_pointer: ImagePointer | None = None,
         recorder: ReleaseRecorder | None = None,
@@ -140,11 +152,14 @@ class BlueGreenPipeline(Construct):
         controls: PipelineControls | None = None,
     ) -> None:
         check_pipeline_name(pipeline_name)
-        deployment = _deployment(service, engine)
+        shifted = _shifted(service)
+        if isinstance(shifted, LoadBalancedService):
+            image_pointer = image_pointer or shifted.image_pointer
+        deployment = _deployment(shifted, engine)
         timeout = _timeout(deployment, deployment_timeout)
         target = DeployTarget.of(
-            service.service,
-            container_name=_container_name(service),
+            shifted.service,
+            container_name=_container_name(shifted),
             task_roles=None,
             task_definition_family=None,
         )
@@ -153,14 +168,15 @@ class BlueGreenPipeline(Construct):
         target.prepare(self, build.repository)
         self.engine = deployment.engine
         self.build = build
-        self.service: ecs.IBaseService = service.service
+        self.service: ecs.IBaseService = shifted.service
+        self.target_groups = shifted.target_groups
         self.code_deploy: CodeDeployGroup | None = None
         if image_pointer is not None and recorder is None:
             recorder = ReleaseRecorder(self, "Recorder", timeout=_recorder_timeout(deployment))
         variables: dict[str, str] = {}
         outputs: list[codepipeline.Artifact] = []
         if isinstance(deployment, CodeDeployBlueGreen):
-            code_deploy_target = _code_deploy_target(service)
+            code_deploy_target = _code_deploy_target(shifted)
             code_deploy_target.refuse_what_cannot_be_deployed()
             hooks = bind_hooks(
                 code_deploy_target.service,
@@ -170,7 +186,9 @@ class BlueGreenPipeline(Construct):
             self.code_deploy = CodeDeployGroup(
                 self, "CodeDeploy", target=code_deploy_target, deploy_target=target, hooks=hooks
             )
-            variables = have_deploy_files_written(build, code_deploy_target, hooks)
+            variables = have_deploy_files_written(
+                build, granted_build(self, build), code_deploy_target, hooks
+            )
             outputs = [codepipeline.Artifact(DEPLOY_ARTIFACT)]
         skeleton = PipelineSkeleton(
             self,
@@ -186,7 +204,10 @@ class BlueGreenPipeline(Construct):
             build_variables=variables,
             further_outputs=outputs,
         )
+        self._skeleton = skeleton
         self.pipeline = skeleton.pipeline
+        self.source_output = skeleton.source_output
+        self.build_output = skeleton.build_output
         self.artifact_bucket = skeleton.artifact_bucket
         self.deploy_role = skeleton.action_role(
             "DeployRole", "Registers task definitions and deploys the service", writes=False
@@ -203,8 +224,13 @@ class BlueGreenPipeline(Construct):
         else:
             target.grant_deploy(self.deploy_role)
             action = self._ecs_action(target.service, skeleton.build_output, timeout)
-        skeleton.add_deploy_stage(action, service.service)
+        skeleton.add_deploy_stage(action, self.service)
         self.drift_detector = skeleton.drift_detector
+
+    @property
+    def deployment_group(self) -> codedeploy.IEcsDeploymentGroup | None:
+        """CodeDeploy's group; None for ECS."""
+        return None if self.code_deploy is None else self.code_deploy.group
 
     def _ecs_action(
         self, service: ecs.IBaseService, artifact: codepipeline.Artifact, timeout: Duration
@@ -219,12 +245,27 @@ class BlueGreenPipeline(Construct):
         )
 
 
+def _shifted(
+    service: LoadBalancedService | CodeDeployTarget | ecs.IBaseService,
+) -> LoadBalancedService | CodeDeployTarget:
+    if isinstance(service, CodeDeployTarget):
+        return service
+    construct = construct_of(service)
+    if construct is None:
+        raise ValueError(
+            "'service' must be a LoadBalancedService or a CodeDeployTarget, got a service that the "
+            "library has not made; make a CodeDeployTarget of it, or release it with "
+            "EcsRollingPipeline if ECS shifts its traffic"
+        )
+    return construct
+
+
 def _deployment(
     service: LoadBalancedService | CodeDeployTarget, engine: Engine | None
 ) -> EcsBlueGreen | CodeDeployBlueGreen:
-    deployment = getattr(service, "deployment", None)
-    if not isinstance(deployment, EcsBlueGreen | CodeDeployBlueGreen):
-        raise ValueError(  # noqa: TRY004 - as every other check of a parameter
+    deployment = service.deployment
+    if deployment is None:
+        raise ValueError(
             "'service' must be a LoadBalancedService with a 'deployment' (EcsBlueGreen or "
             "CodeDeployBlueGreen), or a CodeDeployTarget, got one without; give it a 'deployment', "
             "or release it with EcsRollingPipeline"

@@ -10,7 +10,8 @@ from aws_cdk import Duration, Tokenization
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codepipeline as codepipeline
 
-from container_pipelines._checks import check_duration, check_name, check_one_of, is_token
+from container_pipelines._checks import check_duration, check_name, is_token
+from container_pipelines._types import checked
 
 # The fields of a cron expression as the rule's reference lists them. Its versions differ on seconds
 # and on whether months start at 0: each is allowed what one of them allows.
@@ -26,6 +27,7 @@ _CRON: Final = (
 _TIME_ZONE: Final = r"[A-Za-z]+/[A-Za-z]+(_[A-Za-z]+)*|UTC([+-]([01]\d|2[0-3]):[0-5]\d)?|[A-Z]{3,5}"
 
 
+@checked("deployment_window")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentWindow:
     """Deploy only at certain times.
@@ -81,6 +83,7 @@ class DeploymentWindow:
         ]
 
 
+@checked("alarm_check")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmCheck:
     """Do not deploy while an alarm is in ``ALARM``.
@@ -128,6 +131,7 @@ class AlarmResponse(StrEnum):
     """Fail the execution and leave what is deployed."""
 
 
+@checked("alarm_watch")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmWatch:
     """Monitor alarms for a while after each deployment.
@@ -161,12 +165,6 @@ class AlarmWatch:
         object.__setattr__(self, "alarms", tuple(self.alarms))
         _check_alarms("alarm_watch.alarms", self.alarms)
         _check_minutes("alarm_watch.duration", self.duration, default="leave the watch out")
-        check_one_of(
-            "alarm_watch.on_alarm",
-            self.on_alarm,
-            list(AlarmResponse),
-            fix="omit it to roll back",
-        )
 
     def rules(self) -> list[codepipeline.Rule]:
         """Render the alarms as a stage's rules."""

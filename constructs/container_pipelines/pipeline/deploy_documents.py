@@ -93,7 +93,10 @@ def app_spec(
 
 
 def have_deploy_files_written(
-    build: BuildProject, target: CodeDeployTarget, hooks: Sequence[BoundHook]
+    build: BuildProject,
+    granted: iam.Role | iam.Policy,
+    target: CodeDeployTarget,
+    hooks: Sequence[BoundHook],
 ) -> dict[str, str]:
     """Have each build of a project write the deploy files of a service.
 
@@ -104,7 +107,9 @@ def have_deploy_files_written(
     Parameters
     ----------
     build
-        The project; its role may read what the files are made of.
+        The project.
+    granted
+        Its role, or a policy of it, which may read what the files are made of.
     target
         The service. The parameter is made below it.
     hooks
@@ -138,8 +143,8 @@ def have_deploy_files_written(
         (["ssm:GetParameter"], parameter.parameter_arn),
         (["ecs:DescribeTaskDefinition"], "*"),
     ):
-        iam.Grant.add_to_principal(grantee=build.role, actions=actions, resource_arns=[resource])
-    acknowledge_wildcards(build.role, {"*": "ecs:DescribeTaskDefinition has no resource in IAM."})
+        iam.Grant.add_to_principal(grantee=granted, actions=actions, resource_arns=[resource])
+    acknowledge_wildcards(granted, {"*": "ecs:DescribeTaskDefinition has no resource in IAM."})
     variables = {"DEPLOY_FILES_PARAMETER": parameter.parameter_name}
     if build.has_own_buildspec:
         return {**variables, **build.carry_program()}

@@ -18,6 +18,7 @@ from container_pipelines._checks import check_duration, is_token
 from container_pipelines._event_source import EVENT_SOURCE
 from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn, place_of, service_names, stack_of
+from container_pipelines._types import checked
 from container_pipelines.pipeline._fit import check_same_place
 from container_pipelines.pipeline.pipeline_controls import IMAGE_VARIABLE, OnDrift
 from container_pipelines.registry.image_pointer import ImagePointer
@@ -39,6 +40,7 @@ _FINDINGS: Final = {
 _RULE_FINDINGS: Final = {"Serverless-EventBusDLQ": _MISSED}
 
 
+@checked()
 class DriftDetector(Construct):
     """A function that has recorded images run again, for any number of pipelines.
 

@@ -10,7 +10,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
+from container_pipelines.pipeline._own_stages import OwnStages
 from container_pipelines.pipeline._skeleton import PipelineSkeleton, check_pipeline_name
 from container_pipelines.pipeline.deploy_target import DeployTarget
 from container_pipelines.pipeline.drift_detector import DriftDetector
@@ -18,9 +20,11 @@ from container_pipelines.pipeline.pipeline_controls import PipelineControls
 from container_pipelines.pipeline.release_recorder import ReleaseRecorder
 from container_pipelines.pipeline.source import Source
 from container_pipelines.registry.image_pointer import ImagePointer
+from container_pipelines.service.load_balanced_service import LoadBalancedService, construct_of
 
 
-class EcsRollingPipeline(Construct):
+@checked()
+class EcsRollingPipeline(OwnStages):
     """A V2 pipeline that builds each push and rolls it out to an ECS service.
 
     The deploy action takes the service's own task definition, puts the image in that the build
@@ -40,7 +44,8 @@ class EcsRollingPipeline(Construct):
     build
         The build project. One project serves one pipeline.
     service
-        The service: of :class:`LoadBalancedService`, another one of your app, or imported.
+        The service: a :class:`LoadBalancedService` or its ``service``, another one of your app, or
+        an imported one.
     container_name
         The container that gets the image. By default the task definition's default container; to
         be given for an imported service, whose containers are not known.
@@ -51,8 +56,9 @@ class EcsRollingPipeline(Construct):
         The family whose new revisions may be tagged. Taken from the task definition by default; for
         an imported service every family, unless given.
     image_pointer
-        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``.
-        Without it nothing is verified or recorded: a ``cdk deploy`` then resets the image, and
+        The pointer that the service's task definition reads, such as ``EcrRepo.image_pointer``; of
+        a :class:`LoadBalancedService` its own by default.
+        Without one nothing is verified or recorded: a ``cdk deploy`` then resets the image, and
         there is no previous one to roll back to.
     recorder
         The recorder that moves it; give one to pipelines of an app to share. One is made by
@@ -79,7 +85,11 @@ class EcsRollingPipeline(Construct):
     build
         What makes the image.
     service
-        What it deploys to.
+        The ECS service that it deploys to.
+    target_groups
+        The target groups of a :class:`LoadBalancedService`; of any other service none.
+    source_output, build_output
+        The artifacts of the source and of the build, for actions of your own.
     artifact_bucket
         The bucket for artifacts.
     deploy_role
@@ -109,7 +119,7 @@ class EcsRollingPipeline(Construct):
         *,
         source: Source,
         build: BuildProject,
-        service: ecs.IBaseService,
+        service: ecs.IBaseService | LoadBalancedService,
         container_name: str | None = None,
         task_roles: Sequence[iam.IRole] | None = None,
         task_definition_family: str | None = None,
@@ -131,6 +141,11 @@ class EcsRollingPipeline(Construct):
             unit="minutes",
             default="wait 30 minutes",
         )
+        construct = construct_of(service)
+        if isinstance(service, LoadBalancedService):
+            service = service.service
+        if construct is not None:
+            image_pointer = image_pointer or construct.image_pointer
         target = DeployTarget.of(
             service,
             container_name=container_name,
@@ -154,7 +169,11 @@ class EcsRollingPipeline(Construct):
         )
         self.build = build
         self.service = service
+        self.target_groups = construct.target_groups if construct else ()
+        self._skeleton = skeleton
         self.pipeline = skeleton.pipeline
+        self.source_output = skeleton.source_output
+        self.build_output = skeleton.build_output
         self.artifact_bucket = skeleton.artifact_bucket
         self.deploy_role = skeleton.action_role(
             "DeployRole", "Registers task definitions and updates the service", writes=False

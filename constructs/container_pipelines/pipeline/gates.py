@@ -17,6 +17,7 @@ from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration, check_name, is_token
+from container_pipelines._types import checked
 
 # What a value of an action's configuration may hold.
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ActionDeclaration.html
@@ -53,6 +54,7 @@ class Gate(ABC):
         """
 
 
+@checked("approval")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval(Gate):
     """A manual approval of the release.
@@ -151,6 +153,7 @@ class Approval(Gate):
         )
 
 
+@checked("check")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check(Gate):
     """Let a Lambda function decide whether the release continues.

@@ -9,7 +9,8 @@ from typing import Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codepipeline as codepipeline
 
-from container_pipelines._checks import check_name, check_one_of
+from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 from container_pipelines.pipeline.deploy_conditions import (
     AlarmCheck,
     AlarmResponse,
@@ -64,6 +65,7 @@ class OnDrift(StrEnum):
     """Do not look."""
 
 
+@checked("controls")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineControls:
     """When a pipeline runs, what a release must pass, and what happens when it fails.
@@ -147,14 +149,6 @@ class PipelineControls:
                     f"window and one for each alarm, got {len(rules)}; join alarms in a composite "
                     f"alarm"
                 )
-        if self.on_failure is not None:
-            check_one_of(
-                "controls.on_failure",
-                self.on_failure,
-                list(OnFailure),
-                fix="omit it for a deployment that stays failed",
-            )
-        check_one_of("controls.on_drift", self.on_drift, list(OnDrift), fix="omit it for RESTORE")
         if self.frozen is not None:
             check_name(
                 "controls.frozen",

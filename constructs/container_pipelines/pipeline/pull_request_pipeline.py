@@ -8,8 +8,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from container_pipelines._acknowledge import acknowledge
+from container_pipelines._types import checked
 from container_pipelines.build.build_project import BuildProject
-from container_pipelines.pipeline._fit import claim
+from container_pipelines.pipeline._fit import check_build_place, claim
 from container_pipelines.pipeline._roles import PipelineRoles
 from container_pipelines.pipeline._skeleton import check_pipeline_name
 from container_pipelines.pipeline.artifact_bucket import ArtifactAccess, ArtifactBucket
@@ -18,6 +19,7 @@ from container_pipelines.pipeline.triggers import PullRequestTrigger, add_trigge
 from container_pipelines.registry.pull_request_repository import PullRequestRepository
 
 
+@checked()
 class PullRequestPipeline(Construct):
     """A V2 pipeline that builds, tests and scans a pull request's newest commit, and stops there.
 
@@ -85,6 +87,7 @@ class PullRequestPipeline(Construct):
         trigger = trigger or PullRequestTrigger()
         check_pipeline_name(pipeline_name)
         _check(source, build, trigger)
+        check_build_place(scope, build, artifact_bucket)
         super().__init__(scope, construct_id)
         claim(build, self.node.path)
         self.build = build
@@ -117,10 +120,11 @@ class PullRequestPipeline(Construct):
             actions=["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"],
             resource_arns=[build.project.project_arn],
         )
-        artifacts.grant(build.role, write=False)
-        acknowledge(build.role, artifacts.findings, wildcards=artifacts.wildcards)
+        granted = roles.build(build)
+        artifacts.grant(granted, write=False)
+        acknowledge(granted, artifacts.findings, wildcards=artifacts.wildcards)
         if source.full_clone:
-            source.grant_clone(build)
+            source.grant_clone(granted)
         variables = {"VERIFY_ONLY": "true", "SOURCE_URL": source.url}
         self.pipeline.add_stage(
             stage_name="Build",

@@ -18,6 +18,7 @@ from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, is_token
 from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import ServiceNames, arn, repository_names, service_names
+from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import ImagePointer
 
 # What a value of an action's configuration may hold.
@@ -34,6 +35,7 @@ _FINDINGS: Final = {
 }
 
 
+@checked()
 class ReleaseRecorder(Construct):
     """A function that records a release once it is live, for any number of pipelines.
 

@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 
 from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name
+from container_pipelines._types import checked
 
 _RULE_FINDINGS: Final = {
     "Serverless-EventBusDLQ": "EventBridge tries for a day to start the pipeline. Whatever starts "
@@ -26,6 +27,7 @@ _PREFIXES: Final = ("codeconnections", "codestar-connections")
 _BRANCH = r"(?![-/])(?!.*(\.\.|//|@\{))[^\s~^:?*\[\\]+(?<![/.])(?<!\.lock)"
 
 
+@checked()
 class Source(ABC):
     """A branch of a repository that starts the pipeline when it moves.
 

@@ -7,6 +7,7 @@ from typing import Final
 from aws_cdk import aws_codepipeline as codepipeline
 
 from container_pipelines._checks import is_token
+from container_pipelines._types import checked
 
 # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GitBranchFilterCriteria.html
 _MOST_PATTERNS: Final = 8
@@ -15,6 +16,7 @@ _LONGEST_PATTERN: Final = 255
 _MOST_OF_A_KIND: Final = 3
 
 
+@checked("push_trigger")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushTrigger:
     """Start the pipeline when something is pushed that matches.
@@ -99,6 +101,7 @@ class PushTrigger:
         )
 
 
+@checked("pull_request_trigger")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PullRequestTrigger:
     """Start the pipeline by a pull request that matches.
@@ -250,11 +253,6 @@ def _freeze_patterns(trigger: object, parameter: str, name: str) -> None:
     """Check a list of patterns and its exceptions, and keep them from changing later."""
     for field in (name, f"{name}_excluded"):
         patterns = getattr(trigger, field)
-        if isinstance(patterns, str):
-            raise ValueError(  # noqa: TRY004 - as every other check of a parameter
-                f"'{parameter}.{field}' must be a list of patterns, got '{patterns}'; write "
-                f"['{patterns}']"
-            )
         object.__setattr__(trigger, field, tuple(patterns))
         _check_patterns(f"{parameter}.{field}", tuple(patterns))
     included, excluded = getattr(trigger, name), getattr(trigger, f"{name}_excluded")

@@ -10,6 +10,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from container_pipelines._checks import check_name, check_range
+from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import (
     LIVE_TAG,
     PREVIOUS_TAG,
@@ -19,6 +20,9 @@ from container_pipelines.registry.image_pointer import (
 
 CACHE_TAG: Final = "buildcache"
 """The tag under which builds keep their layer cache."""
+
+# That of the newest image that keeps its layers itself.
+_CACHED_IMAGE: Final = f"{CACHE_TAG}-image"
 
 LOGIN_REASON: Final = (
     "ecr:GetAuthorizationToken has no resource in IAM: the token is the registry's."
@@ -30,6 +34,7 @@ _REPOSITORY_NAME = (
 )
 
 
+@checked()
 class EcrRepo(Construct):
     """An Amazon ECR repository as a release needs it, with its image pointer.
 
@@ -142,27 +147,27 @@ class EcrRepo(Construct):
                 *(
                     ecr.LifecycleRule(
                         rule_priority=priority,
-                        description=f"Marked by releases: {tag}",
+                        description=f"Marked: {tag}",
                         tag_pattern_list=[tag],
                         # A tag is on one image, so this expires none and keeps that one.
                         max_image_count=1,
                     )
-                    for priority, tag in enumerate((LIVE_TAG, PREVIOUS_TAG), start=1)
+                    for priority, tag in enumerate((LIVE_TAG, PREVIOUS_TAG, _CACHED_IMAGE), start=1)
                 ),
                 ecr.LifecycleRule(
-                    rule_priority=3,
+                    rule_priority=4,
                     description=f"Layer cache: {cache_days} days after the last build",
                     tag_pattern_list=[f"{CACHE_TAG}*"],
                     max_image_age=Duration.days(cache_days),
                 ),
                 ecr.LifecycleRule(
-                    rule_priority=4,
+                    rule_priority=5,
                     description=f"Untagged: {untagged_days} days",
                     tag_status=ecr.TagStatus.UNTAGGED,
                     max_image_age=Duration.days(untagged_days),
                 ),
                 ecr.LifecycleRule(
-                    rule_priority=5,
+                    rule_priority=6,
                     description=f"Releases: the newest {images_to_keep}",
                     # Tagged ones alone: the parts of an image for several platforms have no tag and
                     # would count as well.

@@ -17,6 +17,7 @@ from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_name, is_token
 from container_pipelines._findings import LOGS, ROLES, of_function
 from container_pipelines._once import arn, stack_of
+from container_pipelines._types import checked
 
 SEED_IMAGE: Final = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 """The image that a service starts with before its first release.
@@ -46,6 +47,7 @@ _pointers: Final[weakref.WeakKeyDictionary[IConstruct, dict[tuple[str, str, str]
 )
 
 
+@checked()
 class ImagePointer(Construct):
     """A parameter in Parameter Store that holds the image that is live.
 
@@ -83,6 +85,8 @@ class ImagePointer(Construct):
         The parameter's full path.
     repository
         The repository in which images are tagged; None where none are.
+    seed_image
+        The image that a service starts with before its first release.
     previous_parameter_name
         That of the image before: the pointer's with ``-previous`` at the end.
     drift_parameter_name
@@ -126,6 +130,7 @@ class ImagePointer(Construct):
         super().__init__(scope, construct_id)
         self.parameter_name = parameter_name
         self.repository = repository
+        self.seed_image = seed_image
         self.previous_parameter_name = f"{parameter_name}{_PREVIOUS}"
         self.drift_parameter_name = f"{parameter_name}{_DRIFT}"
         ssm_arn = arn(self, "ssm", "parameter")

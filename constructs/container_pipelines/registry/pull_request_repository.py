@@ -7,11 +7,13 @@ from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
 from container_pipelines._checks import check_range
+from container_pipelines._types import checked
 from container_pipelines.registry.ecr_repo import CACHE_TAG, check_repository_name
 
 _MOST_DAYS: Final = 365
 
 
+@checked()
 class PullRequestRepository(ecr.Repository):
     """An Amazon ECR repository for builds of pull requests, apart from the one of releases.
 

@@ -1,5 +1,6 @@
 """What the way of deploying adds to a service."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import Annotations
@@ -15,6 +16,7 @@ from container_pipelines.service.deployments import (
     Pause,
 )
 from container_pipelines.service.service_options import Scaling
+from container_pipelines.service.traffic_routes import infrastructure_role
 from container_pipelines.service.validation_hooks import BoundHook, HookStage
 
 
@@ -112,6 +114,69 @@ def check_deployment(
             f"{scaling.requests_per_task}: it counts the requests of one target group, and traffic "
             "changes between two; scale on cpu_percent or memory_percent"
         )
+
+
+def attach_for_code_deploy(
+    service: ecs.FargateService,
+    pair: tuple[elbv2.ApplicationTargetGroup, elbv2.ApplicationTargetGroup],
+    listener: elbv2.IApplicationListener,
+) -> None:
+    """Put a service into the first of two target groups, of which CodeDeploy uses both.
+
+    Parameters
+    ----------
+    service
+        The service.
+    pair
+        Its target groups.
+    listener
+        The listener that they stand behind.
+    """
+    service.attach_to_application_target_group(pair[0])
+    # No rule may name the one that is not live, but CodeDeploy puts it behind the listener.
+    for group in pair:
+        group.register_listener(listener)
+
+
+def attach_for_ecs(
+    scope: Construct,
+    service: ecs.FargateService,
+    pair: tuple[elbv2.ApplicationTargetGroup, elbv2.ApplicationTargetGroup],
+    *,
+    container_name: str,
+    container_port: int,
+    rules: Sequence[elbv2.ApplicationListenerRule],
+) -> None:
+    """Put a service into two target groups, between which ECS moves its traffic.
+
+    Parameters
+    ----------
+    scope
+        Where ECS's role for it is made.
+    service
+        The service.
+    pair
+        Its target groups.
+    container_name, container_port
+        What gets the traffic.
+    rules
+        The rule of production traffic and, if there is one, that of test traffic.
+    """
+    blue, green = pair
+    role = infrastructure_role(scope, target_groups=pair, rules=rules)
+    production, *test = map(ecs.ListenerRuleConfiguration.application_listener_rule, rules)
+    service.load_balancer_target(
+        container_name=container_name,
+        container_port=container_port,
+        alternate_target=ecs.AlternateTarget(
+            "Green",
+            alternate_target_group=green,
+            production_listener=production,
+            test_listener=next(iter(test), None),
+            role=role,
+        ),
+    ).attach_to_application_target_group(blue)
+    service.node.add_dependency(role)
 
 
 def add_hooks(

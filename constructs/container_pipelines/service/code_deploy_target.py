@@ -11,11 +11,13 @@ from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from constructs import IValidation
 
 from container_pipelines._checks import check_range, is_token
+from container_pipelines._types import checked
 from container_pipelines.service.deployments import CodeDeployBlueGreen
 
 _CONTROLLER: Final = ecs.DeploymentControllerType.CODE_DEPLOY.value
 
 
+@checked("code_deploy_target")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDeployTarget:
     """An existing service that CodeDeploy can deploy to.
@@ -63,11 +65,6 @@ class CodeDeployTarget:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "listener_rules", tuple(self.listener_rules))
-        if not isinstance(self.service, ecs.BaseService):
-            raise ValueError(  # noqa: TRY004 - as every other check of a parameter
-                "'service' must be made in your app for CodeDeploy, got an imported one; its task "
-                "definition must be known, for the deploy files are made from it"
-            )
         self._check_controller()
         self._check_container()
         blue, green = self.blue_target_group, self.green_target_group
@@ -87,6 +84,11 @@ class CodeDeployTarget:
         """The green target group, which is there."""
         assert self.green_target_group is not None  # noqa: S101 - checked above
         return self.green_target_group
+
+    @property
+    def target_groups(self) -> tuple[elbv2.IApplicationTargetGroup, ...]:
+        """Both target groups."""
+        return (self.blue_target_group, self.green)
 
     @property
     def platform_version(self) -> str | None:

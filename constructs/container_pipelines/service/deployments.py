@@ -9,7 +9,8 @@ from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 
-from container_pipelines._checks import check_duration, check_one_of
+from container_pipelines._checks import check_duration
+from container_pipelines._types import checked
 from container_pipelines.service.traffic_shift import TrafficShift
 from container_pipelines.service.validation_hooks import Hook
 
@@ -46,6 +47,7 @@ class OnTimeout(StrEnum):
     """It continues."""
 
 
+@checked("pause")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Hold each deployment of ECS's engine before production traffic moves.
@@ -83,11 +85,9 @@ class Pause:
             unit="minutes",
             default="not pause",
         )
-        check_one_of(
-            "pause.on_timeout", self.on_timeout, list(OnTimeout), fix="omit it to roll back"
-        )
 
 
+@checked("ecs_blue_green")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EcsBlueGreen:
     """New tasks beside the old ones, and ECS moves the traffic.
@@ -148,7 +148,6 @@ class EcsBlueGreen:
             default="keep the old tasks for 5 minutes",
         )
         _check_alarms("ecs_blue_green.alarms", self.alarms)
-        _check_live_group(self.live_group)
         shifting = self.shift_and_bake.to_minutes()
         if shifting > _LONGEST_DEPLOYMENT.to_minutes():
             raise ValueError(
@@ -171,6 +170,7 @@ class EcsBlueGreen:
         )
 
 
+@checked("code_deploy_blue_green")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeDeployBlueGreen:
     """New tasks beside the old ones, and CodeDeploy moves the traffic.
@@ -239,7 +239,6 @@ class CodeDeployBlueGreen:
                 default="do not wait for approval",
             )
         _check_alarms("code_deploy_blue_green.alarms", self.alarms)
-        _check_live_group(self.live_group)
         stages = [hook.at for hook in self.hooks]
         for stage in stages:
             if stages.count(stage) > 1:
@@ -255,10 +254,6 @@ class CodeDeployBlueGreen:
 
 
 BlueGreen = EcsBlueGreen | CodeDeployBlueGreen
-
-
-def _check_live_group(live_group: LiveGroup) -> None:
-    check_one_of("live_group", live_group, list(LiveGroup), fix="omit it for a new service")
 
 
 def _check_alarms(parameter: str, alarms: Sequence[cloudwatch.IAlarm]) -> None:

@@ -1,54 +1,72 @@
 """A Fargate service behind a load balancer, made to be deployed to by a pipeline."""
 
+import weakref
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from aws_cdk import Duration, Size
+import jsii
+from aws_cdk import Duration
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from constructs import Construct
+from constructs import Construct, IConstruct
 
-from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
+from container_pipelines._acknowledge import acknowledge
 from container_pipelines._checks import check_duration
 from container_pipelines._findings import LOGS, ROLES
-from container_pipelines._trust import service_of_this_account
-from container_pipelines.registry.ecr_repo import LOGIN_REASON
+from container_pipelines._types import checked
 from container_pipelines.registry.image_pointer import ImagePointer
-from container_pipelines.service._parameters import PORT_VARIABLE, check_parameters
+from container_pipelines.service._parameters import check_parameters, check_seed_image
+from container_pipelines.service._scaling import scale
 from container_pipelines.service._service_deployment import (
     add_hooks,
+    attach_for_code_deploy,
+    attach_for_ecs,
     check_deployment,
     deployment_options,
     say_controller,
 )
+from container_pipelines.service._task import (
+    add_container,
+    add_execution_role,
+    add_task_definition,
+    add_task_role,
+    log_to,
+)
 from container_pipelines.service.code_deploy_target import CodeDeployTarget
-from container_pipelines.service.deployments import BlueGreen, CodeDeployBlueGreen, EcsBlueGreen
+from container_pipelines.service.deployments import BlueGreen, CodeDeployBlueGreen
 from container_pipelines.service.service_options import HealthCheck, Scaling
 from container_pipelines.service.traffic_routes import (
+    check_secure,
     forward_actions,
-    infrastructure_role,
     listener_rule,
     target_group,
     to_https,
 )
 from container_pipelines.service.validation_hooks import TrafficTest, bind_hooks
 
-_PORT_NAME: Final = "http"
 _FINDINGS: Final = {
     **ROLES,
     **LOGS,
     "AwsSolutions-ECS2": "Plain settings such as the port stand here; 'secrets' takes what is "
     "secret.",
 }
+_made: Final[weakref.WeakKeyDictionary[IConstruct, "LoadBalancedService"]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
+@checked()
+@jsii.implements(ec2.IConnectable, iam.IGrantable)
 class LoadBalancedService(Construct):
     """A Fargate service whose image comes from the pipeline and whose settings come from CDK.
+
+    What is granted to it, its ``task_role`` gets; and it is a peer of connections:
+    ``table.grant_read_data(web)``, ``database.connections.allow_default_port_from(web)``.
 
     It comes up on the seed image before anything has been built. The container gets its port
     in ``PORT``. By default a deployment is rolling: it starts the new tasks before it stops the old
@@ -79,12 +97,22 @@ class LoadBalancedService(Construct):
         The container's name, which deployments refer to.
     container_port
         The port that the container listens on, from 1 to 65535.
+    port_name
+        The port's name, which Service Connect finds it by.
+    protocol_version
+        What the load balancer speaks with the container: HTTP/1.1 by default, ``HTTP2`` or
+        ``GRPC``. The listeners then speak HTTPS, ``image_pointer`` has a seed image of yours that
+        speaks it as well, and a health check of gRPC has the ``path`` of a method. A decision for a
+        new service: a target group cannot change it, and CloudFormation would put an empty one in
+        its place.
     service_name
         The service's name, and its task definition's family; made by CloudFormation by default.
     cpu
         CPU units of a task; 1024 are one vCPU.
     memory
         MiB of a task.
+    ephemeral_storage_gib
+        GiB of a task's own disk, from 21 to 200; by default Fargate's 20.
     cpu_architecture
         The processor; x86-64 by default. Its publisher does not document whether the seed image
         exists for ARM: give an ARM service another ``seed_image``.
@@ -103,6 +131,11 @@ class LoadBalancedService(Construct):
     desired_count
         A fixed number of tasks. Left out by default, so that a deployment of the stack never
         resets what scaling or a person has set; ECS starts with one.
+    stickiness
+        For how long the load balancer sends a client to the same task, from 1 second to 7 days; by
+        default each request goes to any.
+    stickiness_cookie
+        The application's cookie that it goes by; the load balancer's own by default.
     priority
         The listener rule's priority, from 1 to 50000; each rule of a listener needs its own, and
         the lowest number is asked first.
@@ -110,6 +143,12 @@ class LoadBalancedService(Construct):
         The paths that the service gets, up to 5 with the hosts; all by default.
     host_headers
         The host names that the service gets; all by default.
+    command
+        What the container runs in the place of its image's own command; with a seed image of yours,
+        which must know it too.
+    container_health_check
+        A command by which ECS itself asks the container whether it is healthy, beside the load
+        balancer; with a seed image of yours, which must have the program. None by default.
     user
         The number of the user that the container runs as, never root's, and maybe of a group, such
         as ``1000:1000``; the image's own user by default. No name: the seed image knows none.
@@ -117,15 +156,25 @@ class LoadBalancedService(Construct):
         Whether the container cannot write to its own file system; so by default.
     stop_timeout
         How long a task may take to stop, up to 120 seconds; 30 seconds by default.
+    capacity_providers
+        By which capacity providers tasks get their machines, such as ``FARGATE_SPOT`` for three of
+        four; Fargate alone by default. The cluster must have them
+        (``enable_fargate_capacity_providers``). A decision for a new service: CloudFormation may
+        replace a service that has a launch type so far.
     vpc_subnets
         Where tasks run; in the VPC's private subnets by default.
+    security_groups
+        The security groups of the tasks; one of their own by default.
     assign_public_ip
         Whether tasks get a public address; needed in public subnets without NAT.
     enable_execute_command
         Whether people may open a shell in a task by ECS Exec. Its agent writes to the container's
         file system, so ``read_only_root_filesystem`` must be ``False`` with it.
+    logging
+        Another log driver, such as ``ecs.LogDrivers.firelens(...)``, for which AWS CDK adds the log
+        router; CloudWatch Logs by default.
     log_retention
-        How long logs are kept; one month by default.
+        How long logs are kept in CloudWatch Logs; one month by default.
 
     Attributes
     ----------
@@ -135,6 +184,8 @@ class LoadBalancedService(Construct):
         The task definition that CloudFormation registers; the pipeline derives its own from it.
     container
         The container that is released.
+    image_pointer
+        The pointer that its container reads; a pipeline of the service moves it.
     deployment
         How new tasks take over; None for rolling.
     target_group
@@ -151,8 +202,6 @@ class LoadBalancedService(Construct):
         What the application may do: nothing, until you grant it something.
     execution_role
         What ECS may do to start a task: pull the image, write logs, read the secrets.
-    log_group
-        Where the container logs.
 
     Raises
     ------
@@ -174,9 +223,12 @@ class LoadBalancedService(Construct):
         redirected_listener: elbv2.IApplicationListener | None = None,
         container_name: str = "app",
         container_port: int = 3000,
+        port_name: str = "http",
+        protocol_version: elbv2.ApplicationProtocolVersion = elbv2.ApplicationProtocolVersion.HTTP1,
         service_name: str | None = None,
         cpu: int = 256,
         memory: int = 512,
+        ephemeral_storage_gib: int | None = None,
         cpu_architecture: ecs.CpuArchitecture | None = None,
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, ecs.Secret] | None = None,
@@ -184,15 +236,22 @@ class LoadBalancedService(Construct):
         deployment: BlueGreen | None = None,
         scaling: Scaling | None = None,
         desired_count: int | None = None,
+        stickiness: Duration | None = None,
+        stickiness_cookie: str | None = None,
         priority: int = 100,
         path_patterns: Sequence[str] = ("/*",),
         host_headers: Sequence[str] = (),
+        command: Sequence[str] = (),
+        container_health_check: ecs.HealthCheck | None = None,
         user: str | None = None,
         read_only_root_filesystem: bool = True,
         stop_timeout: Duration | None = None,
+        capacity_providers: Sequence[ecs.CapacityProviderStrategy] = (),
         vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] = (),
         assign_public_ip: bool = False,
         enable_execute_command: bool = False,
+        logging: ecs.LogDriver | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         check_parameters(
@@ -207,6 +266,16 @@ class LoadBalancedService(Construct):
             desired_count=desired_count,
             priority=priority,
             conditions=[*path_patterns, *host_headers],
+            port_name=port_name,
+            ephemeral_storage_gib=ephemeral_storage_gib,
+            stickiness=stickiness,
+            stickiness_cookie=stickiness_cookie,
+        )
+        check_seed_image(
+            image_pointer,
+            command=bool(command),
+            container_health_check=container_health_check is not None,
+            protocol_version=protocol_version is not elbv2.ApplicationProtocolVersion.HTTP1,
         )
         if enable_execute_command and read_only_root_filesystem:
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
@@ -216,6 +285,10 @@ class LoadBalancedService(Construct):
                 "while people need a shell"
             )
         check_deployment(deployment, listener, scaling)
+        if protocol_version is not elbv2.ApplicationProtocolVersion.HTTP1:
+            check_secure("listener", listener, protocol_version)
+            if deployment is not None and deployment.test_listener is not None:
+                check_secure("deployment.test_listener", deployment.test_listener, protocol_version)
         stop_timeout = stop_timeout or Duration.seconds(30)
         check_duration(
             "stop_timeout",
@@ -226,58 +299,42 @@ class LoadBalancedService(Construct):
         )
         super().__init__(scope, construct_id)
         self.deployment = deployment
+        self.image_pointer = image_pointer
         self._listener = listener
         self._container_port = container_port
         self._test_host = next((host for host in host_headers if not set(host) & set("*?")), None)
         image = image_pointer.container_image(self)
         health = health_check or HealthCheck()
-        self.log_group = logs.LogGroup(self, "Logs", retention=log_retention)
-        self.task_role = iam.Role(
-            self,
-            "TaskRole",
-            assumed_by=service_of_this_account(self, "ecs-tasks.amazonaws.com"),
-            description="What the application may do",
+        self._log_group = (
+            logs.LogGroup(self, "Logs", retention=log_retention) if logging is None else None
         )
-        self.execution_role = iam.Role(
+        self.task_role = add_task_role(self)
+        self.execution_role = add_execution_role(self, repository)
+        self.task_definition = add_task_definition(
             self,
-            "ExecutionRole",
-            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
-            description="What ECS needs to start a task: its image, its logs, its secrets",
-        )
-        repository.grant_pull(self.execution_role)
-        acknowledge_wildcards(self.execution_role, {"*": LOGIN_REASON})
-        self.task_definition = ecs.FargateTaskDefinition(
-            self,
-            "TaskDefinition",
             family=service_name,
             cpu=cpu,
-            memory_limit_mib=memory,
+            memory=memory,
+            ephemeral_storage_gib=ephemeral_storage_gib,
+            cpu_architecture=cpu_architecture,
             task_role=self.task_role,
             execution_role=self.execution_role,
-            runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=cpu_architecture or ecs.CpuArchitecture.X86_64,
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-            ),
         )
-        self.container = self.task_definition.add_container(
-            container_name,
-            container_name=container_name,
+        self.container = add_container(
+            self.task_definition,
+            name=container_name,
             image=image,
-            # Service Connect finds a port by its name.
-            port_mappings=[ecs.PortMapping(container_port=container_port, name=_PORT_NAME)],
-            environment={PORT_VARIABLE: str(container_port), **(environment or {})},
-            secrets=dict(secrets or {}),
+            port=container_port,
+            port_name=port_name,
+            protocol_version=protocol_version,
+            environment=environment,
+            secrets=secrets,
+            command=command,
+            health_check=container_health_check,
             user=user,
-            readonly_root_filesystem=read_only_root_filesystem,
+            read_only_root_filesystem=read_only_root_filesystem,
             stop_timeout=stop_timeout,
-            logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=container_name,
-                log_group=self.log_group,
-                # A full log buffer must not stall the application; at its default of 1 MiB it would
-                # lose lines early.
-                mode=ecs.AwsLogDriverMode.NON_BLOCKING,
-                max_buffer_size=Size.mebibytes(25),
-            ),
+            logging=logging or log_to(self.log_group, container_name),
         )
         self.service = ecs.FargateService(
             self,
@@ -291,13 +348,24 @@ class LoadBalancedService(Construct):
             **deployment_options(deployment),
             health_check_grace_period=health.grace_period,
             vpc_subnets=vpc_subnets,
+            security_groups=list(security_groups) or None,
+            capacity_provider_strategies=list(capacity_providers) or None,
             assign_public_ip=assign_public_ip,
             enable_execute_command=enable_execute_command,
             enable_ecs_managed_tags=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
+        _made[self.service] = self
         say_controller(self.service, deployment)
-        group = partial(target_group, self, vpc=cluster.vpc, health=health)
+        group = partial(
+            target_group,
+            self,
+            vpc=cluster.vpc,
+            health=health,
+            protocol_version=protocol_version,
+            stickiness=stickiness,
+            stickiness_cookie=stickiness_cookie,
+        )
         rule = partial(
             listener_rule,
             self,
@@ -338,9 +406,56 @@ class LoadBalancedService(Construct):
         # ECS refuses a service whose target group no listener uses yet. Its first tasks start at
         # once: without that policy they cannot pull, which counts for the circuit breaker.
         self.service.node.add_dependency(self.listener_rule, self.execution_role)
-        if scaling is not None:
-            self._scale(scaling)
+        self._task_count = scale(self.service, scaling, self.target_group) if scaling else None
         acknowledge(self, _FINDINGS)
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """The network connections of the tasks."""
+        return self.service.connections
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The role of the application."""
+        return self.task_role
+
+    @property
+    def log_group(self) -> logs.LogGroup:
+        """Where the container logs.
+
+        Raises
+        ------
+        ValueError
+            If it has another log driver.
+        """
+        if self._log_group is None:
+            raise ValueError(
+                "'logging' must be left out for a log group, got a log driver of your own; look "
+                "where that one writes to"
+            )
+        return self._log_group
+
+    @property
+    def task_count(self) -> ecs.ScalableTaskCount:
+        """The number of tasks, for further policies: by a schedule, a queue's length, any metric.
+
+        Raises
+        ------
+        ValueError
+            If the service does not scale.
+        """
+        if self._task_count is None:
+            raise ValueError(
+                "'scaling' must be given for a number of tasks that scales, got None; give "
+                "LoadBalancedService a Scaling with the bounds"
+            )
+        return self._task_count
+
+    @property
+    def target_groups(self) -> tuple[elbv2.ApplicationTargetGroup, ...]:
+        """The target group, or both."""
+        green = self.green_target_group
+        return (self.target_group,) if green is None else (self.target_group, green)
 
     @property
     def code_deploy_target(self) -> CodeDeployTarget:
@@ -370,48 +485,35 @@ class LoadBalancedService(Construct):
         )
 
     def _attach_both(self, green: elbv2.ApplicationTargetGroup, deployment: BlueGreen) -> None:
-        if not isinstance(deployment, EcsBlueGreen):
-            self.service.attach_to_application_target_group(self.target_group)
-            # No rule may name the one that is not live, but CodeDeploy puts it behind the listener.
-            for group in (self.target_group, green):
-                group.register_listener(self._listener)
-            green.register_connectable(self.service, ec2.Port.tcp(self._container_port))
-            return
-        rules = [self.listener_rule]
-        if self.test_listener_rule is not None:
-            rules.append(self.test_listener_rule)
-        role = infrastructure_role(self, target_groups=[self.target_group, green], rules=rules)
-        production, *test = map(ecs.ListenerRuleConfiguration.application_listener_rule, rules)
-        self.service.load_balancer_target(
-            container_name=self.container.container_name,
-            container_port=self._container_port,
-            alternate_target=ecs.AlternateTarget(
-                "Green",
-                alternate_target_group=green,
-                production_listener=production,
-                test_listener=next(iter(test), None),
-                role=role,
-            ),
-        ).attach_to_application_target_group(self.target_group)
+        pair = (self.target_group, green)
+        if isinstance(deployment, CodeDeployBlueGreen):
+            attach_for_code_deploy(self.service, pair, self._listener)
+        else:
+            attach_for_ecs(
+                self,
+                self.service,
+                pair,
+                container_name=self.container.container_name,
+                container_port=self._container_port,
+                rules=[rule for rule in (self.listener_rule, self.test_listener_rule) if rule],
+            )
+            traffic = TrafficTest(deployment.test_listener, self._test_host)
+            hooks = bind_hooks(self, tuple(deployment.hooks), traffic)
+            add_hooks(self, self.service, hooks, deployment)
         green.register_connectable(self.service, ec2.Port.tcp(self._container_port))
-        self.service.node.add_dependency(role)
-        traffic = TrafficTest(deployment.test_listener, self._test_host)
-        hooks = bind_hooks(self, tuple(deployment.hooks), traffic)
-        add_hooks(self, self.service, hooks, deployment)
 
-    def _scale(self, scaling: Scaling) -> None:
-        count = self.service.auto_scale_task_count(
-            min_capacity=scaling.min_tasks, max_capacity=scaling.max_tasks
-        )
-        if scaling.cpu_percent is not None:
-            count.scale_on_cpu_utilization("Cpu", target_utilization_percent=scaling.cpu_percent)
-        if scaling.memory_percent is not None:
-            count.scale_on_memory_utilization(
-                "Memory", target_utilization_percent=scaling.memory_percent
-            )
-        if scaling.requests_per_task is not None:
-            count.scale_on_request_count(
-                "Requests",
-                requests_per_target=scaling.requests_per_task,
-                target_group=self.target_group,
-            )
+
+def construct_of(service: ecs.IBaseService | LoadBalancedService) -> LoadBalancedService | None:
+    """Find the construct that made a service.
+
+    Parameters
+    ----------
+    service
+        The service, or the construct.
+
+    Returns
+    -------
+    LoadBalancedService | None
+        The construct; None of a service that is none of this library's.
+    """
+    return service if isinstance(service, LoadBalancedService) else _made.get(service)

@@ -7,6 +7,7 @@ from aws_cdk import Duration
 
 from container_pipelines._checks import check_duration, check_name, check_range, is_token
 from container_pipelines._once import seconds_of
+from container_pipelines._types import checked
 
 _FARGATE_MEMORY: Final = {
     256: (512, 1024, 2048),
@@ -19,6 +20,7 @@ _FARGATE_MEMORY: Final = {
 }
 
 
+@checked("health_check")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
     """How the load balancer checks whether a task may get traffic.
@@ -32,6 +34,8 @@ class HealthCheck:
         The path that is asked for.
     healthy_http_codes
         The answers that count as healthy, such as ``200`` or ``200-299``.
+    healthy_grpc_codes
+        The same for a service that speaks gRPC, such as ``0`` or ``0,12``.
     interval
         The time between two checks, from 5 to 300 seconds.
     timeout
@@ -56,6 +60,7 @@ class HealthCheck:
 
     path: str = "/health"
     healthy_http_codes: str = "200"
+    healthy_grpc_codes: str = "0"
     interval: Duration = field(default_factory=lambda: Duration.seconds(30))
     timeout: Duration = field(default_factory=lambda: Duration.seconds(5))
     healthy_threshold: int = 2
@@ -76,6 +81,13 @@ class HealthCheck:
             pattern=r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
             maximum=255,
             allowed="codes from 200 to 499 such as '200', '200,302' or '200-299'",
+        )
+        check_name(
+            "health_check.healthy_grpc_codes",
+            self.healthy_grpc_codes,
+            pattern=r"\d\d?(-\d\d?)?(,\d\d?(-\d\d?)?)*",
+            maximum=255,
+            allowed="codes from 0 to 99 such as '0', '0,12' or '0-5'",
         )
         check_duration(
             "health_check.interval",
@@ -120,6 +132,7 @@ class HealthCheck:
             )
 
 
+@checked("scaling")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """How many tasks run, by what they are busy with.

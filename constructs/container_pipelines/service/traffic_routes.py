@@ -20,7 +20,14 @@ _GROUP_PORT: Final = 80
 
 
 def target_group(
-    scope: Construct, construct_id: str, *, vpc: ec2.IVpc, health: HealthCheck
+    scope: Construct,
+    construct_id: str,
+    *,
+    vpc: ec2.IVpc,
+    health: HealthCheck,
+    protocol_version: elbv2.ApplicationProtocolVersion,
+    stickiness: Duration | None,
+    stickiness_cookie: str | None,
 ) -> elbv2.ApplicationTargetGroup:
     """Make a group of tasks that a load balancer sends requests to, each at its own port.
 
@@ -32,30 +39,72 @@ def target_group(
         The VPC of the tasks.
     health
         When a task is healthy.
+    protocol_version, stickiness, stickiness_cookie
+        As the service has them.
 
     Returns
     -------
     elbv2.ApplicationTargetGroup
         The group.
     """
+    version = elbv2.ApplicationProtocolVersion
+    grpc = protocol_version is version.GRPC
     return elbv2.ApplicationTargetGroup(
         scope,
         construct_id,
         vpc=vpc,
         port=_GROUP_PORT,
         protocol=elbv2.ApplicationProtocol.HTTP,
+        # Where it is said, the group is another one than where it is not.
+        protocol_version=None if protocol_version is version.HTTP1 else protocol_version,
+        stickiness_cookie_duration=stickiness,
+        stickiness_cookie_name=stickiness_cookie,
         target_type=elbv2.TargetType.IP,
         deregistration_delay=Duration.seconds(30),
         health_check=elbv2.HealthCheck(
             path=health.path,
             protocol=elbv2.Protocol.HTTP,
-            healthy_http_codes=health.healthy_http_codes,
+            healthy_http_codes=None if grpc else health.healthy_http_codes,
+            healthy_grpc_codes=health.healthy_grpc_codes if grpc else None,
             interval=health.interval,
             timeout=health.timeout,
             healthy_threshold_count=health.healthy_threshold,
             unhealthy_threshold_count=health.unhealthy_threshold,
         ),
     )
+
+
+def check_secure(
+    parameter: str,
+    listener: elbv2.IApplicationListener,
+    protocol_version: elbv2.ApplicationProtocolVersion,
+) -> None:
+    """Reject a listener that is known to speak HTTP, for a service that speaks HTTP/2 or gRPC.
+
+    Parameters
+    ----------
+    parameter
+        The parameter that gave it.
+    listener
+        The listener.
+    protocol_version
+        What the service speaks.
+
+    Raises
+    ------
+    ValueError
+        If the load balancer would refuse the two together.
+
+    Notes
+    -----
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-target-groups.html#target-group-protocol-version
+    """
+    resource = listener.node.default_child
+    if isinstance(resource, elbv2.CfnListener) and resource.protocol == "HTTP":
+        raise ValueError(
+            f"'{parameter}' must speak HTTPS with 'protocol_version' {protocol_version.name}, got "
+            f"one that speaks HTTP; give a listener with a certificate"
+        )
 
 
 def listener_rule(

@@ -13,6 +13,7 @@ from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
 from container_pipelines._checks import check_duration, check_range, is_token
+from container_pipelines._types import checked
 
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
 _LONGEST_CODE_DEPLOY_MINUTES: Final = 2880
@@ -37,6 +38,7 @@ class _Kind(StrEnum):
     CANARY = "canary"
 
 
+@checked("traffic_shift")
 @dataclass(frozen=True, slots=True)
 class TrafficShift:
     """The steps in which production traffic is shifted to a new version.

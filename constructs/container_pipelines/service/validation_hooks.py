@@ -1,5 +1,6 @@
 """What a new version must pass while its deployment waits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -18,6 +19,7 @@ from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._assets import function_code
 from container_pipelines._checks import check_duration, check_name, check_range, is_token
 from container_pipelines._findings import LOGS, ROLES, of_function
+from container_pipelines._types import checked
 
 
 class HookStage(StrEnum):
@@ -73,6 +75,7 @@ class TrafficTest:
     host: str | None = None
 
 
+@checked("validation_hook")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationHook:
     """Let your function decide whether a deployment continues.
@@ -105,6 +108,7 @@ class ValidationHook:
         return self.function
 
 
+@checked("http_probe")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProbe:
     """Continue a deployment only if a path on the test listener returns the expected status.
@@ -145,7 +149,7 @@ class HttpProbe:
     timeout: Duration = field(default_factory=lambda: Duration.minutes(1))
     base_url: str | None = None
     vpc: ec2.IVpc | None = None
-    security_groups: tuple[ec2.ISecurityGroup, ...] = ()
+    security_groups: Sequence[ec2.ISecurityGroup] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "security_groups", tuple(self.security_groups))

@@ -4,7 +4,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 
-from container_pipelines import BuildSecret, DockerBuild, Platform
+from container_pipelines import BuildSecret, DockerBuild, LayerCache, Platform
 
 
 def plain(build: DockerBuild) -> dict[str, str]:
@@ -25,6 +25,7 @@ def test_every_option_reaches_the_program() -> None:
         target="prod",
         arguments={"VERSION": "1 2", "GREETING": '$(id) "hi"'},
         secrets={"npm_token": BuildSecret.from_parameter_store("/npm")},
+        layer_cache=LayerCache.IMAGE,
     )
     assert json.loads(plain(build)["BUILD_OPTIONS"]) == {
         "dockerfile": "services/web/Dockerfile",
@@ -32,6 +33,7 @@ def test_every_option_reaches_the_program() -> None:
         "target": "prod",
         "arguments": {"GREETING": '$(id) "hi"', "VERSION": "1 2"},
         "secrets": {"npm_token": "BUILD_SECRET_1"},
+        "layer_cache": "image",
     }
 
 
@@ -95,6 +97,14 @@ def test_platforms(platforms: list[Platform], rendered: str, runs_on_arm: bool) 
         ({"platforms": ["linux/386"]}, "'docker_build.platforms' must be one or more of"),
         ({"platforms": [Platform.AMD64] * 2}, "each once"),
         ({"sbom_generator": "a b"}, "'docker_build.sbom_generator' must be .* name of an image"),
+        (
+            {"layer_cache": "s3"},
+            "'docker_build.layer_cache' must be 'image' or 'registry', got 's3'",
+        ),
+        (
+            {"layer_cache": "image", "platforms": [Platform.AMD64, Platform.ARM64]},
+            "'docker_build.layer_cache' must be 'registry' for .* two platforms, got 'image'",
+        ),
     ],
 )
 def test_bad_input_is_rejected(options: dict[str, Any], message: str) -> None:

@@ -121,7 +121,7 @@ def test_clean_by_cdk_nag(
             {"notify_on": []},
             r"'notify_on' must hold at least one value, got none",
         ),
-        (make_chat, {"notify_on": ["bad"]}, r"'notify_on' must be one of 'failed'.*got 'bad'"),
+        (make_chat, {"notify_on": ["bad"]}, r"'notify_on\[0\]' must be one of .*string 'bad'"),
         (make_chat, {"configuration_name": "a b"}, r"'configuration_name' must be .*got 'a b'"),
         (make_chat, {"slack_workspace_id": "acme.slack.com"}, r"'slack_workspace_id' must be"),
         (make_chat, {"slack_channel_id": "#alerts"}, r"'slack_channel_id' must be .*'#alerts'"),

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from container_pipelines import DeliveryDashboard, PipelineAlarms, SlackNotifier
+from container_pipelines import AlarmName, DeliveryDashboard, PipelineAlarms, SlackNotifier
 
 Watch = Callable[..., PipelineAlarms]
 Body = Callable[[], list[dict[str, Any]]]
@@ -79,7 +79,9 @@ def test_without_a_notifier_codepipelines_own_metrics_are_shown(
 
 
 def test_only_what_is_monitored_is_shown(stack: cdk.Stack, watch: Watch, body: Body) -> None:
-    monitored = watch(pipeline=None, build=None, target_groups=(), alarms={"missing-tasks": None})
+    monitored = watch(
+        pipeline=None, build=None, target_groups=(), alarms={AlarmName.MISSING_TASKS: None}
+    )
     DeliveryDashboard(stack, "Dashboard", services=[monitored])
     assert titles(body()) == ["# web", *DEPLOYMENTS]
 

@@ -253,5 +253,7 @@ def test_mail_gets_a_text_for_each_kind(watch: Watch, stack: Any, resources: Res
 
 @pytest.mark.parametrize("events", [["release"], [EventKind.SCANS, ""]])
 def test_events_that_are_none_are_refused(watch: Watch, events: list[str]) -> None:
-    with pytest.raises(ValueError, match=r"'events' must be one of 'releases', .*got '"):
+    with pytest.raises(
+        ValueError, match=r"'events\[\d\]' must be one of EventKind.RELEASES, .*string '"
+    ):
         watch(events=events)

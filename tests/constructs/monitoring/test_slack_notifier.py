@@ -300,10 +300,10 @@ def test_clean_by_cdk_nag(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"notify_on": ["all"]}, r"'notify_on' must be one of 'failed'.*got 'all'"),
+        ({"notify_on": ["all"]}, r"'notify_on\[0\]' must be one of NotifyOn.FAILED.*string 'all'"),
         ({"notify_on": []}, r"'notify_on' must hold at least one value, got none"),
         ({"docs_url": "docs"}, r"'docs_url' must be .*starts with 'https://'; got 'docs'"),
-        ({"alarms": {"slow": None}}, r"'alarms' must be one of 'errors', 'dead-letters', got"),
+        ({"alarms": {"slow": None}}, r"'alarms.keys\(\)' must be one of NotifierAlarm.ERRORS, "),
     ],
 )
 def test_bad_input(stack: cdk.Stack, options: dict[str, Any], message: str) -> None:

@@ -8,6 +8,7 @@ import yaml
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Template
@@ -28,11 +29,13 @@ from container_pipelines import (
     LoadBalancedService,
     OnFailure,
     Pause,
+    PipelineAlarms,
     PipelineControls,
     ReleaseRecorder,
     Source,
     TrafficShift,
     ValidationHook,
+    no_notifications,
 )
 
 PIPELINE = "AWS::CodePipeline::Pipeline"
@@ -64,7 +67,7 @@ def test_ecs_is_deployed_to_by_its_ordinary_action(
     assert (made.engine, made.code_deploy) == (Engine.ECS, None)
     found = stages(properties)
     assert list(found) == ["Source", "Build", "Deploy"]
-    (build,), (deploy,) = found["Build"], found["Deploy"]
+    (build,), (deploy, _) = found["Build"], found["Deploy"]
     assert deploy["ActionTypeId"]["Provider"] == "ECS"
     assert deploy["InputArtifacts"] == build["OutputArtifacts"] == [{"Name": "Build"}]
     assert deploy["Configuration"]["DeploymentTimeout"] == 34
@@ -91,7 +94,7 @@ def test_the_action_of_ecs_waits_for_shift_bake_and_pause(
     expected: int,
 ) -> None:
     make_pipeline(deployment, deployment_timeout=given)
-    (deploy,) = stages(properties)["Deploy"]
+    deploy, _ = stages(properties)["Deploy"]
     assert deploy["Configuration"]["DeploymentTimeout"] == expected
 
 
@@ -187,12 +190,62 @@ def test_a_service_of_ecss_strategies_rolls_by_mechanism(
     EcsRollingPipeline(stack, "Rolling", source=source, build=build, service=service)
 
 
+@pytest.mark.parametrize("given", ["construct", "service"])
+@pytest.mark.parametrize("deployment", [EcsBlueGreen(), CodeDeployBlueGreen()])
+def test_the_service_may_be_given_as_construct_or_as_what_it_has_made(
+    make_pipeline: MakePipeline,
+    make_service: Callable[..., LoadBalancedService],
+    properties: Properties,
+    deployment: EcsBlueGreen | CodeDeployBlueGreen,
+    given: str,
+) -> None:
+    web = make_service(deployment=deployment)
+    made = make_pipeline(service=web if given == "construct" else web.service)
+    assert (made.engine, made.service) == (deployment.engine, web.service)
+    assert made.target_groups == (web.target_group, web.green_target_group)
+    assert (made.deployment_group is None) == (deployment.engine is Engine.ECS)
+    _, record = stages(properties)["Deploy"]
+    assert "/container-pipelines/my-app/image" in json.dumps(record["Configuration"])
+
+
+def test_a_service_whose_deployment_is_not_known_is_rejected(
+    make_pipeline: MakePipeline, own_service: ecs.FargateService
+) -> None:
+    with pytest.raises(
+        ValueError, match=r"'service' must be a .*make a CodeDeployTarget of it, or"
+    ):
+        make_pipeline(service=own_service)
+
+
+def test_of_a_pipeline_that_shifts_traffic_everything_is_taken(
+    stack: cdk.Stack, make_pipeline: Callable[..., BlueGreenPipeline], images: EcrRepo
+) -> None:
+    release = make_pipeline(CodeDeployBlueGreen())
+    watched = PipelineAlarms(
+        stack, "Watch", name="web", notifications=no_notifications(), pipeline=release
+    )
+    found = watched.monitored
+    assert (found.service, found.repository) == (release.service, images.repository)
+    assert found.target_groups == release.target_groups
+    assert found.deployment_group is release.deployment_group is not None
+    assert {"unhealthy-targets", "unhealthy-targets-2", "server-errors"} <= set(watched.alarms)
+    other = PipelineAlarms(
+        stack,
+        "Other",
+        name="other",
+        notifications=no_notifications(),
+        pipeline=release,
+        target_groups=release.target_groups[:1],
+    )
+    assert other.monitored.target_groups == release.target_groups[:1]
+
+
 def test_code_deploy_gets_the_deploy_files_and_no_more(
     make_pipeline: MakePipeline, properties: Properties
 ) -> None:
     make_pipeline(CodeDeployBlueGreen())
     found = stages(properties)
-    (build,), (deploy,) = found["Build"], found["Deploy"]
+    (build,), (deploy, _) = found["Build"], found["Deploy"]
     assert build["OutputArtifacts"] == [{"Name": "Build"}, {"Name": "Deploy"}]
     assert deploy["InputArtifacts"] == [{"Name": "Deploy"}]
     assert deploy["ActionTypeId"]["Provider"] == "CodeDeployToECS"
@@ -228,7 +281,8 @@ def test_each_output_is_a_secondary_artifact_of_its_name(
 def test_a_buildspec_of_ones_own_is_left_as_it_is(
     stack: cdk.Stack, make_pipeline: MakePipeline, images: EcrRepo, properties: Properties
 ) -> None:
-    own = codebuild.BuildSpec.from_object({"version": "0.2"})
+    text = {"version": "0.2", "env": {"exported-variables": ["IMAGE_URI"]}}
+    own = codebuild.BuildSpec.from_object(text)
     build = BuildProject(stack, "OwnBuild", repository=images.repository, build_spec=own)
     make_pipeline(CodeDeployBlueGreen(), build=build)
     (spec,) = [
@@ -236,7 +290,7 @@ def test_a_buildspec_of_ones_own_is_left_as_it_is(
         for name, project in properties("AWS::CodeBuild::Project").items()
         if name.startswith("OwnBuild")
     ]
-    assert json.loads(spec) == {"version": "0.2"}
+    assert json.loads(spec) == text
     (action,) = stages(properties)["Build"]
     given = json.dumps(action["Configuration"]["EnvironmentVariables"])
     for name in ("DEPLOY_FILES_PARAMETER", "BUILD_PROGRAM", "BUILD_PROGRAM_SHA256"):
@@ -294,9 +348,10 @@ def test_the_build_may_read_what_the_files_are_made_of(
     stack: cdk.Stack, make_pipeline: MakePipeline, statements: Statements
 ) -> None:
     make_pipeline(CodeDeployBlueGreen())
-    found = by_action(statements(stack, "BuildRole"))
-    assert found['"ecs:DescribeTaskDefinition"']["Resource"] == "*"
-    assert "DeployFiles" in json.dumps(found['"ssm:GetParameter"']["Resource"])
+    found = statements(stack, "BuildRole")
+    assert by_action(found)['"ecs:DescribeTaskDefinition"']["Resource"] == "*"
+    read = [each["Resource"] for each in found if each["Action"] == "ssm:GetParameter"]
+    assert "DeployFiles" in json.dumps(read)
 
 
 def test_the_deployment_group_is_as_documented(

@@ -204,10 +204,13 @@ def test_where_a_drift_is_ignored_there_is_nothing(
 
 
 def test_without_a_pointer_there_is_nothing_to_compare(
-    stack: cdk.Stack, detector: DriftDetector, make: Callable[..., EcsRollingPipeline]
+    stack: cdk.Stack,
+    detector: DriftDetector,
+    make: Callable[..., EcsRollingPipeline],
+    own_service: ecs.FargateService,
 ) -> None:
     with pytest.raises(ValueError, match="'drift_detector' must be given with 'image_pointer'"):
-        make(image_pointer=None, drift_detector=detector)
+        make(service=own_service, image_pointer=None, drift_detector=detector)
 
 
 @pytest.mark.parametrize(
@@ -277,10 +280,10 @@ def test_the_pipeline_shows_the_detector_that_it_has(
 
 @pytest.mark.parametrize("without", ["pointer", "interest"])
 def test_without_a_pointer_or_where_a_drift_is_ignored_it_has_none(
-    make: Callable[..., EcsRollingPipeline], without: str
+    make: Callable[..., EcsRollingPipeline], own_service: ecs.FargateService, without: str
 ) -> None:
     made = (
-        make(image_pointer=None)
+        make(service=own_service, image_pointer=None)
         if without == "pointer"
         else make(controls=PipelineControls(on_drift=OnDrift.IGNORE))
     )

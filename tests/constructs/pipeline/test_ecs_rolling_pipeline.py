@@ -17,6 +17,7 @@ from container_pipelines import (
     DriftDetector,
     EcrRepo,
     EcsRollingPipeline,
+    ImagePointer,
     LoadBalancedService,
     OnFailure,
     PipelineControls,
@@ -84,6 +85,16 @@ def test_three_stages_hand_the_image_on(
             "type": "PLAINTEXT",
             "value": "https://github.com/your-org/my-app",
         },
+        {
+            "name": "LIVE_IMAGE_PARAMETER",
+            "type": "PLAINTEXT",
+            "value": "/container-pipelines/my-app/image",
+        },
+        {
+            "name": "PREVIOUS_IMAGE_PARAMETER",
+            "type": "PLAINTEXT",
+            "value": "/container-pipelines/my-app/image-previous",
+        },
     ]
     assert deploy["ActionTypeId"]["Provider"] == "ECS"
     assert deploy["Configuration"]["DeploymentTimeout"] == 30
@@ -127,7 +138,7 @@ def test_every_action_has_a_role_of_its_own_that_only_the_pipeline_takes(
     (pipeline,) = rendered.find_resources(PIPELINE).values()
     actions = [a for stage in pipeline["Properties"]["Stages"] for a in stage["Actions"]]
     roles = [action["RoleArn"]["Fn::GetAtt"][0] for action in actions]
-    assert len(set(roles)) == 3
+    assert len(set(roles)) == 4
     own = pipeline["Properties"]["RoleArn"]
     for role in roles:
         trust = rendered.find_resources("AWS::IAM::Role")[role]["Properties"]
@@ -143,10 +154,11 @@ def test_the_pipeline_takes_its_roles_and_hands_artifacts_on(
     assert {action.startswith("s3:GetBucket") for action in bucket["Action"]} == {True}
     assert "s3:DeleteObject" not in objects["Action"]
     assert not [action for action in objects["Action"] if "*" in action]
-    assert [assume["Action"] for assume in assumes] == ["sts:AssumeRole"] * 3
+    assert [assume["Action"] for assume in assumes] == ["sts:AssumeRole"] * 4
     assert {assume["Resource"]["Fn::GetAtt"][0][:17] for assume in assumes} == {
         "ReleaseSourceRole",
         "ReleaseBuildRoleC",
+        "ReleaseRecordRole",
         "ReleaseDeployRole",
     }
 
@@ -393,9 +405,10 @@ def stage(template: Template, name: str) -> list[dict[str, Any]]:
 def test_without_a_pointer_nothing_is_recorded(
     stack: cdk.Stack,
     make: Callable[..., EcsRollingPipeline],
+    own_service: ecs.FargateService,
     template: Callable[[cdk.Stack], Template],
 ) -> None:
-    make()
+    make(service=own_service)
     rendered = template(stack)
     assert [action["Name"] for action in stage(rendered, "Deploy")] == ["Deploy"]
     rendered.resource_count_is("AWS::Lambda::Function", 0)
@@ -426,6 +439,36 @@ def test_with_a_pointer_a_release_is_recorded_after_its_deployment(
     assert nag(stack) == []
 
 
+@pytest.mark.parametrize("given", ["construct", "service"])
+def test_a_service_of_the_library_is_released_with_its_pointer(
+    stack: cdk.Stack,
+    make: Callable[..., EcsRollingPipeline],
+    make_service: Callable[..., LoadBalancedService],
+    template: Callable[[cdk.Stack], Template],
+    given: str,
+) -> None:
+    web = make_service()
+    made = make(service=web if given == "construct" else web.service)
+    assert (made.service, made.target_groups) == (web.service, (web.target_group,))
+    deploy, record = stage(template(stack), "Deploy")
+    assert deploy["Configuration"]["ServiceName"] == {"Fn::GetAtt": ["Service9571FDD8", "Name"]}
+    assert "/container-pipelines/my-app/image" in json.dumps(record["Configuration"])
+    assert made.drift_detector is not None
+
+
+@pytest.mark.parametrize("given", ["construct", "service"])
+def test_another_pointer_than_that_of_the_service_is_rejected(
+    app: cdk.App,
+    make: Callable[..., EcsRollingPipeline],
+    make_service: Callable[..., LoadBalancedService],
+    given: str,
+) -> None:
+    web = make_service()
+    other = ImagePointer(cdk.Stack(app, "Other"), "Pointer", parameter_name="/other/image")
+    with pytest.raises(ValueError, match=r"'image_pointer' must be the one that .*'app' reads"):
+        make(service=web if given == "construct" else web.service, image_pointer=other)
+
+
 def test_pipelines_share_recorder_and_drift_detector(
     app: cdk.App,
     stack: cdk.Stack,
@@ -443,7 +486,7 @@ def test_pipelines_share_recorder_and_drift_detector(
 
 
 def test_a_recorder_without_a_pointer_is_rejected(
-    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline]
+    stack: cdk.Stack, make: Callable[..., EcsRollingPipeline], own_service: ecs.FargateService
 ) -> None:
     with pytest.raises(ValueError, match="'recorder' must be given with 'image_pointer', got none"):
-        make(recorder=ReleaseRecorder(stack, "Recorder"))
+        make(service=own_service, recorder=ReleaseRecorder(stack, "Recorder"))

@@ -136,7 +136,7 @@ VARIABLE = codepipeline.Variable(variable_name="TICKET", default_value="x")
             {"gates": [Approval(name=name) for name in many(51)]},
             "'controls.gates' must hold at most 50, got 51",
         ),
-        ({"on_failure": "EXPLODE"}, "'controls.on_failure' must be one of .* got 'EXPLODE'"),
+        ({"on_failure": "EXPLODE"}, "'controls.on_failure' must be one of .* string 'EXPLODE'"),
         ({"frozen": ""}, "'controls.frozen' must be 1 to 300 characters"),
         ({"frozen": "x" * 301}, "'controls.frozen' must be 1 to 300 characters"),
         ({"frozen": "Year's end"}, "'controls.frozen' must be .* got 'Year's end'"),

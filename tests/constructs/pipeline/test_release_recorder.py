@@ -16,7 +16,6 @@ from container_pipelines import (
     BuildProject,
     EcrRepo,
     EcsRollingPipeline,
-    LoadBalancedService,
     ReleaseRecorder,
     Source,
     _assets,
@@ -247,11 +246,11 @@ def test_one_function_for_pipelines_of_other_stacks_without_a_cycle(
     stack: cdk.Stack,
     shared: cdk.Stack,
     recorder: ReleaseRecorder,
-    make_service: Callable[..., LoadBalancedService],
+    own_service: ecs.FargateService,
     add_pipeline: Callable[..., Any],
 ) -> None:
     """One pipeline has its service in its own stack, as an app may well do."""
-    add_pipeline(stack, make_service().service, recorder)
+    add_pipeline(stack, own_service, recorder)
     other = cdk.Stack(app, "Other")
     add_pipeline(other, imported(other, "other"), recorder)
     app.synth()
@@ -265,10 +264,10 @@ def test_one_function_for_pipelines_of_other_stacks_without_a_cycle(
 def test_recorder_service_and_pipeline_in_one_stack(
     app: cdk.App,
     stack: cdk.Stack,
-    make_service: Callable[..., LoadBalancedService],
+    own_service: ecs.FargateService,
     add_pipeline: Callable[..., Any],
 ) -> None:
-    add_pipeline(stack, make_service().service, ReleaseRecorder(stack, "Recorder"))
+    add_pipeline(stack, own_service, ReleaseRecorder(stack, "Recorder"))
     app.synth()
 
 

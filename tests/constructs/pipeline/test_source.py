@@ -4,9 +4,10 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_ecs as ecs
 from aws_cdk.assertions import Template
 
-from container_pipelines import BuildProject, EcsRollingPipeline, LoadBalancedService, Source
+from container_pipelines import BuildProject, EcsRollingPipeline, Source
 
 CONNECTION = "arn:aws:codeconnections:eu-west-1:111122223333:connection/0f1e2d3c"
 Statements = Callable[[cdk.Stack, str], list[dict[str, Any]]]
@@ -16,15 +17,13 @@ Statements = Callable[[cdk.Stack, str], list[dict[str, Any]]]
 def release(
     stack: cdk.Stack,
     build: BuildProject,
-    make_service: Callable[..., LoadBalancedService],
+    own_service: ecs.FargateService,
     template: Callable[[cdk.Stack], Template],
 ) -> Callable[[Source], Any]:
     """Make a pipeline of a source; returns its source action."""
 
     def release(source: Source) -> Any:
-        EcsRollingPipeline(
-            stack, "Release", source=source, build=build, service=make_service().service
-        )
+        EcsRollingPipeline(stack, "Release", source=source, build=build, service=own_service)
         (pipeline,) = template(stack).find_resources("AWS::CodePipeline::Pipeline").values()
         return pipeline["Properties"]["Stages"][0]["Actions"][0]
 

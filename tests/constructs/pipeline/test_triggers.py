@@ -106,7 +106,7 @@ def many(count: int) -> list[str]:
         ({"branches": [""]}, r"\.branches' must hold patterns of 1 to 255 characters"),
         ({"file_paths": ["x" * 256]}, r"\.file_paths' must hold patterns of 1 to 255"),
         ({"file_paths": ["a\nb"]}, r"\.file_paths' must hold patterns of 1 to 255"),
-        ({"branches": "main"}, r"\.branches' must be a list of patterns, .* write \['main'\]"),
+        ({"branches": "main"}, r"\.branches' must be a list of strings, .* write \['main'\]"),
         (
             {"branches": ["main"], "branches_excluded": ["main"]},
             r"\.branches_excluded' must not repeat .* 'branches' includes, got 'main' in both",

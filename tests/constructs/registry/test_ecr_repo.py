@@ -78,6 +78,7 @@ def test_what_is_live_and_what_was_stay_however_many_builds_go_by(
         image("long ago for amd64", 500),
         image("cache", 10, "buildcache"),
         image("cache of a branch", 90, "buildcache-old"),
+        image("newest build, never released", 90, "e1", "buildcache-image"),
     ]
     gone = expired(policy, [*builds, *marked, *others], now=1000 * 86400)
     # Of the newest thirty one is the cache, which has a rule of its own and counts here as well.
@@ -96,9 +97,12 @@ def test_the_lifecycle_spares_the_cache_and_keeps_the_newest_images(
         stack, "Images", repository_name="my-app", images_to_keep=5, untagged_days=2, cache_days=9
     )
     policy = lifecycle(template(stack))
-    live, previous, cache, untagged, releases = (rule["selection"] for rule in policy["rules"])
-    assert [rule["rulePriority"] for rule in policy["rules"]] == [1, 2, 3, 4, 5]
-    for selection, tag in ((live, "live"), (previous, "previous")):
+    live, previous, cached, cache, untagged, releases = (
+        rule["selection"] for rule in policy["rules"]
+    )
+    assert [rule["rulePriority"] for rule in policy["rules"]] == [1, 2, 3, 4, 5, 6]
+    marks = ((live, "live"), (previous, "previous"), (cached, "buildcache-image"))
+    for selection, tag in marks:
         assert (selection["tagPatternList"], selection["countNumber"]) == ([tag], 1)
     assert (cache["tagPatternList"], cache["countNumber"]) == (["buildcache*"], 9)
     assert (untagged["tagStatus"], untagged["countNumber"]) == ("untagged", 2)

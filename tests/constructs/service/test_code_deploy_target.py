@@ -79,7 +79,10 @@ def test_an_imported_service_is_rejected(stack: cdk.Stack, make_target: MakeTarg
             stack, "Theirs", "arn:aws:ecs:eu-west-1:111122223333:cluster/theirs"
         ),
     )
-    with pytest.raises(ValueError, match="'service' must be made in your app for CodeDeploy"):
+    with pytest.raises(
+        ValueError,
+        match=r"'code_deploy_target.service' must be an aws_ecs.BaseService, got an imported",
+    ):
         make_target(service=imported)
 
 

@@ -11,6 +11,11 @@ from aws_cdk.assertions import Match, Template
 from container_pipelines import HealthCheck, LoadBalancedService, Scaling
 
 Make = Callable[..., LoadBalancedService]
+SECRET = ecs.Secret.from_ssm_parameter(
+    ssm.StringParameter.from_secure_string_parameter_attributes(
+        cdk.Stack(), "Parameter", parameter_name="/a/secret"
+    )
+)
 SERVICE = "AWS::ECS::Service"
 TARGET_GROUP = "AWS::ElasticLoadBalancingV2::TargetGroup"
 
@@ -369,9 +374,9 @@ def test_only_the_load_balancer_reaches_the_tasks(
         ({"priority": 0}, "'priority' must be from 1 to 50000, got 0"),
         ({"desired_count": -1}, "'desired_count' must be from 0 to 5000, got -1"),
         ({"environment": {"PORT": "1"}}, "must not set 'PORT'.*; give 'container_port' instead"),
-        ({"secrets": {"PORT": None}}, "must not set 'PORT'"),
+        ({"secrets": {"PORT": SECRET}}, "must not set 'PORT'"),
         (
-            {"environment": {"A": "1"}, "secrets": {"A": None}},
+            {"environment": {"A": "1"}, "secrets": {"A": SECRET}},
             "'secrets' must not repeat names of 'environment', got A",
         ),
         (

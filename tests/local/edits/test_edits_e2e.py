@@ -26,6 +26,7 @@ from tests.local.edits.edited import (
     CERTIFICATES,
     CODE_DEPLOY,
     EDITS,
+    RELEASED_AFTER,
     ROLLING,
     SECRET_PARAMETER,
     SETTINGS,
@@ -136,6 +137,12 @@ def test_no_edit_costs_a_request(
         with asked(engine, *first.values(), *entrances(engine).values()):
             assembly = cdk_deploy(settings)
         assert live(engine) == images
+        if name == RELEASED_AFTER:
+            # An edit of these settings has frozen the releases.
+            Releases(engine.endpoint).enable_transition(ROLLING, "Deploy")
+            with asked(engine, *entrances(engine).values()):
+                release(engine, ROLLING)
+            images = live(engine)
     assert {url.partition(":")[0] for url in entrances(engine).values()} == {"https"}
     assert left_over(engine, assembly) == [
         f"edited-{CODE_DEPLOY}-{part}" for part in ("pipeline", "registry", "service")
