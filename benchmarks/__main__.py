@@ -126,7 +126,7 @@ def _times(by_name: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {seconds:.2f}" for name, seconds in by_name.items())
 
 
-def measure_builds(rounds: int) -> int:
+def measure_builds(applications: Sequence[str], rounds: int) -> int:
     """Run the builds; the exit code tells whether there was an engine to run them with."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
         folder = Path(name)
@@ -143,7 +143,7 @@ def measure_builds(rounds: int) -> int:
                 return 1
             console.print(f"[dim]{cloud.engine.note}[/]")
             contestants = Contestants(cloud)
-            for application in APPLICATIONS:
+            for application in applications:
                 console.print(f"\n[bold]{application}[/]")
                 found = measure(partial(contestants.of, application), rounds)
                 console.print(table(f"{application}, the fastest of {rounds}", found))
@@ -163,6 +163,12 @@ def main() -> int:
         help="for how many to synthesize",
     )
     parser.add_argument(
+        "--application",
+        choices=APPLICATIONS,
+        action="append",
+        help="which to build; all by default",
+    )
+    parser.add_argument(
         "--rounds", type=int, default=3, help="how many builds and syntheses of each"
     )
     parser.add_argument(
@@ -179,7 +185,9 @@ def main() -> int:
         return 0
     if asked.what != "builds":
         synthesis.main(counts=asked.services, rounds=asked.rounds, svg=asked.plot)
-    return measure_builds(asked.rounds) if asked.what != "synthesis" else 0
+    if asked.what == "synthesis":
+        return 0
+    return measure_builds(asked.application or [*APPLICATIONS], asked.rounds)
 
 
 if __name__ == "__main__":

@@ -254,31 +254,31 @@ class Contestants:
         Parameters
         ----------
         application
-            The application's name, see `APPLICATIONS`.
+            One of `APPLICATIONS`.
         number
             Which round.
 
         Returns
         -------
         dict
-            The builds by ``usual``, ``inline``, ``this`` and ``this, cache in the image``; the last
-            only where it is not what the Dockerfile makes of the other one anyway.
+            The builds by ``usual``, ``inline``, and where this one keeps its layers: ``image`` or
+            ``registry``.
         """
         source = APPLICATIONS[application]
         ours = build_file("build.yml")
         made = {
             "usual": (BASELINE, {"INLINE_CACHE": "0"}),
             "inline": (BASELINE, {"INLINE_CACHE": "1"}),
-            "this": (ours, _variables(DockerBuild())),
+            **{
+                str(place): (ours, _variables(DockerBuild(layer_cache=place)))
+                for place in LayerCache
+            },
         }
-        if (source / "Dockerfile").read_text().count("\nFROM ") > 1:
-            in_image = DockerBuild(layer_cache=LayerCache.IMAGE)
-            made["this, cache in the image"] = (ours, _variables(in_image))
-        place = [*APPLICATIONS].index(application)
+        which = [*APPLICATIONS].index(application)
         return {
             name: Builds(
                 self._cloud,
-                f"{'-'.join(re.findall('[a-z]+', name))}-{place}-{number}",
+                f"{name}-{which}-{number}",
                 buildspec=buildspec.read_text(),
                 variables={**self._variables, **own},
                 source=source,

@@ -68,11 +68,14 @@ def test_the_second_build_takes_unchanged_layers_from_the_cache(
     own_uploads: int,
 ) -> None:
     project = new_project(docker_build=DockerBuild(layer_cache=place))
-    assert project.build(LAYERS, commit=COMMIT).status == "SUCCEEDED"
+    # The engine mounts layers that it has pushed to another repository.
+    files = {**LAYERS, "first.txt": f"first, {place}", "second.txt": f"second, {place}"}
+    assert project.build(files, commit=COMMIT).status == "SUCCEEDED"
     uploaded = registry.uploads(project.repository)
     # As on a machine that has never built anything.
     forget_cache()
-    build = project.build({**LAYERS, "second.txt": "changed"}, commit="b" * 40)
+    changed = {**files, "second.txt": f"changed, {place}"}
+    build = project.build(changed, commit="b" * 40)
     assert build.status == "SUCCEEDED"
     assert build.cached_steps() == {"COPY first.txt /"}
     # Layer and configuration of the image, and the configuration of a cache beside it.
@@ -82,7 +85,9 @@ def test_the_second_build_takes_unchanged_layers_from_the_cache(
     layers = [project.manifest(each)["layers"] for each in (first, second)]
     assert layers[0][0] == layers[1][0]
     assert layers[0][1] != layers[1][1]
-    assert project.files(second) == {"first.txt": b"first", "second.txt": b"changed"}
+    assert project.files(second) == {
+        name: changed[name].encode() for name in ("first.txt", "second.txt")
+    }
 
 
 def test_nothing_is_built_again_for_an_unchanged_source(

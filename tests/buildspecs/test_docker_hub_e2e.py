@@ -1,7 +1,9 @@
 """Base images of a Docker Hub that demands a login."""
 
 import contextlib
+import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def hub(
     open_builder: Callable[..., contextlib.AbstractContextManager[Engine]],
     machine: BuildMachine,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[None]:
+) -> Iterator[Engine]:
     """Build with an engine that has no image yet, and whose Docker Hub demands a login."""
     if builder.kind != "private":
         pytest.skip("only the private engine has a Docker Hub of its own")
@@ -41,11 +43,11 @@ def hub(
     htpasswd = folder / "htpasswd"
     htpasswd.write_text(READER)
     with open_builder(folder, htpasswd=htpasswd) as engine, machine.using(engine):
-        yield
+        yield engine
 
 
 @pytest.fixture
-def project(hub: None, new_project: Callable[..., Project]) -> Project:
+def project(hub: Engine, new_project: Callable[..., Project]) -> Project:
     project = new_project(docker_hub=DockerHubCredentials.from_parameter_store())
     keep(project, "user", "reader")
     return project
@@ -77,7 +79,6 @@ def test_a_wrong_login(project: Project) -> None:
     assert build.artifact is None
 
 
-@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize(
     ("dockerfile", "phase", "cause"),
     [
@@ -87,8 +88,15 @@ def test_a_wrong_login(project: Project) -> None:
     ],
 )
 def test_no_login_although_one_is_demanded(
-    new_project: Callable[..., Project], dockerfile: str, phase: str, cause: str
+    hub: Engine, new_project: Callable[..., Project], dockerfile: str, phase: str, cause: str
 ) -> None:
+    # As on a machine that has never pulled anything.
+    subprocess.run(
+        ["docker", "image", "prune", "--all", "--force"],
+        env={**os.environ, **hub.environment},
+        check=True,
+        capture_output=True,
+    )
     project = new_project()
     build = project.build({"Dockerfile": dockerfile}, commit=COMMIT)
     assert build.status == "FAILED"

@@ -52,8 +52,9 @@ class EcrRepo(Construct):
     repository_name
         The repository's name: lower-case letters, digits, and ``.``, ``_``, ``-``, ``/`` between.
     images_to_keep
-        How many images stay, from 2 to 1000, counted by push; older ones expire. The live image and
-        the one before stay in any case; the layer cache has its own rule.
+        How many images stay, from 2 to 1000, counted by push; older ones expire. The live image,
+        the one before and the newest that keeps its layers itself stay in any case; a layer cache
+        beside the images has its own rule.
     untagged_days
         After how many days an image without a tag expires, from 1 to 365.
     cache_days
