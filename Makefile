@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --durations 15
 PYTHON_PACKAGES := $(VENV)/.installed
 NODE_PACKAGES := node_modules/.installed
+# The oldest AWS CDK that pyproject.toml allows, in an environment of its own.
+OLDEST_CDK := .cache/oldest-cdk/.installed
 # The lock file has a Node.js, for users on Linux whose own is none that is supported.
 NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
@@ -19,11 +21,11 @@ help: ## Show this list
 demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, entirely on this machine
 	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
 
-test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) lint ## Run all checks and tests
+test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(OLDEST_CDK) lint ## Run all checks and tests
 	@npm test --silent --prefix samples/my-container-app
 	@$(PYTEST)
 
-test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need no container engine
+test-unit: $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(OLDEST_CDK) ## Run the tests that need no container engine
 	@$(PYTEST) -m "not e2e"
 
 test-e2e: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Run the tests that need one
@@ -76,6 +78,14 @@ $(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproj
 	@echo "Installing Python packages into $(VENV) (once, about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(OLDEST_CDK): pyproject.toml constraints.txt
+	@echo "Installing the oldest AWS CDK that is supported into $(@D) (once, about a minute)"
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@sed '/^aws-cdk/d' constraints.txt > $(@D)/constraints.txt
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt \
+		"aws-cdk-lib==$$(sed -n 's/.*"aws-cdk-lib>=\([0-9.]*\),<3".*/\1/p' pyproject.toml)"
 	@touch $@
 
 $(NODE_PACKAGES): package.json package-lock.json

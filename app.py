@@ -14,4 +14,10 @@ try:
     add_delivery_stacks(app, Settings.from_context(app.node.try_get_context("delivery")))
 except SettingsError as error:
     sys.exit(str(error))
-app.synth()
+try:
+    app.synth()
+except RuntimeError as error:
+    # What the CDK's validation has found, it has printed already.
+    if not str(error).startswith("ValidationFailed:"):
+        raise
+    sys.exit(str(error))

@@ -161,6 +161,31 @@ SecretName = Annotated[
 ]
 """The name of a secret in Secrets Manager."""
 
+SecretField = Annotated[
+    str,
+    AfterValidator(_no_secret),
+    text(
+        r"[A-Za-z0-9/_+=.@-]+(:[^:]+)?",
+        "a secret's name in Secrets Manager, or 'name:field' for a field of its JSON",
+        maximum=1024,
+    ),
+]
+"""A secret in Secrets Manager, or one field of it, by the secret's name."""
+
+SecretArn = Annotated[
+    str,
+    AfterValidator(_no_secret),
+    text(
+        r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
+        r"(:[^:]+)?",
+        "a secret's complete ARN, with the six characters at its end, which ECS needs: "
+        "'arn:aws:secretsmanager:<region>:<account>:secret:my-app-AbCdEf', with ':field' after it "
+        "for a field of its JSON",
+        maximum=2048,
+    ),
+]
+"""A secret in Secrets Manager, or one field of it, by the secret's complete ARN."""
+
 EcsName = Annotated[
     str,
     text(r"[A-Za-z0-9_-]+", "a name of letters, digits, '-' and '_'", maximum=255),

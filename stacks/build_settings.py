@@ -2,7 +2,8 @@
 
 import datetime as dt
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -16,17 +17,68 @@ from container_pipelines import (
     PullThroughCache,
 )
 from stacks._mistakes import Mistake, mistake
-from stacks._model import Model, Parameter, once, refused
+from stacks._model import Model, Parameter, SecretField, SecretName, once, refused, text
 
+_FIELD: Final = text(r"[^:]+", "a field of the secret's JSON object, without ':'", maximum=512)
 # What CodeBuild holds all variables of a build in, less what the others need.
 _MOST_CHARACTERS: Final = 3900
 
 
 class DockerHub(Model):
-    """Where the Docker Hub login is kept in Parameter Store."""
+    """Where the Docker Hub login is kept: in Parameter Store, or in Secrets Manager."""
 
     user_parameter: Parameter = "/codebuild/dockerhub-user"
     token_parameter: Parameter = "/codebuild/dockerhub-token"  # noqa: S105 - a parameter's name
+    secret: SecretName | None = None
+    """A secret in the place of both parameters; its value is a JSON object."""
+    user_field: Annotated[str, _FIELD] = "user"
+    token_field: Annotated[str, _FIELD] = "token"  # noqa: S105 - a field's name
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Find settings of the one store beside those of the other."""
+        if self.secret is not None:
+            other, why = {"user_parameter", "token_parameter"}, "with secret, which has both"
+        else:
+            other, why = {"user_field", "token_field"}, "without a secret, whose fields they name"
+        for name in sorted(other & self.model_fields_set):
+            yield mistake(name, f"must be left out {why}", reads=["secret"])
+
+
+_OF_THE_LIBRARYS_BUILDSPEC: Final = {
+    "arguments",
+    "context",
+    "dockerfile",
+    "layer_cache",
+    "platforms",
+    "sbom_generator",
+    "scan",
+    "secret_parameters",
+    "secrets",
+    "target",
+    "test_command",
+}
+
+
+def secret_ids(setting: str, secrets: Mapping[str, str]) -> Iterator[Mistake]:
+    """Find ids that no Dockerfile can ask for.
+
+    Parameters
+    ----------
+    setting
+        The setting that has the secrets.
+    secrets
+        The secrets, by id.
+
+    Returns
+    -------
+    Iterator[Mistake]
+        The mistakes.
+    """
+    for each in secrets:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}", each):
+            yield mistake(
+                setting, f"must have ids of letters, digits, '_', '.' and '-', got '{each}'"
+            )
 
 
 class Allowed(Model):
@@ -87,12 +139,26 @@ class Build(Model):
     arguments: dict[str, str] = Field(default_factory=dict)
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Secrets of the Dockerfile from SecureString parameters: id -> parameter's name."""
+    secrets: dict[str, SecretField] = Field(default_factory=dict)
+    """Secrets of the Dockerfile from Secrets Manager: id -> the secret's name."""
     platforms: Annotated[list[Architecture], Field(min_length=1), AfterValidator(once)] = ["amd64"]
     test_command: list[str] = Field(default_factory=list)
     """A program and its arguments, run in the image before it is pushed."""
     sbom_generator: str | None = None
     layer_cache: Literal["image", "registry"] | None = None
     """Where layers are kept for the next build; by default the Dockerfile decides."""
+    buildspec: (
+        Annotated[
+            str,
+            text(
+                r"(?!/)(?!(.*/)?\.\.(/|$))\S+\.ya?ml",
+                "the path of a YAML file below the source's root, such as 'buildspec.yml'",
+                maximum=1024,
+            ),
+        ]
+        | None
+    ) = None
+    """The repository's own buildspec, in the place of the library's."""
 
     compute_type: Literal["SMALL", "MEDIUM", "LARGE", "X_LARGE", "X2_LARGE"] = "SMALL"
     timeout_minutes: Annotated[int, Field(ge=5, le=2160)] = 30
@@ -102,15 +168,29 @@ class Build(Model):
     """The Docker Hub login; none by default, and pulls are anonymous."""
     pull_through_cache: str | None = None
     """The prefix of ECR's pull-through cache for Docker Hub, in the place of a login."""
+    in_vpc: bool = False
+    """Whether builds run in the platform's private subnets, and reach what is private there."""
     scan: Scan = Scan()
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Find what Docker does not take, and two ways to Docker Hub."""
-        yield from refused(
-            lambda: self.docker_build(self.secret_parameters),
-            prefix="docker_build",
-            names={"secrets": "secret_parameters"},
-        )
+        """Find what Docker does not take, two ways to one end, and what a buildspec decides."""
+        yield from refused(lambda: self.docker_build({}), prefix="docker_build")
+        for name in ("secret_parameters", "secrets"):
+            yield from secret_ids(name, getattr(self, name))
+        if both := sorted(set(self.secrets) & set(self.secret_parameters)):
+            yield mistake(
+                "secrets",
+                f"must not repeat ids of secret_parameters, got {', '.join(both)} in both",
+                reads=["secret_parameters"],
+            )
+        for name in sorted(_OF_THE_LIBRARYS_BUILDSPEC & self.model_fields_set):
+            if self.buildspec is not None:
+                yield mistake(
+                    name,
+                    "must be left out with buildspec: it is for the library's, and the "
+                    "repository's own decides what it does",
+                    reads=["buildspec"],
+                )
         if (prefix := self.pull_through_cache) is not None:
             yield from refused(
                 lambda: PullThroughCache(prefix=prefix),
@@ -125,13 +205,13 @@ class Build(Model):
                     reads=["pull_through_cache"],
                 )
 
-    def docker_build(self, secret_parameters: dict[str, str]) -> DockerBuild:
+    def docker_build(self, secrets: Mapping[str, BuildSecret]) -> DockerBuild:
         """Return how the Dockerfile becomes an image.
 
         Parameters
         ----------
-        secret_parameters
-            Its secrets: id -> parameter's name.
+        secrets
+            Its secrets, by id.
 
         Returns
         -------
@@ -143,10 +223,7 @@ class Build(Model):
             context=self.context,
             target=self.target,
             arguments=self.arguments,
-            secrets={
-                secret: BuildSecret.from_parameter_store(parameter)
-                for secret, parameter in secret_parameters.items()
-            },
+            secrets=secrets,
             platforms=[Platform(f"linux/{name}") for name in self.platforms],
             test_command=self.test_command,
             sbom_generator=self.sbom_generator,

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from stacks._mistakes import Mistake, mistake
-from stacks._model import EcsName, Model, Parameter, UrlPath, longest, text
+from stacks._model import EcsName, Model, Parameter, SecretArn, UrlPath, longest, text
 from stacks.build_settings import Architecture
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
@@ -32,6 +32,10 @@ class Container(Model):
     port: Annotated[int, Field(ge=1, le=65535)] = 3000
     cpu: Literal[256, 512, 1024, 2048, 4096, 8192, 16384] = 256
     memory: Annotated[int, Field(ge=512, le=122880)] = 512
+    ephemeral_storage_gib: Annotated[int, Field(ge=21, le=200)] | None = None
+    """GiB of a task's own disk; Fargate's 20 by default."""
+    command: list[str] = Field(default_factory=list)
+    """What runs in the place of the image's own command."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Plain settings; never a secret."""
     architecture: Architecture = "amd64"
@@ -39,6 +43,8 @@ class Container(Model):
     """What the service runs before its first release; a sample of Google's by default."""
     secret_parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Environment variables from SecureString parameters: variable -> parameter's name."""
+    secrets: dict[str, SecretArn] = Field(default_factory=dict)
+    """Environment variables from Secrets Manager: variable -> ARN, or ARN:field."""
     user: (
         Annotated[
             str,
@@ -52,6 +58,10 @@ class Container(Model):
     ) = None
     """The number of the user it runs as, and maybe of a group; the image's own by default."""
     read_only_root_filesystem: bool = True
+    execute_command: bool = False
+    """Whether people may open a shell in a task, by ECS Exec."""
+    stop_timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 30
+    """How long a task may take to stop before it is killed."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find what Fargate has no task for, and variables that cannot be."""
@@ -63,6 +73,21 @@ class Container(Model):
                 "must be given with architecture arm64: whether the default seed image runs there "
                 "is not documented",
                 reads=["architecture"],
+            )
+        if self.command and self.seed_image is None:
+            yield mistake(
+                "seed_image",
+                "must be given with command, which the default seed image does not know: name an "
+                "image that answers the health check when it runs that command",
+                reads=["command", "architecture"],
+            )
+        if self.execute_command and self.read_only_root_filesystem:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+            yield mistake(
+                "read_only_root_filesystem",
+                "must be false with execute_command, whose agent writes to the container's file "
+                "system: set it while people need a shell",
+                reads=["execute_command"],
             )
 
     def _size(self) -> Iterator[Mistake]:
@@ -80,6 +105,7 @@ class Container(Model):
         for section, names in (
             ("environment", self.environment),
             ("secret_parameters", self.secret_parameters),
+            ("secrets", self.secrets),
         ):
             for name in names:
                 if name == "PORT":
@@ -92,13 +118,17 @@ class Container(Model):
                         section,
                         f"must have names of letters, digits, '_', '.' and '-', got '{name}'",
                     )
-        if both := sorted(set(self.environment) & set(self.secret_parameters)):
-            yield mistake(
-                "environment",
-                f"must not repeat names of secret_parameters, got {', '.join(both)} in both: keep "
-                f"the secret",
-                reads=["secret_parameters"],
-            )
+        for section, other in (
+            ("environment", "secret_parameters"),
+            ("environment", "secrets"),
+            ("secret_parameters", "secrets"),
+        ):
+            if both := sorted(set(getattr(self, section)) & set(getattr(self, other))):
+                yield mistake(
+                    section,
+                    f"must not repeat names of {other}, got {', '.join(both)} in both: keep one",
+                    reads=[other],
+                )
 
 
 class HealthCheckSettings(Model):
@@ -109,6 +139,17 @@ class HealthCheckSettings(Model):
     timeout_seconds: Annotated[int, Field(ge=2, le=120)] = 5
     healthy_threshold: Annotated[int, Field(ge=2, le=10)] = 2
     unhealthy_threshold: Annotated[int, Field(ge=2, le=10)] = 3
+    healthy_codes: Annotated[
+        str,
+        text(
+            r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*",
+            "codes from 200 to 499 such as '200', '200,302' or '200-299'",
+            maximum=255,
+        ),
+    ] = "200"
+    """The answers that count as healthy."""
+    grace_period_seconds: Annotated[int, Field(ge=0, le=86400)] = 60
+    """How long the failed checks of a task that starts are ignored."""
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find a check that the next one would overtake."""
@@ -127,6 +168,16 @@ class ScalingSettings(Model):
     min_tasks: Annotated[int, Field(ge=0, le=5000)] = 2
     max_tasks: Annotated[int, Field(ge=1, le=5000)] = 10
     cpu_percent: Annotated[int, Field(ge=1, le=100)] = 60
+    """The average CPU use that is aimed at; not aimed at beside another target, unless given."""
+    memory_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    requests_per_task: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """The requests a minute and task that are aimed at."""
+
+    @property
+    def follows_cpu(self) -> bool:
+        """Whether CPU use is aimed at: where it is given, or nothing else."""
+        others = (self.memory_percent, self.requests_per_task)
+        return "cpu_percent" in self.model_fields_set or others == (None, None)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Find bounds that are the wrong way round."""

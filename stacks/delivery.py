@@ -59,6 +59,10 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
         env=env,
     )
     platform: PlatformStack | ExistingPlatform | None = settings.platform.existing
+    if platform is None and any(s.existing_service is None for s in settings.services):
+        platform = PlatformStack(
+            app, f"{settings.name}-platform", settings=settings.platform, env=env
+        )
     releases: list[Release] = []
     refused: list[Mistake] = []
     for number, service in enumerate(settings.services):
@@ -68,7 +72,8 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
             registry = RegistryStack(
                 app,
                 f"{prefix}-registry",
-                repository_name=service.name,
+                service_name=service.name,
+                settings=service.images,
                 seed_image=container.seed_image or SEED_IMAGE,
                 env=env,
             )
@@ -77,15 +82,13 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
             if service.existing_service is not None:
                 target = service.existing_service
             else:
-                platform = platform or PlatformStack(
-                    app, f"{settings.name}-platform", settings=settings.platform, env=env
-                )
+                assert platform is not None  # noqa: S101 - made above for such a service
                 made = ServiceStack(
                     app,
                     f"{prefix}-service",
                     settings=service,
                     platform=platform,
-                    ecr_repo=registry.ecr_repo,
+                    registry=registry,
                     env=env,
                 ).service
                 target = made
@@ -97,10 +100,11 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 f"{prefix}-pipeline",
                 settings=service,
                 service=target,
-                ecr_repo=registry.ecr_repo,
+                registry=registry,
                 recorder=shared.recorder,
                 drift_detector=shared.drift_detector,
                 connection_arn=shared.connection_arn,
+                platform=platform,
                 env=env,
             ).pipeline
             code_deploy = pipeline.code_deploy if isinstance(pipeline, BlueGreenPipeline) else None

@@ -3,6 +3,7 @@
 import aws_cdk as cdk
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_codecommit as codecommit
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -11,9 +12,9 @@ from constructs import Construct
 from container_pipelines import (
     BlueGreenPipeline,
     BuildProject,
+    BuildSecret,
     DockerHubCredentials,
     DriftDetector,
-    EcrRepo,
     EcsRollingPipeline,
     LoadBalancedService,
     PullRequestPipeline,
@@ -25,9 +26,14 @@ from container_pipelines import (
     Severity,
     Source,
 )
+from stacks._existing import existing_vpc
 from stacks._secrets import warn_of_secrets
+from stacks.blue_green_settings import LONGEST_ECS_ACTION_MINUTES
 from stacks.build_settings import Build, Scan
+from stacks.platform_settings import ExistingPlatform
+from stacks.platform_stack import PlatformStack
 from stacks.pull_request_settings import PullRequestSettings
+from stacks.registry_stack import RegistryStack
 from stacks.release_controls import pipeline_controls
 from stacks.service_settings import ExistingService, Service
 from stacks.source_settings import GitHubSource
@@ -49,7 +55,7 @@ class PipelineStack(cdk.Stack):
         The service's settings.
     service
         The service of the app, or the settings that name one that is there already.
-    ecr_repo
+    registry
         Where its images are, and what names the live one.
     recorder
         The recorder that the app's pipelines share.
@@ -57,6 +63,8 @@ class PipelineStack(cdk.Stack):
         The drift detector that they share.
     connection_arn
         The app's connection, for sources that name none.
+    platform
+        In whose VPC builds may run; None where there is no platform.
     env
         Where the stack goes.
     """
@@ -68,10 +76,11 @@ class PipelineStack(cdk.Stack):
         *,
         settings: Service,
         service: LoadBalancedService | ExistingService,
-        ecr_repo: EcrRepo,
+        registry: RegistryStack,
         recorder: ReleaseRecorder,
         drift_detector: DriftDetector,
         connection_arn: str | None,
+        platform: PlatformStack | ExistingPlatform | None,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"Releases {settings.name}")
@@ -79,23 +88,29 @@ class PipelineStack(cdk.Stack):
             "Build",
             settings.build,
             settings.name,
-            settings.build.secret_parameters,
-            repository=ecr_repo.repository,
+            settings.build,
+            repository=registry.repository,
+            build_image=_build_image(settings),
+            # Not for pull requests: nobody has looked yet at what would run beside the services.
+            vpc=self._vpc_of_builds(settings.build, platform),
         )
+        if settings.images.existing_repository is not None:
+            # Otherwise it refers to the repository that is made there.
+            self.add_stack_dependency(registry, "the image pointer must exist before it is read")
         warn_of_secrets(self, "build.arguments", settings.build.arguments)
         source = self._source(settings, connection_arn)
         controls = pipeline_controls(self, settings.release)
         timeout = cdk.Duration.minutes(settings.deployment_timeout_minutes)
+        given = "deployment_timeout_minutes" in settings.model_fields_set
         self.pipeline: EcsRollingPipeline | BlueGreenPipeline
         if isinstance(service, LoadBalancedService) and service.deployment is not None:
-            given = "deployment_timeout_minutes" in settings.model_fields_set
             self.pipeline = BlueGreenPipeline(
                 self,
                 "Release",
                 source=source,
                 build=self.build,
                 service=service,
-                image_pointer=ecr_repo.image_pointer,
+                image_pointer=registry.image_pointer,
                 recorder=recorder,
                 drift_detector=drift_detector,
                 pipeline_name=settings.name,
@@ -104,6 +119,9 @@ class PipelineStack(cdk.Stack):
             )
         else:
             existing = service if isinstance(service, ExistingService) else None
+            if settings.strategy == "blue-green" and not given:
+                # How long its own strategy takes is not known here.
+                timeout = cdk.Duration.minutes(LONGEST_ECS_ACTION_MINUTES)
             self.pipeline = EcsRollingPipeline(
                 self,
                 "Release",
@@ -116,7 +134,7 @@ class PipelineStack(cdk.Stack):
                 ),
                 container_name=existing.container_name if existing else None,
                 task_roles=self._task_roles(existing) if existing else None,
-                image_pointer=ecr_repo.image_pointer,
+                image_pointer=registry.image_pointer,
                 recorder=recorder,
                 drift_detector=drift_detector,
                 pipeline_name=settings.name,
@@ -124,11 +142,15 @@ class PipelineStack(cdk.Stack):
                 controls=controls,
             )
         if settings.pull_requests is not None:
-            self._verify(settings, settings.pull_requests, source, ecr_repo)
+            self._verify(settings, settings.pull_requests, source, registry)
         cdk.CfnOutput(self, "PipelineName", value=self.pipeline.pipeline.pipeline_name)
 
     def _verify(
-        self, settings: Service, wanted: PullRequestSettings, source: Source, ecr_repo: EcrRepo
+        self,
+        settings: Service,
+        wanted: PullRequestSettings,
+        source: Source,
+        registry: RegistryStack,
     ) -> None:
         """Build pull requests, by a project that can write nothing that a release reads."""
         name = f"{settings.name}-pull-requests"
@@ -141,13 +163,13 @@ class PipelineStack(cdk.Stack):
                 # They are built side by side, and CodeBuild fails what is above a project's limit.
                 settings.build.model_copy(update={"concurrent_builds": None}),
                 name,
-                wanted.secret_parameters,
+                wanted,
                 repository=PullRequestRepository(
                     self,
                     "PullRequestRepository",
                     repository_name=f"{settings.name}/pull-requests",
                 ),
-                cache_from=ecr_repo.repository,
+                cache_from=registry.repository,
             ),
             trigger=wanted.trigger(),
             pipeline_name=name,
@@ -158,11 +180,14 @@ class PipelineStack(cdk.Stack):
         construct_id: str,
         settings: Build,
         name: str,
-        secret_parameters: dict[str, str],
+        secrets: Build | PullRequestSettings,
         *,
         repository: ecr.IRepository,
         cache_from: ecr.IRepository | None = None,
+        build_image: codebuild.IBuildImage | None = None,
+        vpc: ec2.IVpc | None = None,
     ) -> BuildProject:
+        own = settings.buildspec is not None
         return BuildProject(
             self,
             construct_id,
@@ -170,9 +195,16 @@ class PipelineStack(cdk.Stack):
             cache_from=cache_from,
             project_name=name,
             description=f"Builds {name}",
-            docker_build=settings.docker_build(secret_parameters),
+            build_spec=(
+                codebuild.BuildSpec.from_source_filename(settings.buildspec)
+                if settings.buildspec is not None
+                else None
+            ),
+            build_image=build_image,
+            docker_build=(None if own else settings.docker_build(_secrets(secrets))),
             docker_hub=_docker_hub(settings),
-            scan_gate=_scan_gate(settings.scan),
+            scan_gate=None if own else _scan_gate(settings.scan),
+            vpc=vpc,
             compute_type=codebuild.ComputeType[settings.compute_type],
             concurrent_builds=settings.concurrent_builds,
             queued_timeout=(
@@ -182,6 +214,15 @@ class PipelineStack(cdk.Stack):
             ),
             timeout=cdk.Duration.minutes(settings.timeout_minutes),
         )
+
+    def _vpc_of_builds(
+        self, settings: Build, platform: PlatformStack | ExistingPlatform | None
+    ) -> ec2.IVpc | None:
+        if not settings.in_vpc or platform is None:
+            return None
+        if isinstance(platform, ExistingPlatform):
+            return existing_vpc(self, platform)
+        return platform.cluster.vpc
 
     def _source(self, settings: Service, connection_arn: str | None) -> Source:
         source = settings.source
@@ -216,15 +257,12 @@ class PipelineStack(cdk.Stack):
         ]
 
 
-def _docker_hub(settings: Build) -> DockerHubCredentials | PullThroughCache | None:
-    if settings.pull_through_cache is not None:
-        return PullThroughCache(prefix=settings.pull_through_cache)
-    if settings.docker_hub is None:
+def _build_image(settings: Service) -> codebuild.IBuildImage | None:
+    """Return an ARM machine for a buildspec that builds for ARM; else the construct knows."""
+    architecture = settings.container.architecture if settings.container else "amd64"
+    if settings.build.buildspec is None or architecture == "amd64":
         return None
-    return DockerHubCredentials.from_parameter_store(
-        user_parameter=settings.docker_hub.user_parameter,
-        token_parameter=settings.docker_hub.token_parameter,
-    )
+    return codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0
 
 
 def _scan_gate(settings: Scan) -> ScanGate:
@@ -235,4 +273,35 @@ def _scan_gate(settings: Scan) -> ScanGate:
         max_wait=cdk.Duration.minutes(settings.max_wait_minutes),
         enhanced_scanning=settings.enhanced_scanning,
         allow=[entry.finding() for entry in settings.allow],
+    )
+
+
+def _secrets(settings: Build | PullRequestSettings) -> dict[str, BuildSecret]:
+    return {
+        **{
+            secret: BuildSecret.from_parameter_store(parameter)
+            for secret, parameter in settings.secret_parameters.items()
+        },
+        **{secret: _secret(reference) for secret, reference in settings.secrets.items()},
+    }
+
+
+def _secret(reference: str) -> BuildSecret:
+    name, _, field = reference.partition(":")
+    return BuildSecret.from_secret_name(name, field=field or None)
+
+
+def _docker_hub(settings: Build) -> DockerHubCredentials | PullThroughCache | None:
+    if settings.pull_through_cache is not None:
+        return PullThroughCache(prefix=settings.pull_through_cache)
+    login = settings.docker_hub
+    if login is None:
+        return None
+    if login.secret is None:
+        return DockerHubCredentials.from_parameter_store(
+            user_parameter=login.user_parameter, token_parameter=login.token_parameter
+        )
+    return DockerHubCredentials(
+        user=BuildSecret.from_secret_name(login.secret, field=login.user_field),
+        token=BuildSecret.from_secret_name(login.secret, field=login.token_field),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from stacks._listener_rules import matches
 from stacks._mistakes import Mistake, mistake
-from stacks._model import EcsName, Model, UrlPath, longest, text
+from stacks._model import EcsName, Model, UrlPath, longest, once, text
 from stacks.blue_green_settings import (
     LONGEST_ECS_ACTION_MINUTES,
     START_MINUTES,
@@ -17,6 +17,7 @@ from stacks.blue_green_settings import (
 )
 from stacks.build_settings import Build
 from stacks.container_settings import Container, HealthCheckSettings, ScalingSettings
+from stacks.image_settings import Images
 from stacks.monitoring_settings import AlarmChanges
 from stacks.pull_request_settings import PullRequestSettings  # noqa: TC001 - pydantic reads it
 from stacks.release_settings import Release
@@ -42,7 +43,26 @@ RoleArn = Annotated[
     ),
 ]
 
-_OF_A_MADE_SERVICE = ("container", "health_check", "scaling", "path_pattern", "priority")
+_OF_A_MADE_SERVICE = (
+    "container",
+    "health_check",
+    "scaling",
+    "tasks",
+    "path_pattern",
+    "host_headers",
+    "stickiness_minutes",
+    "priority",
+)
+
+
+Host = Annotated[
+    str,
+    text(
+        r"[A-Za-z0-9*?.-]+",
+        "a host name such as 'shop.example.com', with '*' and '?' as wildcards",
+        maximum=128,
+    ),
+]
 
 
 class ExistingService(Model):
@@ -64,6 +84,7 @@ class Service(Model):
     """How traffic is shifted; the defaults of each setting when left out."""
     source: Annotated[GitHubSource | CodeCommitSource, Field(discriminator="type")]
     build: Build = Build()
+    images: Images = Images()
     release: Release = Release()
     pull_requests: PullRequestSettings | None = None
     """Which pull requests are verified; none when left out."""
@@ -74,16 +95,24 @@ class Service(Model):
     health_check: HealthCheckSettings | None = None
     scaling: ScalingSettings | None = None
     """How the number of tasks follows the load; one fixed task when left out."""
+    tasks: Annotated[int, Field(ge=0, le=5000)] | None = None
+    """A fixed number of tasks, which each deployment of the stack sets again."""
     path_pattern: Annotated[UrlPath, longest(128)] = "/*"
     """The paths on the load balancer that belong to the service."""
+    host_headers: Annotated[list[Host], Field(max_length=4), AfterValidator(once)] = Field(
+        default_factory=list
+    )
+    """The host names that belong to it; all when left out."""
+    stickiness_minutes: Annotated[int, Field(ge=1, le=10080)] | None = None
+    """For how long a client is sent to the same task; each request goes to any when left out."""
     priority: Annotated[int, Field(ge=1, le=50000)] = 100
     existing_service: ExistingService | None = None
     deployment_timeout_minutes: Annotated[int, Field(ge=1, le=LONGEST_ECS_ACTION_MINUTES)] = 30
 
     @property
     def shift(self) -> BlueGreenSettings | None:
-        """How traffic is shifted; None for rolling."""
-        if self.strategy == "rolling":
+        """How traffic is shifted; None for rolling, and for a service that is there and knows."""
+        if self.strategy == "rolling" or self.existing_service is not None:
             return None
         return self.blue_green or BlueGreenSettings()
 
@@ -97,11 +126,13 @@ class Service(Model):
             )
         yield from self._of_the_source()
         yield from self._in_time()
+        yield from self._of_the_buildspec()
+        yield from self._of_the_number_of_tasks()
         if self.existing_service is not None:
             yield from self._of_the_existing_service()
             return
         architecture = (self.container or Container()).architecture
-        if architecture not in self.build.platforms:
+        if self.build.buildspec is None and architecture not in self.build.platforms:
             yield mistake(
                 "build.platforms",
                 f"must have the container's architecture {architecture}, got "
@@ -131,6 +162,33 @@ class Service(Model):
                     reads=["source.type"],
                 )
 
+    def _of_the_buildspec(self) -> Iterator[Mistake]:
+        if self.build.buildspec is not None and self.pull_requests is not None:
+            yield mistake(
+                "pull_requests",
+                "must be left out with build.buildspec: the one that a pull request brings along "
+                "would run with the permissions of the build",
+                reads=["build.buildspec"],
+            )
+
+    def _of_the_number_of_tasks(self) -> Iterator[Mistake]:
+        if self.scaling is None:
+            return
+        if self.tasks is not None:
+            yield mistake(
+                "tasks",
+                f"must be left out with scaling, got {self.tasks}: each deployment of the stack "
+                f"would reset what scaling has set; set scaling.min_tasks",
+                reads=["scaling"],
+            )
+        if self.scaling.requests_per_task is not None and self.shift is not None:
+            yield mistake(
+                "scaling.requests_per_task",
+                "must be left out with the strategy 'blue-green': it counts the requests of one "
+                "target group, and traffic changes between two; set cpu_percent or memory_percent",
+                reads=["strategy"],
+            )
+
     def _in_time(self) -> Iterator[Mistake]:
         if "deployment_timeout_minutes" not in self.model_fields_set or self.shift is None:
             return
@@ -148,13 +206,18 @@ class Service(Model):
         yield mistake("deployment_timeout_minutes", says, reads=["strategy", "blue_green"])
 
     def _of_the_existing_service(self) -> Iterator[Mistake]:
-        if self.strategy == "blue-green":
-            yield mistake(
-                "strategy",
-                "must be 'rolling' with existing_service, whose own strategy decides, got "
-                "'blue-green': leave it out",
-                reads=["existing_service"],
-            )
+        for name in sorted(self.blue_green.model_fields_set) if self.blue_green else ():
+            if name != "engine":
+                says = "must be left out with existing_service, whose own strategy ECS follows"
+            elif self.blue_green and self.blue_green.engine == "code-deploy":
+                says = (
+                    "must be 'ecs' with existing_service, got 'code-deploy': CodeDeploy's files "
+                    "are made from a task definition of this app; have the service made, or "
+                    "release it by a BlueGreenPipeline of your own"
+                )
+            else:
+                continue
+            yield mistake(f"blue_green.{name}", says, reads=["existing_service", "strategy"])
         for name in _OF_A_MADE_SERVICE:
             if name in self.model_fields_set:
                 yield mistake(

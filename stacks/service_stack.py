@@ -1,16 +1,18 @@
 """One service on the platform."""
 
+from typing import Final
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
+from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from container_pipelines import (
     CodeDeployBlueGreen,
-    EcrRepo,
     EcsBlueGreen,
     HealthCheck,
     HttpProbe,
@@ -20,13 +22,16 @@ from container_pipelines import (
     Scaling,
     TrafficShift,
 )
+from stacks._existing import existing_vpc
 from stacks._secrets import warn_of_secrets
 from stacks.blue_green_settings import BlueGreenSettings, ProbeSettings, TrafficShiftSettings
 from stacks.container_settings import Container, HealthCheckSettings, ScalingSettings
 from stacks.platform_settings import ExistingPlatform
 from stacks.platform_stack import PlatformStack
+from stacks.registry_stack import RegistryStack
 from stacks.service_settings import Service
 
+_PARTS_OF_ARN: Final = 7
 _ARCHITECTURES = {"amd64": ecs.CpuArchitecture.X86_64, "arm64": ecs.CpuArchitecture.ARM64}
 
 
@@ -43,7 +48,7 @@ class ServiceStack(cdk.Stack):
         The service's settings.
     platform
         What it runs on: made by the app, or there already.
-    ecr_repo
+    registry
         Where its images are.
     env
         Where the stack goes.
@@ -56,7 +61,7 @@ class ServiceStack(cdk.Stack):
         *,
         settings: Service,
         platform: PlatformStack | ExistingPlatform,
-        ecr_repo: EcrRepo,
+        registry: RegistryStack,
         env: cdk.Environment | None,
     ) -> None:
         super().__init__(scope, construct_id, env=env, description=f"The service {settings.name}")
@@ -78,8 +83,8 @@ class ServiceStack(cdk.Stack):
             cluster=cluster,
             listener=listener,
             redirected_listener=http_listener,
-            repository=ecr_repo.repository,
-            image_pointer=ecr_repo.image_pointer,
+            repository=registry.repository,
+            image_pointer=registry.image_pointer,
             service_name=settings.name,
             container_name=container.name,
             container_port=container.port,
@@ -88,15 +93,25 @@ class ServiceStack(cdk.Stack):
             cpu_architecture=_ARCHITECTURES[container.architecture],
             environment=container.environment,
             secrets={
-                variable: ecs.Secret.from_ssm_parameter(
-                    ssm.StringParameter.from_secure_string_parameter_attributes(
-                        self, f"Secret{variable}", parameter_name=parameter
+                **{
+                    variable: ecs.Secret.from_ssm_parameter(
+                        ssm.StringParameter.from_secure_string_parameter_attributes(
+                            self, f"Secret{variable}", parameter_name=parameter
+                        )
                     )
-                )
-                for variable, parameter in container.secret_parameters.items()
+                    for variable, parameter in container.secret_parameters.items()
+                },
+                **{
+                    variable: self._secret(f"Secret{variable}", arn)
+                    for variable, arn in container.secrets.items()
+                },
             },
+            ephemeral_storage_gib=container.ephemeral_storage_gib,
+            command=container.command,
             user=container.user,
             read_only_root_filesystem=container.read_only_root_filesystem,
+            enable_execute_command=container.execute_command,
+            stop_timeout=cdk.Duration.seconds(container.stop_timeout_seconds),
             health_check=_health_check(settings.health_check or HealthCheckSettings()),
             deployment=(
                 self._deployment(
@@ -111,25 +126,28 @@ class ServiceStack(cdk.Stack):
             scaling=_scaling(settings.scaling) if settings.scaling else None,
             priority=settings.priority,
             path_patterns=[settings.path_pattern],
+            host_headers=settings.host_headers,
+            desired_count=settings.tasks,
+            stickiness=(
+                cdk.Duration.minutes(settings.stickiness_minutes)
+                if settings.stickiness_minutes
+                else None
+            ),
         )
+
+    def _secret(self, construct_id: str, arn: str) -> ecs.Secret:
+        parts = arn.split(":")
+        secret = secretsmanager.Secret.from_secret_complete_arn(
+            self, construct_id, ":".join(parts[:_PARTS_OF_ARN])
+        )
+        return ecs.Secret.from_secrets_manager(secret, next(iter(parts[_PARTS_OF_ARN:]), None))
 
     # Imported here and not in a separate stack: the CDK puts the rule that lets the load balancer
     # reach the tasks into the stack of what was imported, which would be deployed too late.
 
     def _cluster(self, existing: ExistingPlatform) -> ecs.ICluster:
-        vpc = ec2.Vpc.from_vpc_attributes(
-            self,
-            "Vpc",
-            vpc_id=existing.vpc_id,
-            availability_zones=existing.availability_zones,
-            private_subnet_ids=existing.private_subnet_ids,
-        )
-        cdk.Annotations.of(vpc).acknowledge_warning(
-            "@aws-cdk/aws-ec2:noSubnetRouteTableId",
-            "Tasks and functions are placed in the subnets; nothing is added to a route table.",
-        )
         return ecs.Cluster.from_cluster_attributes(
-            self, "Cluster", cluster_name=existing.cluster_name, vpc=vpc
+            self, "Cluster", cluster_name=existing.cluster_name, vpc=existing_vpc(self, existing)
         )
 
     def _listeners(
@@ -195,6 +213,8 @@ def _health_check(settings: HealthCheckSettings) -> HealthCheck:
         timeout=cdk.Duration.seconds(settings.timeout_seconds),
         healthy_threshold=settings.healthy_threshold,
         unhealthy_threshold=settings.unhealthy_threshold,
+        healthy_http_codes=settings.healthy_codes,
+        grace_period=cdk.Duration.seconds(settings.grace_period_seconds),
     )
 
 
@@ -220,5 +240,7 @@ def _scaling(settings: ScalingSettings) -> Scaling:
     return Scaling(
         min_tasks=settings.min_tasks,
         max_tasks=settings.max_tasks,
-        cpu_percent=settings.cpu_percent,
+        cpu_percent=settings.cpu_percent if settings.follows_cpu else None,
+        memory_percent=settings.memory_percent,
+        requests_per_task=settings.requests_per_task,
     )

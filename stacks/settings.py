@@ -82,6 +82,7 @@ class Settings(Model):
         """Find services that are in each other's way, or miss what all of them share."""
         yield from self._names()
         yield from self._rules()
+        yield from self._repositories()
         yield from self._probes()
         yield from self._places()
         yield from self._alarms()
@@ -102,6 +103,26 @@ class Settings(Model):
                         reads=[f"services.{other}", f"services.{number}.pull_requests"],
                     )
 
+    def _repositories(self) -> Iterator[Mistake]:
+        made = any(service.existing_service is None for service in self.services)
+        taken = {service.name: number for number, service in enumerate(self.services)}
+        for number, service in enumerate(self.services):
+            name = service.images.existing_repository
+            if name is not None and taken.setdefault(name, number) != number:
+                yield mistake(
+                    f"services.{number}.images.existing_repository",
+                    f"must be the repository of one service, got '{name}', which "
+                    f"services[{taken[name]}] has: releases mark in it which image is live",
+                    reads=[f"services.{taken[name]}"],
+                )
+            if service.build.in_vpc and not made and self.platform.existing is None:
+                yield mistake(
+                    f"services.{number}.build.in_vpc",
+                    "must come with platform.existing, the VPC that builds run in, where the app "
+                    "makes no platform",
+                    reads=["platform", "services"],
+                )
+
     def _rules(self) -> Iterator[Mistake]:
         made = [(n, s) for n, s in enumerate(self.services) if s.existing_service is None]
         for (one, first), (other, second) in itertools.combinations(made, 2):
@@ -116,7 +137,7 @@ class Settings(Model):
             (early, wide), (late, narrow) = sorted(
                 ((one, first), (other, second)), key=lambda each: each[1].priority
             )
-            if matches(wide.path_pattern, narrow.path_pattern):
+            if _covers(wide, narrow):
                 yield mistake(
                     f"services.{late}.priority",
                     f"must let the service get requests, got {narrow.priority}: services[{early}] "
@@ -124,7 +145,9 @@ class Settings(Model):
                     f"'{narrow.path_pattern}'; give the narrower path the lower number",
                     reads=[
                         f"services.{late}.path_pattern",
+                        f"services.{late}.host_headers",
                         f"services.{early}.path_pattern",
+                        f"services.{early}.host_headers",
                         f"services.{early}.priority",
                     ],
                 )
@@ -224,6 +247,17 @@ class Settings(Model):
         if mistakes := mistakes_of(cls, settings):
             raise SettingsError.of(source, mistakes)
         return cls.model_validate(settings)
+
+
+def _covers(wide: Service, narrow: Service) -> bool:
+    """Tell whether one service's rule takes all requests that another's is for."""
+    hosts = not wide.host_headers or (
+        bool(narrow.host_headers)
+        and all(
+            any(matches(one, each) for one in wide.host_headers) for each in narrow.host_headers
+        )
+    )
+    return hosts and matches(wide.path_pattern, narrow.path_pattern)
 
 
 def source_of(context: object) -> str:

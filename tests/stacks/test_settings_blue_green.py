@@ -148,10 +148,10 @@ def test_nobody_and_no_alarm_is_waited_for_by_default(templates: Templates) -> N
             ),
         ),
         (
-            {"existing_service": EXISTING},
+            {"existing_service": EXISTING, "blue_green": {"keep_minutes": 9}},
             (
-                "services[0].strategy: must be 'rolling' with existing_service, whose own "
-                "strategy decides, got 'blue-green': leave it out"
+                "services[0].blue_green.keep_minutes: must be left out with existing_service, "
+                "whose own strategy ECS follows"
             ),
         ),
         (

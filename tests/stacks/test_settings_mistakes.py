@@ -21,6 +21,12 @@ EXISTING_PLATFORM = {
     "listener_arn": "arn:aws:elasticloadbalancing:eu-west-1:111122223333:listener/app/a/b/c",
     "load_balancer_security_group_id": "sg-0a",
 }
+EXISTING_SERVICE = {
+    "cluster_name": "c",
+    "service_name": "s",
+    "container_name": "app",
+    "task_role_arns": ["arn:aws:iam::111122223333:role/r"],
+}
 PLACE = {"account": "111122223333", "region": "us-east-1"}
 
 
@@ -225,7 +231,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
         [
             (
                 "services[0].container.environment: must not repeat names of secret_parameters, "
-                "got A in both: keep the secret"
+                "got A in both: keep one"
             )
         ],
     ),
@@ -242,8 +248,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
         with_service(build={"secret_parameters": {"a/b": "/a"}}),
         [
             (
-                "services[0].build.secret_parameters: must be 1 to 128 characters: ids of secrets: "
-                "letters, digits, '_', '.' and '-'; got 'a/b'"
+                "services[0].build.secret_parameters: must have ids of letters, digits, '_', '.' "
+                "and '-', got 'a/b'"
             )
         ],
     ),
@@ -676,6 +682,265 @@ MISTAKES: dict[str, tuple[dict[str, Any], list[str]]] = {
                 "services[0].blue_green.pause_minutes: must be left out with the engine "
                 "'code-deploy', got 5: set approval_minutes, by which that engine waits for "
                 "somebody"
+            )
+        ],
+    ),
+    "a shell without a writable file system": (
+        with_service(container={"execute_command": True}),
+        [
+            (
+                "services[0].container.read_only_root_filesystem: must be false with "
+                "execute_command, whose agent writes to the container's file system: set it while "
+                "people need a shell"
+            )
+        ],
+    ),
+    "a task that stops for too long": (
+        with_service(container={"stop_timeout_seconds": 121}),
+        ["services[0].container.stop_timeout_seconds: must be at most 120, got 121"],
+    ),
+    "a secret for tasks by its name": (
+        with_service(container={"secrets": {"KEY": "my-app/key"}}),
+        [
+            (
+                "services[0].container.secrets.KEY: must be a secret's complete ARN, with the six "
+                "characters at its end, which ECS needs: "
+                "'arn:aws:secretsmanager:<region>:<account>:secret:my-app-AbCdEf', with ':field' "
+                "after it for a field of its JSON"
+            )
+        ],
+    ),
+    "a secret for tasks without the end of its ARN": (
+        with_service(
+            container={
+                "secrets": {"KEY": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-app"}
+            }
+        ),
+        [
+            (
+                "services[0].container.secrets.KEY: must be a secret's complete ARN, with the six "
+                "characters at its end, which ECS needs: "
+                "'arn:aws:secretsmanager:<region>:<account>:secret:my-app-AbCdEf', with ':field' "
+                "after it for a field of its JSON"
+            )
+        ],
+    ),
+    "a variable from both stores": (
+        with_service(
+            container={
+                "secrets": {
+                    "KEY": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:my-app-AbCdEf"
+                },
+                "secret_parameters": {"KEY": "/key"},
+            }
+        ),
+        [
+            (
+                "services[0].container.secret_parameters: must not repeat names of secrets, got "
+                "KEY in both: keep one"
+            )
+        ],
+    ),
+    "a secret for builds by its ARN": (
+        with_service(
+            build={
+                "secrets": {
+                    "npm": "arn:aws:secretsmanager:eu-west-1:111122223333:secret:npm-AbCdEf"
+                }
+            }
+        ),
+        [
+            (
+                "services[0].build.secrets.npm: must be a secret's name in Secrets Manager, or "
+                "'name:field' for a field of its JSON"
+            )
+        ],
+    ),
+    "a secret of the Dockerfile from both stores": (
+        with_service(build={"secrets": {"npm": "npm"}, "secret_parameters": {"npm": "/npm"}}),
+        ["services[0].build.secrets: must not repeat ids of secret_parameters, got npm in both"],
+    ),
+    "a login from both stores": (
+        with_service(build={"docker_hub": {"secret": "hub", "user_parameter": "/user"}}),
+        [
+            (
+                "services[0].build.docker_hub.user_parameter: must be left out with secret, which "
+                "has both"
+            )
+        ],
+    ),
+    "a field without a secret": (
+        with_service(build={"docker_hub": {"user_field": "name"}}),
+        [
+            (
+                "services[0].build.docker_hub.user_field: must be left out without a secret, whose "
+                "fields they name"
+            )
+        ],
+    ),
+    "a buildspec and what it decides": (
+        with_service(build={"buildspec": "buildspec.yml", "dockerfile": "Dockerfile", "scan": {}}),
+        [
+            (
+                "services[0].build.dockerfile: must be left out with buildspec: it is for the "
+                "library's, and the repository's own decides what it does"
+            ),
+            (
+                "services[0].build.scan: must be left out with buildspec: it is for the library's, "
+                "and the repository's own decides what it does"
+            ),
+        ],
+    ),
+    "a buildspec outside of the source": (
+        with_service(build={"buildspec": "../buildspec.yml"}),
+        [
+            (
+                "services[0].build.buildspec: must be the path of a YAML file below the source's "
+                "root, such as 'buildspec.yml', got '../buildspec.yml'"
+            )
+        ],
+    ),
+    "a buildspec and pull requests": (
+        with_service(build={"buildspec": "buildspec.yml"}, pull_requests={}),
+        [
+            (
+                "services[0].pull_requests: must be left out with build.buildspec: the one that a "
+                "pull request brings along would run with the permissions of the build"
+            )
+        ],
+    ),
+    "how many images stay in a repository that is there": (
+        with_service(images={"existing_repository": "mine", "keep": 9}),
+        [
+            (
+                "services[0].images.keep: must be left out with existing_repository, whose own "
+                "lifecycle policy decides"
+            )
+        ],
+    ),
+    "a repository with its registry": (
+        with_service(
+            images={"existing_repository": "111122223333.dkr.ecr.eu-west-1.amazonaws.com/mine"}
+        ),
+        [
+            (
+                "services[0].images.existing_repository: must be the name of an ECR repository, "
+                "without the registry's address, got "
+                "'111122223333.dkr.ecr.eu-west-1.amazonaws.com/mine'"
+            )
+        ],
+    ),
+    "a repository of two services": (
+        {
+            "services": [
+                {
+                    "name": "one",
+                    "source": GITHUB,
+                    "images": {"existing_repository": "two"},
+                    "path_pattern": "/1",
+                },
+                {
+                    "name": "two",
+                    "source": GITHUB,
+                    "images": {"existing_repository": "two"},
+                    "priority": 2,
+                    "path_pattern": "/2",
+                },
+            ]
+        },
+        [
+            (
+                "services[0].images.existing_repository: must be the repository of one service, "
+                "got 'two', which services[1] has: releases mark in it which image is live"
+            )
+        ],
+    ),
+    "a number of tasks beside scaling": (
+        with_service(tasks=2, scaling={}),
+        [
+            (
+                "services[0].tasks: must be left out with scaling, got 2: each deployment of the "
+                "stack would reset what scaling has set; set scaling.min_tasks"
+            )
+        ],
+    ),
+    "requests of one target group with two": (
+        with_service(strategy="blue-green", scaling={"requests_per_task": 100}),
+        [
+            (
+                "services[0].scaling.requests_per_task: must be left out with the strategy "
+                "'blue-green': it counts the requests of one target group, and traffic changes "
+                "between two; set cpu_percent or memory_percent"
+            )
+        ],
+    ),
+    "a command without an image that knows it": (
+        with_service(container={"command": ["serve"]}),
+        [
+            (
+                "services[0].container.seed_image: must be given with command, which the default "
+                "seed image does not know: name an image that answers the health check when it "
+                "runs that command"
+            )
+        ],
+    ),
+    "a disk that Fargate has anyway": (
+        with_service(container={"ephemeral_storage_gib": 20}),
+        ["services[0].container.ephemeral_storage_gib: must be at least 21, got 20"],
+    ),
+    "a client's task for a fortnight": (
+        with_service(stickiness_minutes=20160),
+        ["services[0].stickiness_minutes: must be at most 10080, got 20160"],
+    ),
+    "a host with its protocol": (
+        with_service(host_headers=["https://shop.example.com"]),
+        [
+            (
+                "services[0].host_headers[0]: must be a host name such as 'shop.example.com', with "
+                "'*' and '?' as wildcards, got 'https://shop.example.com'"
+            )
+        ],
+    ),
+    "codes in another notation": (
+        with_service(health_check={"healthy_codes": "2xx"}),
+        [
+            (
+                "services[0].health_check.healthy_codes: must be codes from 200 to 499 such as "
+                "'200', '200,302' or '200-299', got '2xx'"
+            )
+        ],
+    ),
+    "a shift of a service that is there": (
+        with_service(
+            strategy="blue-green", existing_service=EXISTING_SERVICE, blue_green={"keep_minutes": 9}
+        ),
+        [
+            (
+                "services[0].blue_green.keep_minutes: must be left out with existing_service, "
+                "whose own strategy ECS follows"
+            )
+        ],
+    ),
+    "CodeDeploy for a service that is there": (
+        with_service(
+            strategy="blue-green",
+            existing_service=EXISTING_SERVICE,
+            blue_green={"engine": "code-deploy"},
+        ),
+        [
+            (
+                "services[0].blue_green.engine: must be 'ecs' with existing_service, got "
+                "'code-deploy': CodeDeploy's files are made from a task definition of this app; "
+                "have the service made, or release it by a BlueGreenPipeline of your own"
+            )
+        ],
+    ),
+    "builds in the VPC of no platform": (
+        with_service(existing_service=EXISTING_SERVICE, build={"in_vpc": True}),
+        [
+            (
+                "services[0].build.in_vpc: must come with platform.existing, the VPC that builds "
+                "run in, where the app makes no platform"
             )
         ],
     ),

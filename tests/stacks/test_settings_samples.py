@@ -71,9 +71,14 @@ def test_what_keeps_data_keeps_its_logical_id_and_is_retained(
         "ImagesImagePointerLiveImage48199A7B": "Custom::ImagePointer",
         "ImagesImagePointerPreviousImageE2814059": "Custom::ImagePointer",
     }
+    # In the place of a repository that the app makes.
+    own = {
+        "ImagePointerLiveImageE719C40B": "Custom::ImagePointer",
+        "ImagePointerPreviousImage1EDC0FBB": "Custom::ImagePointer",
+    }
     expected: dict[str, dict[str, str]] = {}
     for service in SERVICES[name]:
-        expected[f"acme-{service}-registry"] = images
+        expected[f"acme-{service}-registry"] = own if service == "legacy" else images
         expected[f"acme-{service}-pipeline"] = {"ReleaseArtifacts7E374565": "AWS::S3::Bucket"}
     if name == "everything":
         expected["acme-shop-pipeline"]["PullRequestsArtifacts548877FF"] = "AWS::S3::Bucket"

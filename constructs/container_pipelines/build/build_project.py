@@ -377,9 +377,14 @@ def _report_folders(
 
 
 def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
+    # By their ids: versions of AWS CDK that this library supports have no names for the newest yet.
     if docker_build.runs_on_arm:
-        return codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_4_0
-    return codebuild.LinuxBuildImage.AMAZON_LINUX_2023_6
+        return codebuild.LinuxArmBuildImage.from_code_build_image_id(
+            "aws/codebuild/amazonlinux-aarch64-standard:4.0"
+        )
+    return codebuild.LinuxBuildImage.from_code_build_image_id(
+        "aws/codebuild/amazonlinux-x86_64-standard:6.0"
+    )
 
 
 def _refuse_with_own_buildspec(**options: object) -> None:

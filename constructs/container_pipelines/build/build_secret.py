@@ -12,6 +12,7 @@ from container_pipelines._checks import check_name
 from container_pipelines._types import checked
 
 _PARAMETER_NAME: Final = r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*"
+_SECRET_NAME: Final = r"[A-Za-z0-9/_+=.@-]+"  # noqa: S105 - what a name may be
 _FIELD: Final = r"[^:]+"
 
 
@@ -20,7 +21,7 @@ class BuildSecret:
     """A value that CodeBuild reads from its store at each build, and hides in the build's log.
 
     It never stands in a template or in the project's settings. Make one with
-    :meth:`from_parameter_store` or :meth:`from_secret`.
+    :meth:`from_parameter_store`, :meth:`from_secret` or :meth:`from_secret_name`.
 
     Parameters
     ----------
@@ -109,6 +110,49 @@ class BuildSecret:
                 type=codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER, value=value
             ),
             secret,
+        )
+
+    @staticmethod
+    def from_secret_name(secret_name: str, *, field: str | None = None) -> BuildSecret:
+        """Read a secret in Secrets Manager that is known by its name alone.
+
+        The build may read that one secret; what :meth:`from_secret` is given by its name, it may
+        read with all whose names go on from there.
+
+        Parameters
+        ----------
+        secret_name
+            The secret's name, in the build's account and region.
+        field
+            The field of a secret whose value is a JSON object; the whole value by default.
+
+        Returns
+        -------
+        BuildSecret
+            The secret.
+
+        Raises
+        ------
+        ValueError
+            If the name is not one that Secrets Manager takes, or the field has a colon.
+        """
+        check_name(
+            "secret_name",
+            secret_name,
+            pattern=_SECRET_NAME,
+            maximum=512,
+            allowed="a secret's name such as 'my-app/npm-token'",
+        )
+        value = secret_name
+        if field is not None:
+            check_name(
+                "field", field, pattern=_FIELD, maximum=512, allowed="a JSON key without ':'"
+            )
+            value = f"{value}:{field}"
+        return BuildSecret(
+            codebuild.BuildEnvironmentVariable(
+                type=codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER, value=value
+            )
         )
 
 

@@ -15,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
-from container_pipelines._acknowledge import acknowledge
+from container_pipelines._acknowledge import acknowledge, acknowledge_wildcards
 from container_pipelines._checks import check_duration
 from container_pipelines._findings import LOGS, ROLES
 from container_pipelines._types import checked
@@ -357,6 +357,11 @@ class LoadBalancedService(Construct):
         )
         _made[self.service] = self
         say_controller(self.service, deployment)
+        if enable_execute_command:
+            acknowledge_wildcards(
+                self.task_role,
+                {"*": "The channels of ECS Exec (ssmmessages) have no resource in IAM."},
+            )
         group = partial(
             target_group,
             self,

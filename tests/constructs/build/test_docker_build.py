@@ -6,6 +6,8 @@ import pytest
 
 from container_pipelines import BuildSecret, DockerBuild, LayerCache, Platform
 
+SECRET = BuildSecret.from_parameter_store("/a/secret")
+
 
 def plain(build: DockerBuild) -> dict[str, str]:
     return {name: str(variable.value) for name, variable in build.variables().items()}
@@ -92,17 +94,17 @@ def test_platforms(platforms: list[Platform], rendered: str, runs_on_arm: bool) 
         ({"arguments": {"A": "x\0y"}}, "must not hold the character NUL"),
         ({"arguments": {"A": cdk.Aws.REGION}}, "must be known at synthesis, got a token"),
         ({"test_command": ["a", cdk.Aws.REGION]}, "must be known at synthesis, got a token"),
-        ({"secrets": {"a,b": None}}, "'docker_build.secrets' must be .* got 'a,b'"),
+        ({"secrets": {"a,b": SECRET}}, "'docker_build.secrets' must be .* got 'a,b'"),
         ({"platforms": []}, r"'docker_build.platforms' must be one or more of .*, got \[\]"),
-        ({"platforms": ["linux/386"]}, "'docker_build.platforms' must be one or more of"),
+        ({"platforms": ["linux/386"]}, r"platforms\[0\]' must be one of Platform.AMD64, Platf"),
         ({"platforms": [Platform.AMD64] * 2}, "each once"),
         ({"sbom_generator": "a b"}, "'docker_build.sbom_generator' must be .* name of an image"),
         (
             {"layer_cache": "s3"},
-            "'docker_build.layer_cache' must be 'image' or 'registry', got 's3'",
+            r"'docker_build.layer_cache' must be one of LayerCache.IMAGE, .* got the string 's3'",
         ),
         (
-            {"layer_cache": "image", "platforms": [Platform.AMD64, Platform.ARM64]},
+            {"layer_cache": LayerCache.IMAGE, "platforms": [Platform.AMD64, Platform.ARM64]},
             "'docker_build.layer_cache' must be 'registry' for .* two platforms, got 'image'",
         ),
     ],
