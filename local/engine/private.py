@@ -146,10 +146,11 @@ def _started(plan: Plan, lock: int) -> Iterator[Mapping[str, str]]:
 
 
 def _remove_leftovers(environment: Mapping[str, str]) -> None:
-    """Remove containers and nameless images of earlier runs; layers and build cache stay."""
-    for kind in ("container", "image"):
+    """Remove containers, volumes and nameless images of earlier runs; layers and cache stay."""
+    # Volumes with a name are those of builders whose build was killed.
+    for arguments in (("container", "prune"), ("volume", "prune", "--all"), ("image", "prune")):
         done = subprocess.run(
-            ["docker", kind, "prune", "--force"],
+            ["docker", *arguments, "--force"],
             env={**os.environ, **environment},
             capture_output=True,
             text=True,
