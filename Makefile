@@ -12,6 +12,9 @@ OLDEST_CDK := .cache/oldest-cdk/.installed
 NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
+# What a target needs is installed side by side.
+MAKEFLAGS += --jobs=3
+
 .DEFAULT_GOAL := help
 .PHONY: help demo acceptance acceptance-clean benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
 
@@ -77,14 +80,15 @@ $(PYTHON_PACKAGES): requirements.txt requirements-dev.txt constraints.txt pyproj
 		echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing Python packages into $(VENV) (once, about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@# Python compiles what it imports, a fifth of all this, by itself.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	@touch $@
 
 $(OLDEST_CDK): pyproject.toml constraints.txt
 	@echo "Installing the oldest AWS CDK that is supported into $(@D) (once, about a minute)"
 	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
 	@sed '/^aws-cdk/d' constraints.txt > $(@D)/constraints.txt
-	@$(@D)/bin/pip install --quiet --disable-pip-version-check -c $(@D)/constraints.txt \
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --no-compile -c $(@D)/constraints.txt \
 		"aws-cdk-lib==$$(sed -n 's/.*"aws-cdk-lib>=\([0-9.]*\),<3".*/\1/p' pyproject.toml)"
 	@touch $@
 

@@ -105,8 +105,10 @@ def test_the_demo_ends_with_a_summary_and_leaves_nothing(
     assert left_of(checkout) == []
 
 
-@pytest.mark.parametrize("moment", ["Deploying every stack", "… Build"])
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("moment", "how"),
+    [("Deploying every stack", signal.SIGINT), ("… Build", signal.SIGTERM)],
+)
 def test_it_can_be_stopped_at_any_moment_and_leaves_nothing(
     start: Callable[..., subprocess.Popen[str]],
     checkout: Path,
