@@ -12,11 +12,11 @@ OLDEST_CDK := .cache/oldest-cdk/.installed
 NODE_IS_SUPPORTED := node -e 'process.exit(parseInt(process.versions.node) < 22 ? 1 : 0)' 2>/dev/null
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
-# What a target needs is installed side by side.
+# What a target needs is installed side by side, and types are checked beside the tests.
 MAKEFLAGS += --jobs=3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo acceptance acceptance-clean benchmark mutants test test-unit test-e2e lint synth local-up local-push local-down constraints clean
+.PHONY: help demo acceptance acceptance-clean benchmark mutants test tests test-unit test-e2e lint synth local-up local-push local-down constraints clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -24,7 +24,9 @@ help: ## Show this list
 demo: $(PYTHON_PACKAGES) $(NODE_PACKAGES) ## Deploy everything and release the sample, entirely on this machine
 	@$(BIN)/python -m local demo $(if $(APPLICATION),--application "$(APPLICATION)")
 
-test: $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(OLDEST_CDK) lint ## Run all checks and tests
+test: lint tests ## Run all checks and tests
+
+tests: $(PYTHON_PACKAGES) $(NODE_PACKAGES) $(OLDEST_CDK)
 	@npm test --silent --prefix samples/my-container-app
 	@$(PYTEST)
 
