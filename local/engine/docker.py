@@ -22,6 +22,7 @@ from local.engine.model import Engine, EngineUnavailableError, Progress, Registr
 _ANSWER_SECONDS = 20
 _SHIM = Path(__file__).with_name("docker_shim.py")
 _LABEL = "container-pipelines.local-cloud"
+_BUILDER = "moby/buildkit"
 
 
 @contextlib.contextmanager
@@ -43,6 +44,7 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
         for address in addresses.values():
             _check_reach(docker, environment, address)
         _remove_containers(docker, environment)
+        builders = _builder_images(docker, environment)
         try:
             yield Engine(
                 kind="docker",
@@ -52,6 +54,7 @@ def open_running_docker(*, registries: Registries, progress: Progress) -> Iterat
             )
         finally:
             _leave_nothing(docker, environment, addresses)
+            _remove_builder_images(docker, environment, besides=builders)
 
 
 def _environment(folder: Path, docker: str, addresses: Mapping[str, str]) -> dict[str, str]:
@@ -121,6 +124,20 @@ def _leave_nothing(
     images = [image for image in listed.splitlines() if image.startswith(ours)]
     if images:
         _run(docker, environment, ["image", "rm", "--force", *images])
+
+
+def _builder_images(docker: str, environment: Mapping[str, str]) -> set[str]:
+    listed = ["images", "--format", "{{.Repository}}:{{.Tag}}", _BUILDER]
+    return set(_run(docker, environment, listed).splitlines())
+
+
+def _remove_builder_images(
+    docker: str, environment: Mapping[str, str], *, besides: set[str]
+) -> None:
+    """Remove what builders were made of and was pulled for them; one in use stays."""
+    pulled = _builder_images(docker, environment) - besides
+    if pulled:
+        _run(docker, environment, ["image", "rm", *sorted(pulled)])
 
 
 def _remove_containers(docker: str, environment: Mapping[str, str]) -> None:

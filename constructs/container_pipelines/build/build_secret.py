@@ -99,18 +99,7 @@ class BuildSecret:
         ValueError
             If the field has a colon, which separates the parts of a reference.
         """
-        value = secret.secret_arn
-        if field is not None:
-            check_name(
-                "field", field, pattern=_FIELD, maximum=512, allowed="a JSON key without ':'"
-            )
-            value = f"{value}:{field}"
-        return BuildSecret(
-            codebuild.BuildEnvironmentVariable(
-                type=codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER, value=value
-            ),
-            secret,
-        )
+        return BuildSecret(_in_secrets_manager(secret.secret_arn, field), secret)
 
     @staticmethod
     def from_secret_name(secret_name: str, *, field: str | None = None) -> BuildSecret:
@@ -143,17 +132,16 @@ class BuildSecret:
             maximum=512,
             allowed="a secret's name such as 'my-app/npm-token'",
         )
-        value = secret_name
-        if field is not None:
-            check_name(
-                "field", field, pattern=_FIELD, maximum=512, allowed="a JSON key without ':'"
-            )
-            value = f"{value}:{field}"
-        return BuildSecret(
-            codebuild.BuildEnvironmentVariable(
-                type=codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER, value=value
-            )
-        )
+        return BuildSecret(_in_secrets_manager(secret_name, field))
+
+
+def _in_secrets_manager(secret: str, field: str | None) -> codebuild.BuildEnvironmentVariable:
+    if field is not None:
+        check_name("field", field, pattern=_FIELD, maximum=512, allowed="a JSON key without ':'")
+        secret = f"{secret}:{field}"
+    return codebuild.BuildEnvironmentVariable(
+        type=codebuild.BuildEnvironmentVariableType.SECRETS_MANAGER, value=secret
+    )
 
 
 def check_parameter_name(parameter: str, value: str) -> None:

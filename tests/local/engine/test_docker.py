@@ -136,9 +136,12 @@ def test_builders_and_images_of_the_build_are_removed(fake: Fake) -> None:
         fake.answer("images", f"other:1\n{address}/app:abc\n1{address}/app:abc\n")
         docker._run(f"{fake.folder}/docker", engine.environment, ["buildx", "create"])
         settings = Path(engine.environment["DOCKER_CONFIG"])
-    assert fake.asked[-3:] == [
+    listed = "images --format {{.Repository}}:{{.Tag}}"
+    expected = [
         "buildx rm --force mine",
-        "images --format {{.Repository}}:{{.Tag}}",
+        listed,
         f"image rm --force {address}/app:abc",
+        f"{listed} moby/buildkit",
     ]
+    assert expected == [asked for asked in fake.asked if asked in expected][-4:]
     assert not settings.exists()

@@ -447,13 +447,8 @@ try:
     ecr = boto3.client("ecr", endpoint_url=f"http://127.0.0.1:{port}", region_name="ap-northeast-1",
                        aws_access_key_id="123456789012", aws_secret_access_key="any")
     ecr.create_repository(repositoryName="app")
-    def images():
-        listed = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
-        found = subprocess.check_output(listed, text=True).splitlines()
-        # BuildKit itself stays, as a base image does: it is the same for every build to come.
-        return sorted(image for image in found if not image.startswith("moby/buildkit:"))
-
-    before = images()
+    images = ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}"]
+    before = sorted(subprocess.check_output(images).splitlines())
     registries = {registry: ("127.0.0.1", port)}
     with open_engine(Path(app), registries=registries, progress=lambda _: None) as engine:
         def docker(*arguments):
@@ -465,7 +460,7 @@ try:
         docker("buildx", "build", "--push", "--cache-to", f"{cache},mode=max",
                "--metadata-file", "m.json", "--tag", f"{registry}/app:abc1234", ".")
         docker("pull", f"{registry}/app:abc1234")
-    after = images()
+    after = sorted(subprocess.check_output(images).splitlines())
     assert after == before, f"{before} became {after}"
     [image] = ecr.describe_images(
         repositoryName="app", imageIds=[{"imageTag": "abc1234"}])["imageDetails"]
