@@ -128,6 +128,12 @@ def test_containers_are_removed_but_not_those_of_a_run_that_goes_on(fake: Fake) 
     assert fake.asked.count("container rm --force --volumes aaa ccc") == 1
 
 
+def test_the_image_of_a_builder_stays_if_it_was_there(fake: Fake) -> None:
+    fake.answer("images", "moby/buildkit:buildx-stable-1\n")
+    opened()
+    assert [asked for asked in fake.asked if asked.startswith("image rm")] == []
+
+
 def test_builders_and_images_of_the_build_are_removed(fake: Fake) -> None:
     registries = {REGISTRY: ("127.0.0.1", 1)}
     with open_running_docker(registries=registries, progress=lambda _: None) as engine:
@@ -137,11 +143,12 @@ def test_builders_and_images_of_the_build_are_removed(fake: Fake) -> None:
         docker._run(f"{fake.folder}/docker", engine.environment, ["buildx", "create"])
         settings = Path(engine.environment["DOCKER_CONFIG"])
     listed = "images --format {{.Repository}}:{{.Tag}}"
-    expected = [
+    assert fake.asked[-5:] == [
         "buildx rm --force mine",
         listed,
         f"image rm --force {address}/app:abc",
         f"{listed} moby/buildkit",
+        # Whatever answers that now and did not before; without force, for it may be in use.
+        f"image rm 1{address}/app:abc {address}/app:abc other:1",
     ]
-    assert expected == [asked for asked in fake.asked if asked in expected][-4:]
     assert not settings.exists()
