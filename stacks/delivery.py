@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 import jsii
-from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_logs as logs
 from constructs import IConstruct
 
-from container_pipelines import SEED_IMAGE, BlueGreenPipeline, LoadBalancedService
+from container_pipelines import SEED_IMAGE, LoadBalancedService
 from stacks._mistakes import Mistake
 from stacks.container_settings import Container
 from stacks.log_settings import Logs
@@ -78,12 +77,11 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 env=env,
             )
             target: LoadBalancedService | ExistingService
-            target_groups: list[elbv2.IApplicationTargetGroup] = []
             if service.existing_service is not None:
                 target = service.existing_service
             else:
                 assert platform is not None  # noqa: S101 - made above for such a service
-                made = ServiceStack(
+                target = ServiceStack(
                     app,
                     f"{prefix}-service",
                     settings=service,
@@ -91,10 +89,6 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                     registry=registry,
                     env=env,
                 ).service
-                target = made
-                target_groups = [
-                    group for group in (made.target_group, made.green_target_group) if group
-                ]
             pipeline = PipelineStack(
                 app,
                 f"{prefix}-pipeline",
@@ -107,15 +101,8 @@ def add_delivery_stacks(app: cdk.App, settings: Settings) -> None:
                 platform=platform,
                 env=env,
             ).pipeline
-            code_deploy = pipeline.code_deploy if isinstance(pipeline, BlueGreenPipeline) else None
             releases.append(
-                Release(
-                    name=service.name,
-                    pipeline=pipeline,
-                    target_groups=target_groups,
-                    deployment_group=code_deploy.group if code_deploy else None,
-                    alarms=service.monitoring,
-                )
+                Release(name=service.name, pipeline=pipeline, alarms=service.monitoring)
             )
     if settings.monitoring.enabled and not refused:
         with _noted(refused, "monitoring"):

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import aws_cdk as cdk
-from aws_cdk import aws_codedeploy as codedeploy
-from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -47,19 +45,13 @@ class Release:
     name
         The service's name.
     pipeline
-        Its pipeline.
-    target_groups
-        Its target groups; none for an existing service.
-    deployment_group
-        CodeDeploy's deployment group, where it deploys.
+        Its pipeline, which knows what it deploys to.
     alarms
         Changes to its alarms, beyond those of all services.
     """
 
     name: str
     pipeline: ReleasePipeline
-    target_groups: Sequence[elbv2.IApplicationTargetGroup] = ()
-    deployment_group: codedeploy.IEcsDeploymentGroup | None = None
     alarms: AlarmChanges = dataclasses.field(default_factory=AlarmChanges)
 
 
@@ -120,8 +112,6 @@ class MonitoringStack(cdk.Stack):
                 name=release.name,
                 notifications=channels or no_notifications(),
                 pipeline=release.pipeline,
-                target_groups=release.target_groups,
-                deployment_group=release.deployment_group,
                 events=[EventKind(kind) for kind in settings.events],
                 alarms=_alarms(settings.changed_by(release.alarms), settings.anomaly_deviations),
             )

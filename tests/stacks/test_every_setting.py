@@ -303,12 +303,8 @@ class Stacks:
         PlatformStack(self._app, f"{name}-platform", settings=settings.platform, env=None)
 
     def _make_monitoring(self, name: str, settings: Settings) -> None:
-        made = self._service if isinstance(self._service, LoadBalancedService) else None
         release = Release(
-            name="release",
-            pipeline=self._pipeline,
-            target_groups=[made.target_group] if made else [],
-            alarms=settings.services[0].monitoring,
+            name="release", pipeline=self._pipeline, alarms=settings.services[0].monitoring
         )
         MonitoringStack(
             self._app,

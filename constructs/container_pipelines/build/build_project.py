@@ -1,5 +1,6 @@
 """The CodeBuild project that turns a commit into an image."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -254,7 +255,7 @@ class BuildProject(Construct):
             description=description,
             build_spec=build_spec or BuildSpecFile("build.yml", commands=commands, reports=reports),
             environment=codebuild.BuildEnvironment(
-                build_image=build_image or _build_image(docker_build),
+                build_image=build_image or _build_image(on_arm=docker_build.runs_on_arm),
                 compute_type=compute_type,
                 privileged=privileged,
             ),
@@ -376,9 +377,10 @@ def _report_folders(
     return {"REPORT_FOLDERS": codebuild.BuildEnvironmentVariable(value=value)}
 
 
-def _build_image(docker_build: DockerBuild) -> codebuild.IBuildImage:
+@functools.cache
+def _build_image(*, on_arm: bool) -> codebuild.IBuildImage:
     # By their ids: versions of AWS CDK that this library supports have no names for the newest yet.
-    if docker_build.runs_on_arm:
+    if on_arm:
         return codebuild.LinuxArmBuildImage.from_code_build_image_id(
             "aws/codebuild/amazonlinux-aarch64-standard:4.0"
         )
