@@ -24,8 +24,6 @@ class AvailabilityMonitor:
     trusted
         Whose certificates are trusted, of a URL that is or becomes one of HTTPS; those of the
         system by default.
-    pause
-        Seconds between two requests; 0.05 by default.
 
     Attributes
     ----------
@@ -35,10 +33,8 @@ class AvailabilityMonitor:
         Each failure, with its count: a status of 500 or above, or no response.
     """
 
-    def __init__(
-        self, url: str, trusted: ssl.SSLContext | None = None, *, pause: float = _PAUSE_SECONDS
-    ) -> None:
-        self._url, self._pause = url, pause
+    def __init__(self, url: str, trusted: ssl.SSLContext | None = None) -> None:
+        self._url = url
         # Without the proxies of an environment: the requests stay on this machine.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted)
@@ -73,7 +69,7 @@ class AvailabilityMonitor:
         # At least once: a release may be very short.
         while True:
             self._request()
-            if self._ended.wait(self._pause):
+            if self._ended.wait(_PAUSE_SECONDS):
                 return
 
     def _request(self) -> None:

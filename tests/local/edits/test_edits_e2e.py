@@ -83,8 +83,7 @@ def asked(cloud: Cloud, *urls: str) -> Iterator[None]:
     """Ask at these all the while."""
     with contextlib.ExitStack() as stack:
         monitors = {
-            # Often enough for what lasts as long as a task takes to start, and up to four of them.
-            url: stack.enter_context(AvailabilityMonitor(url, trust(cloud.endpoint), pause=0.2))
+            url: stack.enter_context(AvailabilityMonitor(url, trust(cloud.endpoint)))
             for url in dict.fromkeys(urls)
         }
         yield
