@@ -1,8 +1,8 @@
 """The Docker that runs already, used without changing anything of the user's.
 
-Its own settings folder keeps the registry passwords of a build away from the user's, and the
-builders that a build makes are removed with it, and their image if it was not there. So are the containers that carry its label, and
-those of an earlier run that was killed.
+Its own settings folder keeps the registry passwords of a build away from the user's. The builders
+that a build makes are removed with it, and their image if it was not there; so are the containers
+that carry its label, and those of an earlier run that was killed.
 """
 
 import contextlib
